@@ -178,8 +178,8 @@ type Facts struct {
 
 // OS is /etc/os-release, the parts that matter.
 type OS struct {
-	ID         string   `json:"id"`        // debian, ubuntu, rocky …
-	Version    string   `json:"version"`   // VERSION_ID
+	ID         string   `json:"id"`      // debian, ubuntu, rocky …
+	Version    string   `json:"version"` // VERSION_ID
 	IDLike     []string `json:"idLike,omitempty"`
 	PrettyName string   `json:"prettyName"`
 }

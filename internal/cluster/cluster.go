@@ -1,0 +1,237 @@
+// Package cluster is the desired model: what the user asked for, complete
+// (every default filled in) and checked. It is pure data with pure questions;
+// package config makes it from a file, package planner compares it with what
+// was observed.
+package cluster
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Role is what a host is for.
+type Role string
+
+// The roles a host can have; it may have several.
+const (
+	RoleControlPlane Role = "control-plane"
+	RoleWorker       Role = "worker"
+	RoleEtcd         Role = "etcd"
+	RoleLoadBalancer Role = "load-balancer"
+)
+
+// EtcdMode says who runs etcd.
+type EtcdMode string
+
+// The etcd modes.
+const (
+	EtcdExternal EtcdMode = "external" // systemd units on the etcd hosts
+	EtcdStacked  EtcdMode = "stacked"  // static pods that kubeadm makes on the control-plane hosts
+)
+
+// BalancerMode says who balances the control-plane endpoint.
+type BalancerMode string
+
+// The balancer modes.
+const (
+	BalancerLocalhost BalancerMode = "localhost"
+	BalancerManaged   BalancerMode = "managed"
+	BalancerExternal  BalancerMode = "external"
+	BalancerKubeVIP   BalancerMode = "kube-vip"
+)
+
+// Cluster is a whole cluster as desired.
+type Cluster struct {
+	Name       string
+	Kubernetes Kubernetes
+	Hosts      []Host // in the file's order
+	Endpoint   Endpoint
+	Etcd       Etcd
+	Network    Network
+}
+
+// Kubernetes holds the settings of Kubernetes itself.
+type Kubernetes struct {
+	Version   string // with its v: "v1.37.1"
+	DNSDomain string // "cluster.local"
+	// MaxPods a node; NodeCIDRMaskSize is the IPv4 pod range's prefix length a node.
+	MaxPods          int
+	NodeCIDRMaskSize int
+	ProxyMode        string // nftables or iptables
+	ExtraSANs        []string
+}
+
+// Host is one machine.
+type Host struct {
+	Name string
+	// Address is where SSH reaches it; InternalAddress is what the cluster's
+	// parts use among themselves.
+	Address         string
+	InternalAddress netip.Addr
+	Roles           []Role
+	Arch            string // "", amd64 or arm64; empty means whatever it is
+	Labels          map[string]string
+	SSH             SSH
+}
+
+// Has reports whether the host has the role.
+func (h *Host) Has(r Role) bool { return slices.Contains(h.Roles, r) }
+
+// IsNode reports whether the host is a Kubernetes node (runs a kubelet).
+func (h *Host) IsNode() bool { return h.Has(RoleControlPlane) || h.Has(RoleWorker) }
+
+// SSH is how to reach a host. Secrets are references that are resolved only
+// when they are used.
+type SSH struct {
+	Local                bool // connection: local; everything else is then unused
+	User                 string
+	Port                 int
+	PrivateKeyPath       string
+	PrivateKeyPassphrase Secret
+	Password             Secret
+	SudoPassword         Secret
+	KnownHostsPath       string // empty: the user's own known_hosts
+	HostKeyFingerprint   string // SHA256:…; pins the key when set
+	Bastion              *Bastion
+	Timeout              time.Duration
+}
+
+// Bastion is a host to go through; it may itself have one.
+type Bastion struct {
+	Address string
+	SSH     SSH
+}
+
+// Secret is a reference to a secret value. At most one field is set.
+type Secret struct {
+	Env     string // the environment variable that holds it
+	File    string // the file that holds it, trailing newline trimmed
+	Prompt  bool   // asked on the terminal
+	Literal string // as it stood in the file; never printed
+}
+
+// IsZero reports whether there is no secret.
+func (s Secret) IsZero() bool { return s == Secret{} }
+
+// String never shows a literal.
+func (s Secret) String() string {
+	switch {
+	case s.Env != "":
+		return "env " + s.Env
+	case s.File != "":
+		return "file " + s.File
+	case s.Prompt:
+		return "prompt"
+	case s.Literal != "":
+		return "(literal, hidden)"
+	}
+	return ""
+}
+
+// GoString keeps %#v from showing a literal.
+func (s Secret) GoString() string { return "cluster.Secret{" + s.String() + "}" }
+
+// MarshalText keeps JSON and YAML from showing a literal.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Endpoint is the one stable name under which all clients reach the API.
+type Endpoint struct {
+	Domain       string
+	Port         int
+	LoadBalancer LoadBalancer
+}
+
+// LoadBalancer says who balances the endpoint and how.
+type LoadBalancer struct {
+	Mode    BalancerMode
+	Type    string     // haproxy or nginx, for localhost
+	VIP     netip.Addr // for managed and kube-vip; the balancer's address for external
+	VIPHost string     // external balancer given by name instead of address
+}
+
+// Etcd holds the settings of etcd.
+type Etcd struct {
+	Mode    EtcdMode
+	DataDir string
+	// Heartbeat and Election are etcd's timings, the same on all members.
+	Heartbeat time.Duration
+	Election  time.Duration
+	// QuotaBackendBytes is etcd's storage quota.
+	QuotaBackendBytes int64
+}
+
+// Network is the cluster's network.
+type Network struct {
+	Plugin      string // flannel or none
+	PodCIDR     netip.Prefix
+	ServiceCIDR netip.Prefix
+	Flannel     Flannel
+}
+
+// Flannel holds flannel's own settings.
+type Flannel struct {
+	Backend string // vxlan or host-gw
+}
+
+// With returns the hosts that have the role, in the file's order.
+func (c *Cluster) With(r Role) []*Host {
+	var hosts []*Host
+	for i := range c.Hosts {
+		if c.Hosts[i].Has(r) {
+			hosts = append(hosts, &c.Hosts[i])
+		}
+	}
+	return hosts
+}
+
+// ControlPlanes returns the control-plane hosts in the file's order.
+func (c *Cluster) ControlPlanes() []*Host { return c.With(RoleControlPlane) }
+
+// EtcdHosts returns the hosts that run an etcd member: in stacked mode the
+// control-plane hosts, whatever roles the file gives.
+func (c *Cluster) EtcdHosts() []*Host {
+	if c.Etcd.Mode == EtcdStacked {
+		return c.ControlPlanes()
+	}
+	return c.With(RoleEtcd)
+}
+
+// Nodes returns the hosts that are Kubernetes nodes.
+func (c *Cluster) Nodes() []*Host {
+	var hosts []*Host
+	for i := range c.Hosts {
+		if c.Hosts[i].IsNode() {
+			hosts = append(hosts, &c.Hosts[i])
+		}
+	}
+	return hosts
+}
+
+// Workers returns the nodes that are not control-plane hosts: those that
+// reach the API through a balancer.
+func (c *Cluster) Workers() []*Host {
+	return slices.DeleteFunc(c.Nodes(), func(h *Host) bool { return h.Has(RoleControlPlane) })
+}
+
+// Host finds a host by name, or returns nil.
+func (c *Cluster) Host(name string) *Host {
+	for i := range c.Hosts {
+		if c.Hosts[i].Name == name {
+			return &c.Hosts[i]
+		}
+	}
+	return nil
+}
+
+// ServiceIP is the address of the kubernetes service: the first of the range.
+func (c *Cluster) ServiceIP() netip.Addr { return c.Network.ServiceCIDR.Masked().Addr().Next() }
+
+// DNSIP is the cluster DNS service's address: the tenth of the range, as kubeadm has it.
+func (c *Cluster) DNSIP() netip.Addr {
+	addr := c.Network.ServiceCIDR.Masked().Addr()
+	for range 10 {
+		addr = addr.Next()
+	}
+	return addr
+}
