@@ -1,0 +1,156 @@
+// Package v1alpha1 is the cluster file, version quorate.dev/v1alpha1: what a
+// user writes to say which cluster they want.
+//
+// The smallest file names its hosts and nothing else; everything that is left
+// out has a default, which the field's comment tells:
+//
+//	apiVersion: quorate.dev/v1alpha1
+//	kind: Cluster
+//	spec:
+//	  hosts:
+//	  - {name: cp-1, address: 192.168.0.2, roles: [control-plane]}
+//	  - {name: node-1, address: 192.168.0.5, roles: [worker]}
+//
+// The types hold what the file says, as it says it: package config reads files
+// into them, fills in the defaults, checks them, and makes the desired model
+// (package cluster) that the rest of the program works with.
+package v1alpha1
+
+// APIVersion and Kind are what a cluster file's first lines must say.
+const (
+	APIVersion = "quorate.dev/v1alpha1"
+	Kind       = "Cluster"
+)
+
+// Cluster is a whole cluster file.
+type Cluster struct {
+	// APIVersion is the version of the format: quorate.dev/v1alpha1. Required.
+	APIVersion string `yaml:"apiVersion"`
+	// Kind is Cluster. Required.
+	Kind string `yaml:"kind"`
+	// Metadata names the cluster.
+	Metadata Metadata `yaml:"metadata,omitempty"`
+	// Spec is the cluster that is wanted.
+	Spec Spec `yaml:"spec"`
+}
+
+// Metadata names the cluster.
+type Metadata struct {
+	// Name is the cluster's name: lower-case letters, digits and "-". It names
+	// the kubeconfig's context and the lock. Default: kubernetes.
+	Name string `yaml:"name,omitempty"`
+}
+
+// Spec is the cluster that is wanted.
+type Spec struct {
+	// Kubernetes holds the version and the settings of Kubernetes itself.
+	Kubernetes Kubernetes `yaml:"kubernetes,omitempty"`
+	// SSH says how to reach the hosts; each host may differ in its own ssh
+	// block, field by field.
+	SSH SSH `yaml:"ssh,omitempty"`
+	// Hosts are the machines. At least one must be a control-plane host.
+	Hosts []Host `yaml:"hosts"`
+	// Endpoint is the one name under which everybody reaches the API.
+	Endpoint Endpoint `yaml:"endpoint,omitempty"`
+	// Etcd holds the settings of the etcd cluster.
+	Etcd Etcd `yaml:"etcd,omitempty"`
+	// Network holds the pod and service networks.
+	Network Network `yaml:"network,omitempty"`
+}
+
+// Kubernetes holds the settings of Kubernetes itself.
+type Kubernetes struct {
+	// Version is the Kubernetes version, with or without the leading v, such
+	// as v1.36.3. Default: the newest version that this Quorate is tested with.
+	Version string `yaml:"version,omitempty"`
+	// DNSDomain is the domain of services inside the cluster. Default: cluster.local.
+	DNSDomain string `yaml:"dnsDomain,omitempty"`
+	// MaxPods is how many pods a node takes. Default: 110.
+	MaxPods int `yaml:"maxPods,omitempty"`
+	// NodeCIDRMaskSize is the prefix length of the part of the pod network
+	// that each node gets. Default: 24, which is 254 pods a node.
+	NodeCIDRMaskSize int `yaml:"nodeCIDRMaskSize,omitempty"`
+	// ProxyMode is kube-proxy's mode: nftables or iptables. Default: nftables.
+	ProxyMode string `yaml:"proxyMode,omitempty"`
+	// ExtraSANs are more names and addresses that the API server's certificate
+	// is valid for. The hosts' names and addresses, the endpoint's and the
+	// service network's are in it anyway.
+	ExtraSANs []string `yaml:"extraSANs,omitempty"`
+}
+
+// Host is one machine.
+type Host struct {
+	// Name is the host's name in the cluster: lower-case letters, digits, "-"
+	// and ".". Required.
+	Name string `yaml:"name"`
+	// Address is where SSH reaches the host: an IP address or a name. Required.
+	Address string `yaml:"address"`
+	// InternalAddress is the IP address that the cluster's parts use among
+	// themselves. Default: address, when that is an IP address.
+	InternalAddress string `yaml:"internalAddress,omitempty"`
+	// Roles are what the host is for, one or more of control-plane, worker,
+	// etcd and load-balancer. Required.
+	Roles []string `yaml:"roles"`
+	// Arch is the processor's architecture, amd64 or arm64, if it is to be
+	// checked. Default: whatever the host says it is.
+	Arch string `yaml:"arch,omitempty"`
+	// Labels are put on the Kubernetes node.
+	Labels map[string]string `yaml:"labels,omitempty"`
+	// Connection is ssh or local; local is the machine Quorate runs on.
+	// Default: ssh.
+	Connection string `yaml:"connection,omitempty"`
+	// SSH is what differs from the cluster's ssh block for this host.
+	SSH SSH `yaml:"ssh,omitempty"`
+}
+
+// Endpoint is the one stable name under which all clients reach the API.
+type Endpoint struct {
+	// Domain is the endpoint's name; every host resolves it by an entry in its
+	// hosts file. Default: lb.kubesphere.local.
+	Domain string `yaml:"domain,omitempty"`
+	// Port is the endpoint's TCP port. Default: 6443.
+	Port int `yaml:"port,omitempty"`
+	// LoadBalancer says who spreads the endpoint's connections over the
+	// control-plane hosts.
+	LoadBalancer LoadBalancer `yaml:"loadBalancer,omitempty"`
+}
+
+// LoadBalancer says who spreads the endpoint's connections.
+type LoadBalancer struct {
+	// Mode is one of
+	//   - localhost: a proxy on every node that is not a control-plane host;
+	//     needs no further servers,
+	//   - managed: HAProxy and keepalived on the hosts of role load-balancer,
+	//     with a virtual address,
+	//   - external: a balancer of your own,
+	//   - kube-vip: a virtual address on the control-plane hosts.
+	// Default: localhost.
+	Mode string `yaml:"mode,omitempty"`
+	// Type is the proxy of mode localhost: haproxy or nginx. Default: haproxy.
+	Type string `yaml:"type,omitempty"`
+	// VIP is the virtual IP address of modes managed and kube-vip: free, and in
+	// the subnet of the hosts that carry it.
+	VIP string `yaml:"vip,omitempty"`
+	// Address is the balancer of mode external: an IP address or a name.
+	Address string `yaml:"address,omitempty"`
+}
+
+// Network holds the pod and service networks.
+type Network struct {
+	// Plugin is the network plugin: flannel, or none to install your own.
+	// Default: flannel.
+	Plugin string `yaml:"plugin,omitempty"`
+	// PodCIDR is the pods' range. Default: 10.233.64.0/18.
+	PodCIDR string `yaml:"podCIDR,omitempty"`
+	// ServiceCIDR is the services' range. Default: 10.233.0.0/18.
+	ServiceCIDR string `yaml:"serviceCIDR,omitempty"`
+	// Flannel holds flannel's own settings.
+	Flannel Flannel `yaml:"flannel,omitempty"`
+}
+
+// Flannel holds flannel's own settings.
+type Flannel struct {
+	// Backend is how packets travel between nodes: vxlan, or host-gw when all
+	// nodes share one layer-2 network. Default: vxlan.
+	Backend string `yaml:"backend,omitempty"`
+}

@@ -1,0 +1,23 @@
+package v1alpha1
+
+import "time"
+
+// Etcd holds the settings of the etcd cluster.
+type Etcd struct {
+	// Mode is external (systemd units on the hosts of role etcd) or stacked
+	// (static pods on the control-plane hosts). In mode external, when no host
+	// has the role etcd, the control-plane hosts get it. Default: external.
+	Mode string `yaml:"mode,omitempty"`
+	// DataDir is where members keep their data; best on a disk of its own.
+	// Default: /var/lib/etcd.
+	DataDir string `yaml:"dataDir,omitempty"`
+	// Heartbeat is how often the leader says it is alive, such as 100ms; near
+	// the round-trip time between members. Default: 100ms.
+	Heartbeat time.Duration `yaml:"heartbeat,omitempty"`
+	// Election is how long members wait for a heartbeat before they elect
+	// another leader; at least five heartbeats, at most 50s. Default: 1s.
+	Election time.Duration `yaml:"election,omitempty"`
+	// QuotaBackendBytes is the size in bytes at which etcd refuses further
+	// writes. Default: 2147483648 (2 GiB, etcd's own).
+	QuotaBackendBytes int64 `yaml:"quotaBackendBytes,omitempty"`
+}

@@ -1,0 +1,107 @@
+// Package config reads cluster files: strictly (an unknown key, a wrong type or
+// a repeated key is an error with its line and column), completely (all errors
+// in one go), and into one desired model whatever the format of the file.
+//
+// The way of a file: its bytes are read with limits (read.go), its format is
+// recognised (recognise.go), its YAML is decoded into api/v1alpha1 types with
+// the place of every value (decode.go), what it leaves out is filled in
+// (defaults.go), each value is checked by itself while the desired model is
+// made of it (convert*.go), and the model is checked as a whole (rules*.go).
+//
+// Formats of other tools come in before the defaults: an importer makes an
+// api/v1alpha1 document out of them, and from there on all is the same.
+package config
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/diag"
+)
+
+// Options are what reading needs to know from elsewhere.
+type Options struct {
+	// DefaultKubernetes is the version of a file that names none, such as
+	// "v1.37.1".
+	DefaultKubernetes string
+	// Supported are the versions that can be installed, newest first. Empty
+	// means that any version is accepted.
+	Supported []string
+	// Home is the folder that ~ stands for; empty means the user's own.
+	Home string
+}
+
+// File is a cluster file that was read.
+type File struct {
+	// Document is the file with its defaults filled in: the effective file.
+	Document *v1alpha1.Cluster
+	// Filled are the defaults that were filled in.
+	Filled []Filled
+	// Cluster is the desired model.
+	Cluster *cluster.Cluster
+}
+
+// Load reads and checks the cluster file at a path; "-" is standard input. The
+// list holds everything that was found, errors and warnings; the cluster is nil
+// if and only if there are errors.
+func Load(path string, o Options) (*cluster.Cluster, diag.List) {
+	file, list := Read(path, o)
+	if file == nil {
+		return nil, list
+	}
+	return file.Cluster, list
+}
+
+// Parse is Load for a file's content. The name is shown in diagnostics, and its
+// folder is what relative paths in the file are relative to.
+func Parse(name string, data []byte, o Options) (*cluster.Cluster, diag.List) {
+	file, list := read(name, data, o)
+	if file == nil {
+		return nil, list
+	}
+	return file.Cluster, list
+}
+
+// Read is Load with the effective file and its defaults beside the cluster. The
+// file is nil if and only if there are errors.
+func Read(path string, o Options) (*File, diag.List) {
+	data, d := readFile(path)
+	if d != nil {
+		return nil, diag.List{*d}
+	}
+	if path == "-" {
+		path = "standard input"
+	}
+	return read(path, data, o)
+}
+
+// read takes a file's content all the way.
+func read(name string, data []byte, o Options) (*File, diag.List) {
+	r := newReport(diag.NewSource(name, data))
+	doc := document(r, data)
+	if doc == nil {
+		return nil, r.finish()
+	}
+	filled := fillDefaults(r, doc, o)
+	if o.Home == "" {
+		o.Home, _ = os.UserHomeDir() // needed only for ~, which says so itself
+	}
+	c := convert(r, doc, folderOf(name), o)
+	checkRules(r, c)
+	list := r.finish()
+	if list.HasErrors() {
+		return nil, list
+	}
+	return &File{Document: doc, Filled: filled, Cluster: c}, list
+}
+
+// folderOf is the absolute folder that a file's relative paths start from.
+func folderOf(name string) string {
+	folder, err := filepath.Abs(filepath.Dir(name))
+	if err != nil { // the working directory is gone; relative is all there is
+		return filepath.Dir(name)
+	}
+	return folder
+}

@@ -1,0 +1,190 @@
+package config
+
+import (
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/quorate/quorate/api/v1alpha1"
+)
+
+// versionPattern is a Kubernetes version with its v; pre-releases are versions too.
+var versionPattern = regexp.MustCompile(`^v1\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})(-(alpha|beta|rc)\.\d{1,3})?$`)
+
+// quote is a value as messages show it: in quotes, newlines and the like
+// escaped, shortened.
+func quote(s string) string { return strconv.Quote(clip(s)) }
+
+// list is "a, b or c".
+func list(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+// holds says which character of a value is not one that ok takes: ": it holds
+// a newline". It is empty when all are.
+func holds(s string, ok func(rune) bool) string {
+	if odd := oddCharacter(s, ok); odd != "" {
+		return ": it holds " + odd
+	}
+	return ""
+}
+
+func lowerAlphanumeric(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' }
+func alphanumeric(r rune) bool      { return lowerAlphanumeric(r) || r >= 'A' && r <= 'Z' }
+
+// The characters that kinds of values are made of.
+func nameCharacter(r rune) bool    { return lowerAlphanumeric(r) || r == '-' || r == '.' }
+func addressCharacter(r rune) bool { return alphanumeric(r) || strings.ContainsRune("-.:%", r) }
+func labelCharacter(r rune) bool   { return alphanumeric(r) || strings.ContainsRune("-._/", r) }
+func userCharacter(r rune) bool    { return alphanumeric(r) || strings.ContainsRune(`-._@\$`, r) }
+func envCharacter(r rune) bool     { return alphanumeric(r) || r == '_' }
+func folderCharacter(r rune) bool  { return alphanumeric(r) || strings.ContainsRune("-._/", r) }
+
+func isIP(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+// allDigits is what tells a mistyped IPv4 address, such as 10.0.0.300, from a
+// name, which by its form it could be.
+var allDigits = regexp.MustCompile(`^[0-9.]+$`)
+
+func isDNSName(s string) bool {
+	return len(validation.IsDNS1123Subdomain(s)) == 0 && !allDigits.MatchString(s)
+}
+
+// oneOf checks a word against those that are known.
+func (c *converter) oneOf(p path, what, value string, known ...string) string {
+	if slices.Contains(known, value) {
+		return value
+	}
+	hint := didYouMean(value, known)
+	if word, ok := wordsElsewhere()[value]; ok && slices.Contains(known, word) {
+		hint = "here it is called " + word
+	}
+	c.errorf(p, hint, "%s must be %s, not %s", what, list(known), quote(value))
+	return ""
+}
+
+// wordsElsewhere are other tools' words for ours.
+func wordsElsewhere() map[string]string {
+	return map[string]string{
+		"master": "control-plane", "kube-master": "control-plane", "kube_control_plane": "control-plane",
+		"kube-node": "worker", "kube_node": "worker", "node": "worker",
+		"lb": "load-balancer", "loadbalancer": "load-balancer",
+		"kubekey": "external", "kubeadm": "stacked", "internal": "stacked",
+		"keepalived": "managed", "kubevip": "kube-vip",
+		"x86_64": "amd64", "aarch64": "arm64",
+	}
+}
+
+// number checks a whole number against its bounds, both inclusive.
+func (c *converter) number(p path, what string, value, least, most int) int {
+	if value < least || value > most {
+		c.errorf(p, "", "%s must be from %d to %d, not %d", what, least, most, value)
+		return 0
+	}
+	return value
+}
+
+func (c *converter) port(p path, what string, value int) int {
+	return c.number(p, what, value, 1, 65535)
+}
+
+// label checks a name that is one DNS label.
+func (c *converter) label(p path, what, value string) string {
+	if len(validation.IsDNS1123Label(value)) > 0 {
+		c.errorf(p, "use lower-case letters, digits and -; at most 63, beginning and ending with a letter or digit",
+			"%s cannot be %s%s", what, quote(value), holds(value, func(r rune) bool { return nameCharacter(r) && r != '.' }))
+		return ""
+	}
+	return value
+}
+
+// dnsName checks a DNS name that is no IP address.
+func (c *converter) dnsName(p path, what, value string) string {
+	switch {
+	case isIP(value) || value != "" && allDigits.MatchString(value):
+		c.errorf(p, "give a name, such as "+defaultDomain+"; hosts resolve it by their hosts file", "%s must be a DNS name, not the address %s", what, quote(value))
+	case !isDNSName(value):
+		c.errorf(p, "", "%s: %s is not a DNS name%s", what, quote(value), holds(value, nameCharacter))
+	default:
+		return value
+	}
+	return ""
+}
+
+// address checks what may be an IP address or a host name.
+func (c *converter) address(p path, what, value string) string {
+	switch {
+	case value == "":
+		c.errorf(p, "", "%s is missing", what)
+	case isIP(value) || isDNSName(strings.ToLower(value)):
+		return value
+	default:
+		c.errorf(p, "", "%s: %s is neither an IP address nor a host name%s", what, quote(value), holds(value, addressCharacter))
+	}
+	return ""
+}
+
+// unicast checks an IP address that other hosts can reach.
+func (c *converter) unicast(p path, what, value string) netip.Addr {
+	addr, err := netip.ParseAddr(value)
+	switch {
+	case err != nil:
+		c.errorf(p, "", "%s: %s is not an IP address%s", what, quote(value), holds(value, addressCharacter))
+	case addr.IsLoopback() || addr.IsUnspecified() || addr.IsMulticast() || addr.IsLinkLocalUnicast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		c.errorf(p, "give the address of a network interface", "%s: %s is not an address that other hosts can reach", what, value)
+	default:
+		return addr.Unmap()
+	}
+	return netip.Addr{}
+}
+
+// dataDir checks etcd's data folder: it is written into units, and removed as a
+// whole when a member is.
+func (c *converter) dataDir(p path, value string) string {
+	const what = "etcd.dataDir"
+	switch odd := oddCharacter(value, folderCharacter); {
+	case !strings.HasPrefix(value, "/"):
+		c.errorf(p, "", "%s must be an absolute path, not %s", what, quote(value))
+	case odd != "":
+		c.errorf(p, "use letters, digits, -, _, . and /", "%s: %s holds %s", what, quote(value), odd)
+	case filepath.Clean(value) != strings.TrimSuffix(value, "/"):
+		c.errorf(p, "write "+filepath.Clean(value), "%s: %s is not the shortest way to write the path", what, quote(value))
+	case slices.Contains(sharedFolders(), filepath.Clean(value)):
+		c.errorf(p, "give a folder of its own, such as "+defaultEtcdDataDir, "%s: %s belongs to others too", what, value)
+	default:
+		return filepath.Clean(value)
+	}
+	return ""
+}
+
+// sharedFolders are folders that hold more than etcd's data on any host.
+func sharedFolders() []string {
+	return strings.Fields(`/ /bin /boot /dev /etc /etc/etcd /etc/kubernetes /etc/kubernetes/pki /home /lib /lib64 /media /mnt
+		/opt /opt/bin /proc /root /run /sbin /srv /sys /tmp /usr /usr/bin /usr/local /usr/local/bin /usr/share
+		/var /var/cache /var/lib /var/lib/containerd /var/lib/kubelet /var/log /var/run /var/tmp`)
+}
+
+// timings checks etcd's heartbeat and election timeout by etcd's own rules.
+func (c *converter) timings(p path, e *v1alpha1.Etcd) {
+	const least, most = 10 * time.Millisecond, 50 * time.Second
+	switch {
+	case e.Heartbeat < least || e.Heartbeat > most:
+		c.errorf(p.key("heartbeat"), "", "etcd.heartbeat %v is not between %v and %v", e.Heartbeat, least, most)
+	case e.Election > most:
+		c.errorf(p.key("election"), "", "etcd.election %v is longer than %v, which etcd refuses", e.Election, most)
+	case e.Election < 5*e.Heartbeat:
+		c.errorf(p.key("election"), "ten heartbeats are usual", "etcd.election %v is shorter than five heartbeats of %v, which etcd refuses", e.Election, e.Heartbeat)
+	}
+}

@@ -1,0 +1,317 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/quorate/quorate/internal/diag"
+)
+
+// maxNodes is how many nodes decoding visits at most, each use of an alias
+// counted anew. A real file of a thousand hosts has some ten thousand; aliases
+// of aliases can pretend to be billions.
+const maxNodes = 500_000
+
+// decoder fills Go values from a YAML tree. Where the yaml package's own
+// decoding stops at what it cannot place, this one goes on and reports
+// everything: unknown and repeated keys, values of a wrong type, all with their
+// place.
+type decoder struct {
+	*report
+	nodes int
+	// open are the aliases being followed, to notice one inside itself.
+	open map[*yaml.Node]bool
+}
+
+// decode fills out, a pointer to a struct, from a document's root mapping.
+func decode(r *report, root *yaml.Node, out any) {
+	d := &decoder{report: r, open: map[*yaml.Node]bool{}}
+	d.value(root, reflect.ValueOf(out).Elem(), "", "the file")
+}
+
+func position(n *yaml.Node) diag.Position { return diag.Position{Line: n.Line, Column: n.Column} }
+
+// value decodes one node. what names the value for messages.
+func (d *decoder) value(n *yaml.Node, out reflect.Value, p path, what string) {
+	if d.nodes++; d.nodes > maxNodes {
+		if d.nodes == maxNodes+1 {
+			d.errorAt(position(n), "write the values out instead of repeating them by aliases",
+				"the file is too large once its aliases are followed (more than %d values)", maxNodes)
+		}
+		return
+	}
+	if n.Kind == yaml.AliasNode {
+		if d.open[n.Alias] {
+			d.errorf(p, "", "%s: alias *%s contains itself", what, n.Value)
+			return
+		}
+		d.open[n.Alias] = true
+		defer delete(d.open, n.Alias)
+		n = n.Alias
+	}
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+		return // "key:" with nothing behind it is as if it were not there
+	}
+	d.at[p] = position(n)
+
+	switch {
+	case out.Kind() == reflect.Pointer:
+		out.Set(reflect.New(out.Type().Elem()))
+		d.value(n, out.Elem(), p, what)
+	case out.Kind() == reflect.Struct:
+		d.structure(n, out, p, what)
+	case out.Kind() == reflect.Slice:
+		d.list(n, out, p, what)
+	case out.Kind() == reflect.Map:
+		d.stringMap(n, out, p, what)
+	default:
+		d.scalar(n, out, p, what)
+	}
+}
+
+func (d *decoder) wrongType(n *yaml.Node, p path, what, wanted, hint string) {
+	d.errorf(p, hint, "%s must be %s, not %s", what, wanted, describe(n))
+}
+
+// describe names what a node is, never its value: it may be a secret that was
+// put in the wrong place.
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch n.ShortTag() {
+	case "!!int", "!!float":
+		return "a number"
+	case "!!bool":
+		return "true or false"
+	}
+	return "text"
+}
+
+func (d *decoder) structure(n *yaml.Node, out reflect.Value, p path, what string) {
+	if n.Kind != yaml.MappingNode {
+		d.wrongType(n, p, what, "a mapping (key: value)", "")
+		return
+	}
+	d.fields(n, out, p, what, map[string]*yaml.Node{})
+}
+
+// fields decodes a mapping's entries into a struct. Entries merged in by << go
+// first, so that the mapping's own entries win.
+func (d *decoder) fields(n *yaml.Node, out reflect.Value, p path, what string, first map[string]*yaml.Node) {
+	known := structFields(out.Type())
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if isMerge(n.Content[i]) {
+			d.merge(n.Content[i+1], p, func(from *yaml.Node) {
+				d.fields(from, out, p, what, map[string]*yaml.Node{})
+			})
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, val := n.Content[i], n.Content[i+1]
+		if isMerge(key) {
+			continue
+		}
+		if !d.newKey(key, first) {
+			continue
+		}
+		f := slices.IndexFunc(known, func(f structField) bool { return f.key == key.Value })
+		if f < 0 {
+			d.unknownKey(key, p, what, keysOf(known))
+			continue
+		}
+		d.value(val, out.FieldByIndex(known[f].index), p.key(key.Value), key.Value)
+	}
+}
+
+func isMerge(key *yaml.Node) bool { return key.Kind == yaml.ScalarNode && key.ShortTag() == "!!merge" }
+
+// merge calls use for each mapping that a << entry names.
+func (d *decoder) merge(n *yaml.Node, p path, use func(*yaml.Node)) {
+	if d.nodes++; d.nodes > maxNodes {
+		return
+	}
+	switch {
+	case n.Kind == yaml.AliasNode && d.open[n.Alias]:
+		d.errorAt(position(n), "", "alias *%s contains itself", n.Value)
+	case n.Kind == yaml.AliasNode:
+		d.open[n.Alias] = true
+		defer delete(d.open, n.Alias)
+		d.merge(n.Alias, p, use)
+	case n.Kind == yaml.MappingNode:
+		use(n)
+	case n.Kind == yaml.SequenceNode:
+		for _, from := range slices.Backward(n.Content) { // the first one listed wins
+			d.merge(from, p, use)
+		}
+	default:
+		d.errorAt(position(n), "", "<< must name a mapping, not %s", describe(n))
+	}
+}
+
+// newKey reports whether a mapping's key is a text that it did not have yet,
+// and complains if not.
+func (d *decoder) newKey(key *yaml.Node, first map[string]*yaml.Node) bool {
+	if key.Kind != yaml.ScalarNode {
+		d.errorAt(position(key), "", "a key must be text, not %s", describe(key))
+		return false
+	}
+	if before, ok := first[key.Value]; ok {
+		d.errorAt(position(key), "remove one of the two",
+			"key %q is given twice, first on line %d", key.Value, before.Line)
+		return false
+	}
+	first[key.Value] = key
+	return true
+}
+
+// unknownKey reports a key that the struct does not have. When it is nearly one
+// that it has, that one counts as mentioned, so that nobody is told both that
+// "adress" is unknown and that the address is missing.
+func (d *decoder) unknownKey(key *yaml.Node, p path, what string, known []string) {
+	name := clip(key.Value)
+	if best := nearest(key.Value, known); best != "" {
+		d.errorAt(position(key), fmt.Sprintf("did you mean %q?", best), "unknown key %q in %s", name, what)
+		d.bad[p.key(best)] = true
+		return
+	}
+	hint := "known here: " + strings.Join(known, ", ")
+	if homes := homesOf(key.Value); len(homes) > 0 {
+		home := homes[0]
+		if home == "" {
+			home = "the file's top level"
+		}
+		hint = fmt.Sprintf("%q belongs in %s", name, home)
+	}
+	d.errorAt(position(key), hint, "unknown key %q in %s", name, what)
+}
+
+// clip shortens what a message quotes.
+func clip(s string) string {
+	const longest = 60
+	if r := []rune(s); len(r) > longest {
+		return string(r[:longest]) + "…"
+	}
+	return s
+}
+
+func (d *decoder) list(n *yaml.Node, out reflect.Value, p path, what string) {
+	if n.Kind != yaml.SequenceNode {
+		d.wrongType(n, p, what, "a list", "write "+what+": [a, b], or one element a line after \"- \"")
+		return
+	}
+	items := reflect.MakeSlice(out.Type(), len(n.Content), len(n.Content))
+	for i, item := range n.Content {
+		d.value(item, items.Index(i), p.index(i), elementName(what, item))
+	}
+	out.Set(items)
+}
+
+// elementName names a list's element for messages: a host by its name.
+func elementName(what string, item *yaml.Node) string {
+	one := "an element of " + what
+	if what == "hosts" {
+		one = "a host"
+	}
+	if item.Kind == yaml.AliasNode {
+		item = item.Alias
+	}
+	if item.Kind != yaml.MappingNode {
+		return one
+	}
+	for i := 0; i+1 < len(item.Content); i += 2 {
+		if k, v := item.Content[i], item.Content[i+1]; k.Value == "name" && v.Kind == yaml.ScalarNode && v.Value != "" {
+			return "host " + clip(printableText(v.Value))
+		}
+	}
+	return one
+}
+
+func (d *decoder) stringMap(n *yaml.Node, out reflect.Value, p path, what string) {
+	if n.Kind != yaml.MappingNode {
+		d.wrongType(n, p, what, "a mapping (key: value)", "")
+		return
+	}
+	if out.IsNil() {
+		out.Set(reflect.MakeMap(out.Type()))
+	}
+	entries := map[string]string{}
+	first := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, val := n.Content[i], n.Content[i+1]
+		if isMerge(key) {
+			d.merge(val, p, func(from *yaml.Node) { d.stringMap(from, out, p, what) })
+			continue
+		}
+		if !d.newKey(key, first) {
+			continue
+		}
+		var text string
+		d.value(val, reflect.ValueOf(&text).Elem(), p.key(key.Value), what+": "+clip(printableText(key.Value)))
+		entries[key.Value] = text
+	}
+	merged := out.Interface().(map[string]string)
+	maps.Copy(merged, entries)
+}
+
+// scalar decodes a text, a number, a truth value or a duration.
+func (d *decoder) scalar(n *yaml.Node, out reflect.Value, p path, what string) {
+	tag := n.ShortTag()
+	isText := n.Kind == yaml.ScalarNode && tag == "!!str"
+	switch {
+	case out.Type() == durationType:
+		d.duration(n, out, p, what)
+	case out.Kind() == reflect.String:
+		// 1.36 and 12345 are numbers to YAML, and text to whoever wrote them
+		// as a version or a password: taken as they stand.
+		if n.Kind != yaml.ScalarNode || tag == "!!bool" {
+			d.wrongType(n, p, what, "text", hintIf(tag == "!!bool", "put it in quotes"))
+			return
+		}
+		out.SetString(n.Value)
+	case out.Kind() == reflect.Bool:
+		value, err := strconv.ParseBool(n.Value)
+		if tag != "!!bool" || err != nil {
+			d.wrongType(n, p, what, "true or false", "")
+			return
+		}
+		out.SetBool(value)
+	default: // whole numbers
+		value, err := strconv.ParseInt(n.Value, 10, 64)
+		if tag != "!!int" || err != nil {
+			_, quoted := strconv.Atoi(n.Value)
+			d.wrongType(n, p, what, "a whole number", hintIf(isText && quoted == nil, "remove the quotes"))
+			return
+		}
+		out.SetInt(value)
+	}
+}
+
+func (d *decoder) duration(n *yaml.Node, out reflect.Value, p path, what string) {
+	value, err := time.ParseDuration(n.Value)
+	switch {
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!int" && n.Value != "0":
+		d.errorf(p, fmt.Sprintf("write %ss or %sms", clip(n.Value), clip(n.Value)), "%s needs a unit", what)
+	case n.Kind != yaml.ScalarNode || err != nil:
+		d.wrongType(n, p, what, "a time such as 10s or 100ms", "")
+	default:
+		out.SetInt(int64(value))
+	}
+}
+
+func hintIf(yes bool, hint string) string {
+	if yes {
+		return hint
+	}
+	return ""
+}

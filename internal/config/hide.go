@@ -1,0 +1,111 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/quorate/quorate/internal/diag"
+)
+
+// secretKey reports whether a key is, or looks like a misspelling of, one whose
+// value is a secret. It is generous: hiding too much of an excerpt does no harm.
+func secretKey(key string) bool {
+	k := plain(key)
+	if strings.HasSuffix(k, "path") || strings.HasSuffix(k, "file") {
+		return false
+	}
+	for _, part := range []string{"pass", "pwd", "secret", "token", "privatekey"} {
+		if strings.Contains(k, part) {
+			return true
+		}
+	}
+	return len(k) <= 20 && (editDistance(k, "password") <= 2 || editDistance(k, "sudopassword") <= 3)
+}
+
+// secretNodes are a document's nodes in the file's order, with the secret ones
+// marked.
+type secretNodes struct {
+	nodes  []*yaml.Node
+	secret []bool
+}
+
+// add takes a node and all inside it. A reference to a secret, such as
+// {env: X}, is none; a plain text where the reference should be probably is.
+func (s *secretNodes) add(n *yaml.Node, secret bool) {
+	s.nodes = append(s.nodes, n)
+	s.secret = append(s.secret, secret && n.Kind != yaml.MappingNode && n.Kind != yaml.SequenceNode)
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := n.Content[i], n.Content[i+1]
+			s.add(key, false)
+			inside := secretKey(key.Value)
+			if inside && strings.HasSuffix(key.Value, "From") && value.Kind == yaml.MappingNode {
+				inside = false
+			}
+			// A password given as the name of its variable is one too.
+			if key.Value == "env" && oddCharacter(value.Value, envCharacter) != "" {
+				inside = true
+			}
+			s.add(value, secret || inside)
+		}
+	case yaml.SequenceNode:
+		for _, item := range n.Content {
+			s.add(item, secret)
+		}
+	}
+}
+
+// hideSecrets keeps the values of secret keys out of all excerpts. A secret
+// reaches from its node's start to the next node's.
+func hideSecrets(src *diag.Source, root *yaml.Node) {
+	var all secretNodes
+	all.add(root, false)
+	for i, n := range all.nodes {
+		if !all.secret[i] {
+			continue
+		}
+		if startsWith(src.Line(n.Line), n.Column-1, n.Value) && n.Style == 0 {
+			src.Hide(position(n), utf8.RuneCountInString(n.Value))
+			continue
+		}
+		end := diag.Position{Line: src.LineCount() + 1, Column: 1}
+		if i+1 < len(all.nodes) {
+			end = position(all.nodes[i+1])
+		}
+		if end.Line == n.Line {
+			src.Hide(position(n), end.Column-n.Column)
+			continue
+		}
+		src.Hide(position(n), -1)
+		for line := n.Line + 1; line < end.Line; line++ {
+			src.Hide(diag.Position{Line: line, Column: 1}, -1)
+		}
+	}
+}
+
+// startsWith reports whether a line has the text after so many characters.
+func startsWith(line string, after int, text string) bool {
+	for range after {
+		_, size := utf8.DecodeRuneInString(line)
+		line = line[size:]
+	}
+	return text != "" && strings.HasPrefix(line, text)
+}
+
+// keyValue finds what looks like a key and the start of its value in a line
+// that could not be parsed.
+var keyValue = regexp.MustCompile(`([\w-]+)["']?\s*[:=]\s*`)
+
+// hideSecretText is hideSecrets for one line of a text that is no YAML.
+func hideSecretText(src *diag.Source, line int) {
+	text := src.Line(line)
+	for _, m := range keyValue.FindAllStringSubmatchIndex(text, -1) {
+		if secretKey(text[m[2]:m[3]]) {
+			src.Hide(diag.Position{Line: line, Column: utf8.RuneCountInString(text[:m[1]]) + 1}, -1)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/quorate/quorate/internal/cluster"
+)
+
+// checkRules checks the model as a whole: what is right value by value may
+// still not work together. Rules about parts that already have errors are left
+// out, they would only add noise.
+func checkRules(r *report, c *cluster.Cluster) {
+	hosts := path("spec.hosts")
+	if len(c.Hosts) == 0 && !r.isBad(hosts) {
+		r.errorf(hosts, "add spec.hosts: a list of {name: …, address: …, roles: […]}", "the file lists no hosts")
+		return
+	}
+	checkUnique(r, c)
+	checkLocal(r, c)
+	if !r.anyBadIn(hosts) {
+		checkRoles(r, c)
+		checkEtcd(r, c)
+		checkEndpoint(r, c)
+	}
+	checkNetwork(r, c)
+}
+
+// hostPath is where a host of the model stands in the document.
+func hostPath(i int) path { return path("spec.hosts").index(i) }
+
+// checkUnique refuses hosts that share a name or an address: they would be one
+// machine taken for two.
+func checkUnique(r *report, c *cluster.Cluster) {
+	names, addresses, internal := map[string]string{}, map[string]string{}, map[string]string{}
+	for i := range c.Hosts {
+		h, p := &c.Hosts[i], hostPath(i)
+		if h.Name != "" {
+			if _, taken := names[h.Name]; taken {
+				r.errorf(p.key("name"), "every host needs a name of its own", "two hosts have the name %s", h.Name)
+			}
+			names[h.Name] = h.Name
+		}
+		r.sameValue(internal, p.key("internalAddress"), h, "internalAddress", addrText(h.InternalAddress), "every host needs one of its own")
+		if h.SSH.Bastion != nil || h.SSH.Local {
+			continue // behind bastions of different sites, addresses may repeat
+		}
+		// Hosts behind one address with port forwarding differ in their port.
+		r.sameValue(addresses, p.key("address"), h, "address", netAddress(h), "every host needs one of its own")
+	}
+}
+
+// sameValue refuses a value that must be each host's own and was seen before;
+// seen maps values to the names of the hosts that have them.
+func (r *report) sameValue(seen map[string]string, p path, h *cluster.Host, what, value, hint string) {
+	if value == "" {
+		return
+	}
+	if other, ok := seen[value]; ok {
+		r.errorf(p, hint, "host %s has the same %s as host %s: %s", h.Name, what, other, value)
+		return
+	}
+	seen[value] = h.Name
+}
+
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// netAddress is a host's address with its SSH port, where that is not 22.
+func netAddress(h *cluster.Host) string {
+	address := strings.ToLower(h.Address)
+	if a, err := netip.ParseAddr(address); err == nil {
+		address = a.Unmap().String()
+	}
+	if address == "" || h.SSH.Port == 0 || h.SSH.Port == defaultSSHPort {
+		return address
+	}
+	return net.JoinHostPort(address, strconv.Itoa(h.SSH.Port))
+}
+
+// checkLocal refuses two hosts that are both the machine Quorate runs on.
+func checkLocal(r *report, c *cluster.Cluster) {
+	first := ""
+	for i := range c.Hosts {
+		switch h := &c.Hosts[i]; {
+		case !h.SSH.Local:
+		case first != "":
+			r.errorf(hostPath(i).key("connection"), "only one host can be the machine that Quorate runs on",
+				"hosts %s and %s both have connection: local", first, h.Name)
+		default:
+			first = h.Name
+		}
+	}
+}
+
+// checkRoles checks that the roles add up to a cluster.
+func checkRoles(r *report, c *cluster.Cluster) {
+	if len(c.ControlPlanes()) == 0 {
+		r.errorf("spec.hosts", "give one host, or better three, the role control-plane", "no host has the role control-plane")
+	}
+	for i := range c.Hosts {
+		h, p := &c.Hosts[i], hostPath(i)
+		if h.Has(cluster.RoleLoadBalancer) && c.Endpoint.LoadBalancer.Mode != cluster.BalancerManaged {
+			r.warnf(p.key("roles"), "write loadBalancer: {mode: managed, vip: …}, or remove the role",
+				"host %s has the role load-balancer, which does nothing in mode %s", h.Name, c.Endpoint.LoadBalancer.Mode)
+		}
+		if len(h.Labels) > 0 && !h.IsNode() {
+			r.warnf(p.key("labels"), "", "host %s has labels but is not a Kubernetes node", h.Name)
+		}
+	}
+}
+
+// checkNetwork checks the ranges against each other, the hosts and the nodes.
+func checkNetwork(r *report, c *cluster.Cluster) {
+	pods, services := c.Network.PodCIDR, c.Network.ServiceCIDR
+	const at = path("spec.network")
+	if pods.IsValid() && services.IsValid() && pods.Overlaps(services) {
+		r.errorf(at.key("serviceCIDR"), "", "network.podCIDR %v and network.serviceCIDR %v overlap", pods, services)
+	}
+	if pods.IsValid() {
+		checkHostsOutside(r, c, at.key("podCIDR"), "network.podCIDR", pods)
+		checkPodRange(r, c)
+	}
+	if services.IsValid() {
+		checkHostsOutside(r, c, at.key("serviceCIDR"), "network.serviceCIDR", services)
+		const largest, smallest = 12, 28 // the API server's limit; ten addresses for the cluster DNS
+		if bits := services.Bits(); bits < largest || bits > smallest {
+			r.errorf(at.key("serviceCIDR"), "", "network.serviceCIDR %v must be from a /%d to a /%d", services, largest, smallest)
+		}
+	}
+}
+
+// checkHostsOutside refuses a range that holds the address of a host or the
+// VIP: packets to it would stay inside the node.
+func checkHostsOutside(r *report, c *cluster.Cluster, p path, what string, of netip.Prefix) {
+	const hint = "choose a range that is used nowhere else"
+	if vip := c.Endpoint.LoadBalancer.VIP; vip.IsValid() && of.Contains(vip) {
+		r.errorf(p, hint, "%s %v holds the load balancer's address %v", what, of, vip)
+	}
+	for i := range c.Hosts {
+		h := &c.Hosts[i]
+		address, err := netip.ParseAddr(h.Address)
+		switch {
+		case h.InternalAddress.IsValid() && of.Contains(h.InternalAddress):
+			r.errorf(p, hint, "%s %v holds host %s's address %v", what, of, h.Name, h.InternalAddress)
+		case err == nil && of.Contains(address.Unmap()):
+			r.errorf(p, hint, "%s %v holds host %s's address %v", what, of, h.Name, address)
+		}
+	}
+}
+
+// checkPodRange checks that every node gets its part of the pods' range, and
+// that the part is enough for its pods.
+func checkPodRange(r *report, c *cluster.Cluster) {
+	const farthest = 16 // the controller-manager's limit between range and part
+	const at = path("spec.kubernetes.nodeCIDRMaskSize")
+	pods, mask := c.Network.PodCIDR, c.Kubernetes.NodeCIDRMaskSize
+	if mask == 0 {
+		return
+	}
+	if mask < pods.Bits() || mask-pods.Bits() > farthest {
+		r.errorf(at, "", "kubernetes.nodeCIDRMaskSize %d does not divide network.podCIDR %v: it must be from %d to %d",
+			mask, pods, pods.Bits(), min(pods.Bits()+farthest, 30))
+		return
+	}
+	if room, nodes := 1<<(mask-pods.Bits()), len(c.Nodes()); room < nodes {
+		r.errorf("spec.network.podCIDR", "choose a larger range, or a larger nodeCIDRMaskSize",
+			"network.podCIDR %v has room for %d nodes with a /%d each, and there are %d", pods, room, mask, nodes)
+	}
+	if addresses := 1<<(32-mask) - 2; c.Kubernetes.MaxPods > addresses {
+		r.warnf("spec.kubernetes.maxPods", "lower maxPods or nodeCIDRMaskSize",
+			"kubernetes.maxPods is %d, but a node's /%d has only %d addresses for pods", c.Kubernetes.MaxPods, mask, addresses)
+	}
+}

@@ -1,0 +1,134 @@
+package diag
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+)
+
+// excerptWidth is how many characters of a line an excerpt shows at most;
+// longer lines are shown around the place only.
+const excerptWidth = 110
+
+// hiddenText stands where a secret stood. It has a fixed length, so that it
+// does not tell the secret's.
+const hiddenText = "********"
+
+// Source is the text that diagnostics are about. It cuts excerpts out of it
+// that are safe to print.
+type Source struct {
+	name   string
+	lines  []string
+	hidden map[int][]span // by line number
+}
+
+// span is a part of a line in characters, from inclusive, to exclusive.
+type span struct{ from, to int }
+
+// toEnd as a span's end hides the rest of the line.
+const toEnd = int(^uint(0) >> 1)
+
+// NewSource makes a source of a text. The name is shown as the file.
+func NewSource(name string, data []byte) *Source {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	text := strings.ReplaceAll(string(data), "\r\n", "\n")
+	return &Source{name: name, lines: strings.Split(text, "\n"), hidden: map[int][]span{}}
+}
+
+// Name is the file's name as shown.
+func (s *Source) Name() string { return s.name }
+
+// Line returns a line of the text as it stands, secrets and all; line counts
+// from 1. It is "" beyond the text.
+func (s *Source) Line(line int) string {
+	if line < 1 || line > len(s.lines) {
+		return ""
+	}
+	return s.lines[line-1]
+}
+
+// LineCount is the number of lines, counting what follows the last newline.
+func (s *Source) LineCount() int { return len(s.lines) }
+
+// Hide keeps length characters from a place on out of all excerpts made after
+// this call; a negative length hides the rest of the line.
+func (s *Source) Hide(at Position, length int) {
+	to := toEnd
+	if length >= 0 {
+		to = at.Column - 1 + length
+	}
+	s.hidden[at.Line] = append(s.hidden[at.Line], span{max(at.Column-1, 0), to})
+}
+
+// At makes a diagnostic with its place and excerpt filled in. A zero position
+// gives a diagnostic about the file as a whole.
+func (s *Source) At(severity Severity, at Position, summary, hint string) Diagnostic {
+	d := Diagnostic{Severity: severity, Summary: summary, Hint: hint, File: s.name, Line: at.Line, Column: at.Column}
+	if at.Line > 0 && at.Line <= len(s.lines) {
+		d.Excerpt, d.Caret = s.excerpt(at)
+	}
+	return d
+}
+
+// excerpt returns the line of a place, fit to print, and how many of its
+// characters stand before the place.
+func (s *Source) excerpt(at Position) (string, int) {
+	line := []rune(strings.TrimRight(s.lines[at.Line-1], " \t\r"))
+	column := min(max(at.Column-1, 0), len(line))
+
+	start, end := 0, len(line)
+	if end > excerptWidth {
+		start = min(max(column-excerptWidth/2, 0), len(line)-excerptWidth)
+		end = start + excerptWidth
+	}
+	spans := s.hidden[at.Line]
+	var out []rune
+	if start > 0 {
+		out = append(out, '…')
+	}
+	caret, inSecret := 0, false
+	for i := start; i < end; i++ {
+		if i == column {
+			caret = len(out)
+		}
+		if covered(spans, i) {
+			if !inSecret {
+				if column > i && covered(spans, column) {
+					caret = len(out)
+				}
+				out = append(out, []rune(hiddenText)...)
+			}
+			inSecret = true
+			continue
+		}
+		inSecret = false
+		out = append(out, printable(line[i]))
+	}
+	if column >= end {
+		caret = len(out)
+	}
+	if end < len(line) {
+		out = append(out, '…')
+	}
+	return string(out), caret
+}
+
+func covered(spans []span, i int) bool {
+	for _, s := range spans {
+		if i >= s.from && i < s.to {
+			return true
+		}
+	}
+	return false
+}
+
+// printable keeps a file from steering the terminal it is shown on.
+func printable(r rune) rune {
+	switch {
+	case r == '\t':
+		return ' '
+	case !unicode.IsPrint(r):
+		return '\ufffd'
+	}
+	return r
+}
