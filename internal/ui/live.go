@@ -1,0 +1,118 @@
+package ui
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/quorate/quorate/internal/event"
+)
+
+// redraw is the time between two pictures of the live view.
+const redraw = 125 * time.Millisecond
+
+// liveView redraws a board in place. What it drew last stays on the terminal.
+type liveView struct {
+	program *tea.Program
+	ended   chan struct{} // closed when the program has given the terminal back
+	err     error         // of the program; set before ended is closed
+	closed  atomic.Bool
+}
+
+func newLive(in io.Reader, out io.Writer, look Look, o Options, more ...tea.ProgramOption) *liveView {
+	m := model{board: &board{}, look: look, interrupt: o.Interrupt, now: time.Now()}
+	options := append([]tea.ProgramOption{
+		tea.WithInput(in), tea.WithOutput(out),
+		// Signals are the command's own business: it cancels the run, and the
+		// view learns of it by the Stopping event.
+		tea.WithoutSignalHandler(),
+	}, more...)
+	v := &liveView{program: tea.NewProgram(m, options...), ended: make(chan struct{})}
+	go func() {
+		defer close(v.ended)
+		_, v.err = v.program.Run()
+	}()
+	return v
+}
+
+// Send implements View. After the view ended, by Close or by a failure of the
+// terminal, events go nowhere: the run is more important than its picture.
+func (v *liveView) Send(e event.Event) { v.program.Send(e) }
+
+// Close draws the last picture, leaves it there, and gives the terminal back.
+func (v *liveView) Close() error {
+	if v.closed.CompareAndSwap(false, true) {
+		v.program.Quit()
+	}
+	<-v.ended
+	if v.err != nil {
+		return fmt.Errorf("live view: %w", v.err)
+	}
+	return nil
+}
+
+// model is the live view's state for bubbletea.
+type model struct {
+	board     *board
+	look      Look
+	interrupt func()
+	presses   int // of Ctrl-C
+	now       time.Time
+	spin      int
+	width     int
+	height    int
+}
+
+// tick is the time for another picture.
+type tick time.Time
+
+func nextTick() tea.Cmd {
+	return tea.Tick(redraw, func(t time.Time) tea.Msg { return tick(t) })
+}
+
+// Init implements tea.Model.
+func (m model) Init() tea.Cmd { return nextTick() }
+
+// Update implements tea.Model.
+func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case event.Event:
+		m.board.take(msg)
+		m.now = msg.Time
+	case tick:
+		m.now = time.Time(msg)
+		m.spin++
+		return m, nextTick()
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case tea.KeyPressMsg:
+		switch msg.String() {
+		case "ctrl+c":
+			m.presses++
+			m.board.stopping = true
+			if m.interrupt != nil {
+				return m, func() tea.Msg { m.interrupt(); return nil }
+			}
+		case "ctrl+z":
+			return m, tea.Suspend
+		}
+	}
+	return m, nil
+}
+
+// View implements tea.Model.
+func (m model) View() tea.View { return tea.NewView(m.draw()) }
+
+func (m model) draw() string {
+	cells := m.width
+	if cells <= 0 {
+		cells = 80
+	}
+	return m.board.frame(canvas{
+		look: m.look, now: m.now, width: cells, height: m.height,
+		spin: m.spin, forced: m.presses > 1,
+	})
+}
