@@ -127,7 +127,7 @@ func (d *decoder) fields(n *yaml.Node, out reflect.Value, p path, what string, f
 		}
 		f := slices.IndexFunc(known, func(f structField) bool { return f.key == key.Value })
 		if f < 0 {
-			d.unknownKey(key, p, what, keysOf(known))
+			d.unknownKey(key, p, what, known)
 			continue
 		}
 		d.value(val, out.FieldByIndex(known[f].index), p.key(key.Value), key.Value)
@@ -178,19 +178,15 @@ func (d *decoder) newKey(key *yaml.Node, first map[string]*yaml.Node) bool {
 // unknownKey reports a key that the struct does not have. When it is nearly one
 // that it has, that one counts as mentioned, so that nobody is told both that
 // "adress" is unknown and that the address is missing.
-func (d *decoder) unknownKey(key *yaml.Node, p path, what string, known []string) {
+func (d *decoder) unknownKey(key *yaml.Node, p path, what string, known []structField) {
 	name := clip(key.Value)
-	if best := nearest(key.Value, known); best != "" {
+	if best := nearest(key.Value, keysOf(known)); best != "" {
 		d.errorAt(position(key), fmt.Sprintf("did you mean %q?", best), "unknown key %q in %s", name, what)
 		d.bad[p.key(best)] = true
 		return
 	}
-	hint := "known here: " + strings.Join(known, ", ")
-	if homes := homesOf(key.Value); len(homes) > 0 {
-		home := homes[0]
-		if home == "" {
-			home = "the file's top level"
-		}
+	hint := "known here: " + strings.Join(keysOf(known), ", ")
+	if home := homeOf(key.Value, known); home != "" {
 		hint = fmt.Sprintf("%q belongs in %s", name, home)
 	}
 	d.errorAt(position(key), hint, "unknown key %q in %s", name, what)

@@ -68,8 +68,8 @@ func hideSecrets(src *diag.Source, root *yaml.Node) {
 		if !all.secret[i] {
 			continue
 		}
-		if startsWith(src.Line(n.Line), n.Column-1, n.Value) && n.Style == 0 {
-			src.Hide(position(n), utf8.RuneCountInString(n.Value))
+		if length := lengthInLine(src.Line(n.Line), n); length > 0 {
+			src.Hide(position(n), length)
 			continue
 		}
 		end := diag.Position{Line: src.LineCount() + 1, Column: 1}
@@ -87,13 +87,25 @@ func hideSecrets(src *diag.Source, root *yaml.Node) {
 	}
 }
 
-// startsWith reports whether a line has the text after so many characters.
-func startsWith(line string, after int, text string) bool {
-	for range after {
-		_, size := utf8.DecodeRuneInString(line)
-		line = line[size:]
+// lengthInLine is how many characters of the line a scalar takes, or 0 where
+// that is not plain to see: it has several lines, escapes, a tag or an anchor.
+func lengthInLine(line string, n *yaml.Node) int {
+	rest := []rune(line)
+	rest = rest[min(max(n.Column-1, 0), len(rest)):]
+	written := n.Value
+	switch n.Style {
+	case 0:
+	case yaml.SingleQuotedStyle:
+		written = "'" + strings.ReplaceAll(n.Value, "'", "''") + "'"
+	case yaml.DoubleQuotedStyle:
+		written = `"` + n.Value + `"`
+	default:
+		return 0
 	}
-	return text != "" && strings.HasPrefix(line, text)
+	if n.Value == "" || !strings.HasPrefix(string(rest), written) {
+		return 0
+	}
+	return utf8.RuneCountInString(written)
 }
 
 // keyValue finds what looks like a key and the start of its value in a line

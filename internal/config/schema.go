@@ -1,7 +1,9 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,35 +51,43 @@ func keysOf(fields []structField) []string {
 	return keys
 }
 
-// homesOf returns the paths at which a key would be known, for "belongs under"
-// hints. Elements of lists are written with [].
-func homesOf(key string) []string {
-	var homes []string
-	seen := map[reflect.Type]bool{}
-	var walk func(t reflect.Type, at string)
-	walk = func(t reflect.Type, at string) {
-		switch t.Kind() {
-		case reflect.Pointer:
-			walk(t.Elem(), at)
-		case reflect.Slice:
-			walk(t.Elem(), at+"[]")
-		case reflect.Struct:
-			if seen[t] {
-				return
-			}
-			seen[t] = true
-			for _, f := range structFields(t) {
-				if f.key == key {
-					homes = append(homes, at)
-				}
-				next := f.key
-				if at != "" {
-					next = at + "." + f.key
-				}
-				walk(f.typ, next)
-			}
+// homeOf tells where a key that is unknown among some fields belongs: one level
+// further in if it is known there, else anywhere in the file; "" if nowhere.
+func homeOf(key string, fields []structField) string {
+	for _, f := range fields {
+		if f.typ.Kind() == reflect.Struct && slices.Contains(keysOf(structFields(f.typ)), key) {
+			return fmt.Sprintf("%s: {%s: …}", f.key, key)
 		}
 	}
-	walk(reflect.TypeFor[v1alpha1.Cluster](), "")
-	return homes
+	seen := map[reflect.Type]bool{}
+	var search func(t reflect.Type, at string) string
+	search = func(t reflect.Type, at string) string {
+		switch {
+		case t.Kind() == reflect.Pointer:
+			return search(t.Elem(), at)
+		case t.Kind() == reflect.Slice:
+			return search(t.Elem(), "each of "+at)
+		case t.Kind() != reflect.Struct || seen[t]:
+			return ""
+		}
+		seen[t] = true
+		inner := structFields(t)
+		if slices.Contains(keysOf(inner), key) {
+			return at
+		}
+		for _, f := range inner {
+			next := f.key
+			if at != topLevel {
+				next = at + "." + f.key
+			}
+			if home := search(f.typ, next); home != "" {
+				return home
+			}
+		}
+		return ""
+	}
+	return search(reflect.TypeFor[v1alpha1.Cluster](), topLevel)
 }
+
+// topLevel is what messages call the place of apiVersion and kind.
+const topLevel = "the file's top level"
