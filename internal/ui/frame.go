@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
 )
 
 // canvas is what a frame is drawn for.
@@ -180,4 +179,3 @@ func failure(look Look, cells int, host, title, text, hint string) []string {
 	}
 	return lines
 }
-
