@@ -1,0 +1,248 @@
+package ui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/internal/plan"
+)
+
+// planWidth is how wide the texts of plans are: they are read in terminals,
+// mails and tickets alike.
+const planWidth = 80
+
+// PlanSummary words a plan in a few lines for each host: hosts that go
+// through the same steps are told once, steps are gathered by what they are
+// about, what disturbs something running says so, and the cluster as a whole
+// comes last.
+func PlanSummary(p *plan.Plan) string {
+	if p.Empty() {
+		return fmt.Sprintf("Nothing to do: cluster %s is as its file says.\n", clean(p.Cluster))
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s, cluster %s: %s on %s\n", p.Verb, clean(p.Cluster), count(len(p.Steps), "step"), count(len(p.Hosts()), "host"))
+	for _, g := range grouped(p) {
+		fmt.Fprintf(&out, "\n%s\n", g.heading())
+		for _, topic := range g.topics {
+			label := "  " + pad(topic.name, g.topicWidth()) + "  "
+			for i, line := range wrapList(topic.titles, planWidth-width(label)) {
+				if i > 0 {
+					label = strings.Repeat(" ", width(label))
+				}
+				out.WriteString(label + line + "\n")
+			}
+		}
+	}
+	if p.Impact() != plan.ImpactNone {
+		fmt.Fprintf(&out, "\n%s\n", impactWarning(p))
+	}
+	return out.String()
+}
+
+// group is hosts that go through the same steps.
+type group struct {
+	hosts  []string // none for the cluster as a whole
+	steps  int      // for each host
+	topics []topic
+}
+
+// topic is a group's steps that are about the same thing.
+type topic struct {
+	name   string // "etcd", of the step etcd/member
+	titles []string
+}
+
+func (g group) heading() string {
+	if len(g.hosts) == 0 {
+		return "the cluster as a whole: " + count(g.steps, "step")
+	}
+	each := ""
+	if len(g.hosts) > 1 {
+		each = " each"
+	}
+	return strings.Join(wrap(strings.Join(g.hosts, ", ")+": "+count(g.steps, "step")+each, planWidth), "\n")
+}
+
+func (g group) topicWidth() int {
+	w := 0
+	for _, t := range g.topics {
+		w = max(w, width(t.name))
+	}
+	return w
+}
+
+// grouped gathers the plan by hosts with the same work, in the order in which
+// the plan first comes to them, the cluster as a whole last.
+func grouped(p *plan.Plan) []group {
+	var order []string
+	byHost := map[string]*group{}
+	for _, s := range p.Steps {
+		g := byHost[s.Host]
+		if g == nil {
+			g = &group{}
+			if s.Host != "" {
+				g.hosts = []string{clean(s.Host)}
+				order = append(order, s.Host)
+			}
+			byHost[s.Host] = g
+		}
+		g.add(s)
+	}
+	slices.Sort(order)
+	if byHost[""] != nil {
+		order = append(order, "")
+	}
+	var groups []group
+	same := map[string]int{}
+	for _, host := range order {
+		g := byHost[host]
+		key := fmt.Sprint(host == "", g.topics)
+		if i, ok := same[key]; ok {
+			groups[i].hosts = append(groups[i].hosts, g.hosts...)
+			continue
+		}
+		same[key] = len(groups)
+		groups = append(groups, *g)
+	}
+	return groups
+}
+
+func (g *group) add(s plan.Step) {
+	g.steps++
+	name, _, _ := strings.Cut(s.ID.Subject(), "/")
+	title := oneLine(s.Title)
+	if s.Impact != plan.ImpactNone && s.Impact != "" {
+		title += " [" + string(s.Impact) + "]"
+	}
+	for i := range g.topics {
+		if g.topics[i].name == name {
+			g.topics[i].titles = append(g.topics[i].titles, title)
+			return
+		}
+	}
+	g.topics = append(g.topics, topic{name: name, titles: []string{title}})
+}
+
+// wrapList lays out a comma-separated list, breaking lines between its members.
+func wrapList(items []string, cells int) []string {
+	var lines []string
+	line := ""
+	for i, item := range items {
+		if i < len(items)-1 {
+			item += ","
+		}
+		switch {
+		case line == "":
+			line = item
+		case width(line)+1+width(item) <= cells:
+			line += " " + item
+		default:
+			lines = append(lines, line)
+			line = item
+		}
+	}
+	return append(lines, line)
+}
+
+// impactWarning names what the plan does to what is already running.
+func impactWarning(p *plan.Plan) string {
+	words := []struct {
+		impact plan.Impact
+		text   string
+	}{
+		{plan.ImpactReload, "reloads services (connections live on)"},
+		{plan.ImpactRestart, "restarts running services"},
+		{plan.ImpactDrain, "moves pods away from their hosts"},
+		{plan.ImpactDestroy, "REMOVES data or memberships"},
+	}
+	var said []string
+	for _, w := range words {
+		var hosts []string
+		cluster := false
+		for _, s := range p.Steps {
+			if s.Impact == w.impact {
+				if s.Host == "" {
+					cluster = true
+				} else if !slices.Contains(hosts, s.Host) {
+					hosts = append(hosts, clean(s.Host))
+				}
+			}
+		}
+		if len(hosts) == 0 && !cluster {
+			continue
+		}
+		slices.Sort(hosts)
+		where := ""
+		if len(hosts) > 0 {
+			where = " on " + strings.Join(hosts, ", ")
+		}
+		said = append(said, w.text+where)
+	}
+	return strings.Join(wrap("This plan "+strings.Join(said, "; ")+".", planWidth), "\n")
+}
+
+// PlanFull words a plan completely, host by host: every step with why it is
+// there, what it waits for elsewhere, what it changes and the files' diffs.
+func PlanFull(p *plan.Plan) string {
+	if p.Empty() {
+		return PlanSummary(p)
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s, cluster %s: %s on %s\n", p.Verb, clean(p.Cluster), count(len(p.Steps), "step"), count(len(p.Hosts()), "host"))
+	for _, host := range append(p.Hosts(), "") {
+		var own []plan.Step
+		for _, s := range p.Steps {
+			if s.Host == host {
+				own = append(own, s)
+			}
+		}
+		if len(own) == 0 {
+			continue
+		}
+		name := clean(host)
+		if host == "" {
+			name = "the cluster as a whole"
+		}
+		fmt.Fprintf(&out, "\n%s: %s\n", name, count(len(own), "step"))
+		for _, s := range own {
+			writeStep(&out, s)
+		}
+	}
+	if p.Impact() != plan.ImpactNone {
+		fmt.Fprintf(&out, "\n%s\n", impactWarning(p))
+	}
+	return out.String()
+}
+
+func writeStep(out *strings.Builder, s plan.Step) {
+	fmt.Fprintf(out, "\n  %s", oneLine(s.Title))
+	if s.Impact != plan.ImpactNone && s.Impact != "" {
+		fmt.Fprintf(out, " [%s]", s.Impact)
+	}
+	fmt.Fprintf(out, "\n    step %s\n", s.ID)
+	if s.Why != "" {
+		out.WriteString(indent(clean(s.Why), "    why: ") + "\n")
+	}
+	var elsewhere []string
+	for _, need := range s.Needs {
+		if _, host, _ := strings.Cut(string(need), "@"); host != s.Host {
+			elsewhere = append(elsewhere, string(need))
+		}
+	}
+	if len(elsewhere) > 0 {
+		for i, line := range wrapList(elsewhere, planWidth-len("    after ")) {
+			label := "    after "
+			if i > 0 {
+				label = "          "
+			}
+			out.WriteString(label + line + "\n")
+		}
+	}
+	for _, c := range s.Changes {
+		fmt.Fprintf(out, "    %s %s\n", pad(c.Action, len("restart")), oneLine(c.What))
+		if c.Diff != "" {
+			out.WriteString(indent(clean(c.Diff), "      ") + "\n")
+		}
+	}
+}

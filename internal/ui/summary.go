@@ -1,0 +1,81 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/quorate/quorate/internal/event"
+)
+
+// RunSummary words how a run ended, in plain text of at most 80 columns
+// except where an error's own words are longer.
+func RunSummary(r event.Result) string {
+	took := elapsed(r.Duration.Duration())
+	var out strings.Builder
+	switch {
+	case len(r.Steps) == 0:
+		return fmt.Sprintf("Nothing to do: cluster %s is as its file says.\n", clean(r.Cluster))
+	case r.OK():
+		fmt.Fprintf(&out, "Done in %s: %s.\n", took, counts(r.Counts))
+		return out.String()
+	case r.Interrupted:
+		fmt.Fprintf(&out, "Interrupted after %s: %s.\n", took, counts(r.Counts))
+	default:
+		fmt.Fprintf(&out, "Failed after %s: %s.\n", took, counts(r.Counts))
+	}
+	for _, s := range r.Failed() {
+		out.WriteString("\n" + stepFailure(s))
+	}
+	for _, s := range r.Steps {
+		if s.Outcome == event.OutcomeInterrupted {
+			fmt.Fprintf(&out, "\ncut short: %s: %s (%s)\n", place(s.Host), oneLine(s.Title), s.ID)
+		}
+	}
+	out.WriteString("\nRun the same command again to go on: what is done stays done.\n")
+	return out.String()
+}
+
+func stepFailure(s event.StepResult) string {
+	text := fmt.Sprintf("error: %s: %s (%s)\n", place(s.Host), oneLine(s.Title), s.ID)
+	text += indent(clean(s.Error), "  ") + "\n"
+	if s.Hint != "" {
+		text += indent("hint: "+clean(s.Hint), "  ") + "\n"
+	}
+	return text
+}
+
+// counts words the numbers that aren't zero.
+func counts(c event.Counts) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		word string
+	}{
+		{c.Changed, "changed"}, {c.Unchanged, "already so"}, {c.Failed, "failed"},
+		{c.Skipped, "skipped because of that"}, {c.Interrupted, "cut short"}, {c.NotStarted, "not started"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.word))
+		}
+	}
+	return count(c.Total(), "step") + ", " + strings.Join(parts, ", ")
+}
+
+// CriticalPath is a table of the chain of steps that determined how long a
+// run took, empty for a run in which nothing ran.
+func CriticalPath(r event.Result) string {
+	if len(r.Critical) == 0 {
+		return ""
+	}
+	var rows [][]string
+	for _, c := range r.Critical {
+		note := ""
+		if c.Slot {
+			note = "(waited for a free place)"
+		}
+		rows = append(rows, []string{
+			stamp(c.Start.Duration()), stamp(c.Duration.Duration()), place(c.Host), oneLine(c.Title), note,
+		})
+	}
+	return Table([]string{"AT", "TOOK", "HOST", "STEP", ""}, rows)
+}
