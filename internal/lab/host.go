@@ -1,0 +1,147 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+)
+
+// State is what a host is doing, as the kernel tells.
+type State string
+
+// The states of a host. A frozen host may have its cable cut as well; Frozen
+// is then what is shown.
+const (
+	Running State = "running"
+	Off     State = "off"
+	Frozen  State = "frozen"
+	Cut     State = "cut"
+)
+
+// Host is one host of a lab and how it is.
+type Host struct {
+	Name    string     `json:"name"`
+	Address netip.Addr `json:"address"`
+	Roles   []Role     `json:"roles"`
+	State   State      `json:"state"`
+	// Init is the process id, on this machine, of the host's systemd; 0 when off.
+	Init int `json:"init,omitempty"`
+	// Processes is the number of processes of the host.
+	Processes int `json:"processes"`
+	// MemoryBytes is the memory charged to the host, page cache included; 0
+	// where the kernel does not account for it.
+	MemoryBytes int64 `json:"memoryBytes"`
+}
+
+// Hosts asks the kernel how each host is. It sends no packets.
+func (l *Lab) Hosts() ([]Host, error) {
+	layout, err := readCgroupLayout()
+	if err != nil {
+		return nil, err
+	}
+	hosts := make([]Host, len(l.record.Hosts))
+	for i, spec := range l.record.Hosts {
+		group := l.hostCgroup(layout, spec.Name)
+		processes, err := group.processes()
+		if err != nil {
+			return nil, err
+		}
+		init, err := group.init()
+		if err != nil {
+			return nil, err
+		}
+		hosts[i] = Host{
+			Name: spec.Name, Address: spec.Address, Roles: spec.Roles,
+			State: Off, Init: init, Processes: len(processes), MemoryBytes: group.memory(),
+		}
+		switch {
+		case init == 0:
+		case group.frozen():
+			hosts[i].State = Frozen
+		case !l.isPlugged(spec.Name):
+			hosts[i].State = Cut
+		default:
+			hosts[i].State = Running
+		}
+	}
+	return hosts, nil
+}
+
+// host is one of Hosts.
+func (l *Lab) host(name string) (Host, error) {
+	if _, err := l.spec(name); err != nil {
+		return Host{}, err
+	}
+	hosts, err := l.Hosts()
+	if err != nil {
+		return Host{}, err
+	}
+	for _, host := range hosts {
+		if host.Name == name {
+			return host, nil
+		}
+	}
+	return Host{}, fmt.Errorf("lab %s: host %s is gone", l.Name(), name)
+}
+
+// isPlugged reports whether the host's cable is in the switch's bridge.
+func (l *Lab) isPlugged(host string) bool {
+	sw, err := l.network().handle()
+	if err != nil {
+		return false
+	}
+	defer sw.Close()
+	port, err := sw.LinkByName(host)
+	return err == nil && port.Attrs().MasterIndex != 0 && port.Attrs().OperState != netlink.OperDown
+}
+
+// cutMark is a file that says that the host's cable is cut, so that it stays
+// cut when the host boots again.
+func (l *Lab) cutMark(host string) string { return filepath.Join(l.hostDir(host), "cut") }
+
+func (l *Lab) isCut(host string) bool {
+	_, err := os.Stat(l.cutMark(host))
+	return err == nil
+}
+
+func (l *Lab) setCut(host string, cut bool) error {
+	if cut {
+		return replaceFile(l.cutMark(host), nil, 0o600)
+	}
+	if err := os.Remove(l.cutMark(host)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// memory is what the group is charged for, in bytes.
+func (g cgroup) memory() int64 {
+	for _, h := range g.layout.hierarchies {
+		file := ""
+		switch {
+		case g.layout.pureV2():
+			file = "memory.current"
+		case h.holds("memory"):
+			file = "memory.usage_in_bytes"
+		default:
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(h.mount, g.path, file))
+		if err != nil {
+			return 0
+		}
+		bytes, err := strconv.ParseInt(strings.TrimSpace(string(content)), 10, 64)
+		if err != nil {
+			return 0
+		}
+		return bytes
+	}
+	return 0
+}
