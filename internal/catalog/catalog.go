@@ -17,6 +17,7 @@ import (
 // write it; the other versions are bare ("3.7.0").
 type Release struct {
 	Kubernetes   string // "v1.37.1"
+	Released     string // when upstream published it, RFC 3339; the build date of its binaries
 	Etcd         string // version of the etcd binaries and of the etcd image's content
 	EtcdImageTag string // tag that this release's kubeadm asks for: "3.7.0-0"
 	Containerd   string
@@ -39,17 +40,20 @@ const defaultVersion = "v1.37.1"
 func releases() []Release {
 	return []Release{
 		{
-			Kubernetes: "v1.37.1", Etcd: "3.7.0", EtcdImageTag: "3.7.0-0",
+			Kubernetes: "v1.37.1", Released: "2026-09-23T17:06:22Z",
+			Etcd: "3.7.0", EtcdImageTag: "3.7.0-0",
 			Containerd: "2.3.7", Runc: "1.5.2", CNIPlugins: "1.9.1", FlannelCNI: "0.9.1",
 			CoreDNS: "1.14.6", Flannel: "0.28.4", Pause: "3.10.2", Agnhost: "2.66.1",
 		},
 		{
-			Kubernetes: "v1.36.3", Etcd: "3.6.8", EtcdImageTag: "3.6.8-0",
+			Kubernetes: "v1.36.3", Released: "2026-07-22T18:07:38Z",
+			Etcd: "3.6.8", EtcdImageTag: "3.6.8-0",
 			Containerd: "2.3.7", Runc: "1.5.2", CNIPlugins: "1.9.1", FlannelCNI: "0.9.1",
 			CoreDNS: "1.14.2", Flannel: "0.28.4", Pause: "3.10.2", Agnhost: "2.63.0",
 		},
 		{
-			Kubernetes: "v1.35.4", Etcd: "3.6.6", EtcdImageTag: "3.6.6-0",
+			Kubernetes: "v1.35.4", Released: "2026-04-15T18:01:22Z",
+			Etcd: "3.6.6", EtcdImageTag: "3.6.6-0",
 			Containerd: "2.3.7", Runc: "1.5.2", CNIPlugins: "1.9.1", FlannelCNI: "0.9.1",
 			CoreDNS: "1.13.1", Flannel: "0.28.4", Pause: "3.10.1", Agnhost: "2.59",
 		},
