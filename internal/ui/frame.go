@@ -164,7 +164,7 @@ func (b *board) failureLines(c canvas) []string {
 // failure words one failed step: host and step, the error's own words, the hint.
 func failure(look Look, cells int, host, title, text, hint string) []string {
 	lines := []string{look.paint(markFailed, look.symbol(markFailed, 0)+" "+place(host)+": "+oneLine(title))}
-	for _, l := range strings.Split(strings.TrimRight(clean(text), "\n"), "\n") {
+	for _, l := range strings.Split(strings.TrimRight(strings.ReplaceAll(clean(text), "\t", "    "), "\n"), "\n") {
 		for _, w := range wrap(l, cells-4) {
 			lines = append(lines, "    "+w)
 		}

@@ -10,15 +10,13 @@ import (
 )
 
 // clean makes text from a host safe and whole lines: escape sequences,
-// control and direction-changing characters go, tabs become spaces.
+// control and direction-changing characters go; line breaks and tabs stay.
 func clean(s string) string {
 	s = ansi.Strip(strings.ToValidUTF8(s, "?"))
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\n':
+		case r == '\n', r == '\t':
 			return r
-		case r == '\t':
-			return ' '
 		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
 			return -1
 		}
