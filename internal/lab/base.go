@@ -199,7 +199,7 @@ func (b base) finish(ctx context.Context, dir string) error {
 	}
 	for _, user := range [][]string{
 		{"useradd", "--create-home", "--shell", "/bin/bash", "--password", "*", "admin"},
-		{"useradd", "--create-home", "--shell", "/bin/bash", "--password", "*", "--groups", "sudo", "operator"},
+		{"useradd", "--create-home", "--shell", "/bin/bash", "--password", "*", "--gid", "operator", "--groups", "sudo", "operator"}, // Debian has a group of that name,
 	} {
 		if err := runIn(ctx, dir, nil, user...); err != nil {
 			return err

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,7 +32,10 @@ func (l *Lab) Command(ctx context.Context, host string, argv ...string) (*exec.C
 	if len(argv) == 0 {
 		return nil, errors.New("no program given")
 	}
-	return exec.CommandContext(ctx, "/proc/self/exe", append([]string{"lab", EnterCommand, l.dir, host}, argv...)...), nil
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", append([]string{"lab", EnterCommand, l.dir, host}, argv...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) } // it takes the program with it
+	cmd.WaitDelay = 5 * time.Second
+	return cmd, nil
 }
 
 // EnterHost runs a program inside a host with this process's stdin and
@@ -67,8 +72,7 @@ func EnterHost(dir, name string, argv []string) (exitStatus int, err error) {
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "USER=root", "LANG=C.UTF-8", "TERM=" + os.Getenv("TERM")}
 	cmd.Dir = "/"
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	err = cmd.Run()
+	err = runToEnd(cmd)
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 			return 128 + int(status.Signal()), nil
@@ -76,6 +80,28 @@ func EnterHost(dir, name string, argv []string) (exitStatus int, err error) {
 		return exit.ExitCode(), nil
 	}
 	return 0, err
+}
+
+// runToEnd runs the command and kills it when this process is told to end. (A
+// parent-death signal would do it without our help, but Go's cannot be used
+// on a child in another pid namespace, which does not see its parent.)
+func runToEnd(cmd *exec.Cmd) error {
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, unix.SIGTERM, unix.SIGHUP)
+	defer signal.Stop(end)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-end:
+			_ = cmd.Process.Kill() // fails if it has just ended by itself
+		case <-ended:
+		}
+	}()
+	return cmd.Wait()
 }
 
 // joinNamespaces moves the calling thread into the namespaces of a process.

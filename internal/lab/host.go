@@ -145,3 +145,39 @@ func (g cgroup) memory() int64 {
 	}
 	return 0
 }
+
+// Status is a lab and its hosts, as `lab status` shows them.
+type Status struct {
+	Name        string       `json:"name"`
+	Subnet      netip.Prefix `json:"subnet"`
+	Dir         string       `json:"dir"`
+	ClusterFile string       `json:"clusterFile"`
+	Hosts       []Host       `json:"hosts"`
+}
+
+// Status asks the kernel how the lab is.
+func (l *Lab) Status() (Status, error) {
+	hosts, err := l.Hosts()
+	if err != nil {
+		return Status{}, fmt.Errorf("lab %s: %w", l.Name(), err)
+	}
+	return Status{Name: l.Name(), Subnet: l.Subnet(), Dir: l.dir, ClusterFile: l.ClusterFilePath(), Hosts: hosts}, nil
+}
+
+// SSHArgs are the arguments with which OpenSSH's ssh logs in to a host as
+// user: the lab's key and host keys, and nothing of the caller's own
+// configuration.
+func (l *Lab) SSHArgs(host, user string) ([]string, error) {
+	spec, err := l.spec(host)
+	if err != nil {
+		return nil, err
+	}
+	if !l.network().isUp() { // else the packets would find another way
+		return nil, fmt.Errorf("lab %s is not up; start it with: quorate lab up --name %[1]s --hosts-only", l.Name())
+	}
+	return []string{
+		"-F", "/dev/null", "-i", l.KeyPath(), "-o", "IdentitiesOnly=yes",
+		"-o", "UserKnownHostsFile=" + l.KnownHostsPath(), "-o", "StrictHostKeyChecking=yes",
+		"-o", "ConnectTimeout=5", "-o", "LogLevel=ERROR", "-l", user, spec.Address.String(),
+	}, nil
+}
