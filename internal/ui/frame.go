@@ -32,8 +32,12 @@ func (b *board) frame(c canvas) string {
 	if c.height > 0 {
 		room = max(c.height-1-len(failures), 1)
 	}
-	lines = append(lines, b.hostLines(c, room)...)
+	hosts := b.hostLines(c, room)
+	lines = append(lines, hosts[:min(len(hosts), room)]...)
 	lines = append(lines, failures...)
+	if c.height > 0 {
+		lines = lines[:min(len(lines), c.height)]
+	}
 	for i, l := range lines {
 		lines[i] = clip(l, c.width, c.look.ellipsis())
 	}
@@ -133,8 +137,8 @@ func (b *board) hostLine(c canvas, h *hostRow, names int) string {
 		if running > 1 {
 			text += fmt.Sprintf(" (+%d)", running-1)
 		}
-		if step.message != "" {
-			text += "  " + c.look.faint(step.message)
+		if room := c.width - width(head+text) - 2; step.message != "" && room > 0 {
+			text += "  " + c.look.faint(squeeze(step.message, room, c.look.ellipsis()))
 		}
 		return head + text
 	case h.failed > 0:
@@ -146,10 +150,14 @@ func (b *board) hostLine(c canvas, h *hostRow, names int) string {
 	case m == markSkipped:
 		return head + fmt.Sprintf("%d of %s not done", h.skipped, count(len(h.steps), "step"))
 	}
-	if need := b.waitsFor(h); need != nil {
+	if need := b.waitsFor(h); need != nil && b.done == nil {
 		return head + c.look.faint(fmt.Sprintf("waits for %s: %s", place(need.Host), need.Title))
 	}
-	return head + c.look.faint(fmt.Sprintf("%d of %s done", h.settled, count(len(h.steps), "step")))
+	text := fmt.Sprintf("%d of %s done", h.settled-h.skipped, count(len(h.steps), "step"))
+	if h.skipped > 0 {
+		text += fmt.Sprintf(", %d skipped", h.skipped)
+	}
+	return head + c.look.faint(text)
 }
 
 // failureLines lists the failures so far in full.

@@ -18,7 +18,7 @@ const planWidth = 80
 // comes last.
 func PlanSummary(p *plan.Plan) string {
 	if p.Empty() {
-		return fmt.Sprintf("Nothing to do: cluster %s is as its file says.\n", clean(p.Cluster))
+		return nothing(p.Cluster)
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s, cluster %s: %s on %s\n", p.Verb, clean(p.Cluster), count(len(p.Steps), "step"), count(len(p.Hosts()), "host"))
@@ -64,6 +64,19 @@ func (g group) heading() string {
 	return strings.Join(wrap(strings.Join(g.hosts, ", ")+": "+count(g.steps, "step")+each, planWidth), "\n")
 }
 
+// key is the same for groups with the same work, in whatever order the plan
+// has come to put it.
+func (g group) key() string {
+	all := []string{fmt.Sprint(len(g.hosts) == 0)}
+	for _, t := range g.topics {
+		for _, title := range t.titles {
+			all = append(all, t.name+"/"+title)
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, "\n")
+}
+
 func (g group) topicWidth() int {
 	w := 0
 	for _, t := range g.topics {
@@ -97,7 +110,7 @@ func grouped(p *plan.Plan) []group {
 	same := map[string]int{}
 	for _, host := range order {
 		g := byHost[host]
-		key := fmt.Sprint(host == "", g.topics)
+		key := g.key()
 		if i, ok := same[key]; ok {
 			groups[i].hosts = append(groups[i].hosts, g.hosts...)
 			continue

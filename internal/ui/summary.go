@@ -14,7 +14,7 @@ func RunSummary(r event.Result) string {
 	var out strings.Builder
 	switch {
 	case len(r.Steps) == 0:
-		return fmt.Sprintf("Nothing to do: cluster %s is as its file says.\n", clean(r.Cluster))
+		return nothing(r.Cluster)
 	case r.OK():
 		fmt.Fprintf(&out, "Done in %s: %s.\n", took, counts(r.Counts))
 		return out.String()
@@ -33,6 +33,11 @@ func RunSummary(r event.Result) string {
 	}
 	out.WriteString("\nRun the same command again to go on: what is done stays done.\n")
 	return out.String()
+}
+
+// nothing words an empty plan, and a run of one.
+func nothing(cluster string) string {
+	return fmt.Sprintf("Nothing to do: cluster %s already is as asked.\n", clean(cluster))
 }
 
 func stepFailure(s event.StepResult) string {

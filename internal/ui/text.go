@@ -44,6 +44,16 @@ func clip(s string, n int, tail string) string {
 	return ansi.Truncate(s, n, tail)
 }
 
+// squeeze cuts s to n cells like clip, but keeps what s ends with in
+// parentheses: "waiting for https://10.0... (connection refused)" says why.
+func squeeze(s string, n int, tail string) string {
+	i := strings.LastIndex(s, " (")
+	if width(s) <= n || i < 0 || !strings.HasSuffix(s, ")") || width(s[i:]) > n-8 {
+		return clip(s, n, tail)
+	}
+	return clip(s[:i], n-width(s[i:]), tail) + s[i:]
+}
+
 // wrap breaks s into lines of at most n cells, also within long words.
 func wrap(s string, n int) []string {
 	return strings.Split(ansi.Wrap(s, max(n, 10), ""), "\n")
