@@ -149,11 +149,7 @@ func (b *Bundle) Manifest() Manifest { return b.manifest }
 // Binary finds an executable by its name in the catalogue, such as "kubelet"
 // or "cni-bridge".
 func (b *Bundle) Binary(name string) (File, bool) {
-	i := slices.IndexFunc(b.manifest.Files, func(f File) bool { return f.Kind == KindBinary && f.Name == name })
-	if i < 0 {
-		return File{}, false
-	}
-	return b.manifest.Files[i], true
+	return b.manifest.Binary(name)
 }
 
 // Images lists the images, sorted by name.
@@ -189,8 +185,8 @@ func (b *Bundle) Packages(osID, osVersion string, names ...string) ([]File, erro
 		}
 	}
 	if !slices.Contains(systems, key) {
-		return nil, fmt.Errorf("bundle %s has no packages for %s, only for: %s; build the bundle on that distribution",
-			b.dir, key, strings.Join(systems, ", "))
+		return nil, fmt.Errorf("bundle %s has none for %s, only for: %s; build the bundle on that distribution: %w",
+			b.dir, key, strings.Join(systems, ", "), ErrNoPackages)
 	}
 	for _, name := range names {
 		if !have[name] {

@@ -19,6 +19,14 @@ import (
 // body is a stream.
 const ArgsHeader = "Quorate-Args"
 
+// Greeting is the line that an agent prints before it speaks HTTP/2. The
+// operator's side passes over all that a login shell printed before it.
+const Greeting = "quorate-agent/1 ready"
+
+// AgentFolder is where agents live on a host: root's, mode 0700. A file's name
+// there is the beginning of the hex sha256 of its content.
+const AgentFolder = "/var/lib/quorate/agent"
+
 // Names of the operations, and of their paths under "/v1/".
 const (
 	OpFacts    = "facts"    // FactsRequest → Facts
@@ -113,9 +121,12 @@ type FileQuery struct {
 // MaxContent is the most bytes of a file that Facts carries.
 const MaxContent = 256 << 10
 
-// HTTPQuery is one GET the agent makes from the host's own viewpoint.
+// HTTPQuery is one request the agent makes from the host's own viewpoint: a
+// GET, or a POST where there is a body.
 type HTTPQuery struct {
 	URL string `json:"url"`
+	// Body is JSON to post; empty means GET.
+	Body string `json:"body,omitempty"`
 	// CAFile is the path on the host of the CA that the server's
 	// certificate must chain to; ServerName the name it must carry.
 	CAFile     string `json:"caFile,omitempty"`
@@ -131,7 +142,7 @@ type HTTPQuery struct {
 // HTTPReply is the answer to one HTTPQuery, in the order asked.
 type HTTPReply struct {
 	Status int    `json:"status"`          // 0 when no answer came
-	Body   string `json:"body,omitempty"`  // at most 4 KiB
+	Body   string `json:"body,omitempty"`  // at most 64 KiB
 	Error  string `json:"error,omitempty"` // why no answer came
 	Millis int64  `json:"millis"`          // how long it took
 }
@@ -344,8 +355,10 @@ type UnitRequest struct {
 // UnitReply is the unit's state afterwards. Journal holds its last lines when
 // the verb failed.
 type UnitReply struct {
-	Unit    Unit   `json:"unit"`
-	Changed bool   `json:"changed"`
+	Unit    Unit `json:"unit"`
+	Changed bool `json:"changed"`
+	// Failure is what systemctl said when it failed, empty when it did not.
+	Failure string `json:"failure,omitempty"`
 	Journal string `json:"journal,omitempty"`
 }
 

@@ -1,0 +1,146 @@
+// Package component is what the parts of a cluster share: the input that
+// their pure planning takes, the behaviour that a step's work has, and the
+// few kinds of work that every part needs (files, services, binaries,
+// packages). Each part is a package below this one, with
+//
+//	query.go  what it wants to know of a host     (pure)
+//	plan.go   desired + observed → steps          (pure)
+//	ops.go    the steps' Check, Apply and Verify  (I/O)
+//
+// Parts never import each other; a step names the steps it needs by ID, and
+// the IDs they share are in ids.go.
+package component
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/quorate/quorate/internal/bundle"
+	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/kube"
+	"github.com/quorate/quorate/internal/plan"
+	"github.com/quorate/quorate/internal/state"
+)
+
+// Input is what planning starts from.
+type Input struct {
+	Cluster  *cluster.Cluster
+	Snapshot *state.Snapshot
+	Release  catalog.Release
+	// Artefacts tells what the bundle holds; nil while none was given.
+	Artefacts *bundle.Manifest
+}
+
+// Output collects what the parts plan.
+type Output struct {
+	Steps []plan.Step
+	// Refusals are reasons not to go on at all. They name host and remedy.
+	Refusals diag.List
+}
+
+// Add appends a step whose work is op.
+func (o *Output) Add(s plan.Step, op Op) {
+	s.Op = op
+	o.Steps = append(o.Steps, s)
+}
+
+// Refuse notes a reason not to go on; the hint says what to do about it.
+func (o *Output) Refuse(hint, format string, args ...any) {
+	o.Refusals = append(o.Refusals, diag.Diagnostic{
+		Severity: diag.SeverityError, Summary: fmt.Sprintf(format, args...), Hint: hint,
+	})
+}
+
+// Op is the work of a step. Check answers whether there is nothing to do,
+// Apply does it, Verify waits (with the context's deadline) until it took.
+// Say tells people what is being waited for.
+type Op interface {
+	Check(ctx context.Context, rt *Runtime) (done bool, err error)
+	Apply(ctx context.Context, rt *Runtime, say func(string)) error
+	Verify(ctx context.Context, rt *Runtime, say func(string)) error
+}
+
+// Runtime is what the ops work with during one run.
+type Runtime struct {
+	Cluster *cluster.Cluster
+	Release catalog.Release
+	Bundle  *bundle.Bundle
+	// Hosts are the connected hosts, by name.
+	Hosts map[string]*host.Host
+
+	mu   sync.Mutex
+	kube *kube.Client
+}
+
+// Host returns the handle of a connected host.
+func (rt *Runtime) Host(name string) (*host.Host, error) {
+	h, ok := rt.Hosts[name]
+	if !ok {
+		return nil, fmt.Errorf("%s: not connected", name)
+	}
+	return h, nil
+}
+
+// Kube returns a client of the API, through the first control-plane host
+// whose API server answers. The client is kept while it answers.
+func (rt *Runtime) Kube(ctx context.Context) (*kube.Client, error) {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	if rt.kube != nil && rt.kube.Ready(ctx) == nil {
+		return rt.kube, nil
+	}
+	var candidates []*host.Host
+	for _, h := range rt.Cluster.ControlPlanes() {
+		if handle, ok := rt.Hosts[h.Name]; ok {
+			candidates = append(candidates, handle)
+		}
+	}
+	client, err := kube.First(ctx, candidates, kube.Endpoint(rt.Cluster))
+	if err != nil {
+		return nil, err
+	}
+	rt.kube = client
+	return client, nil
+}
+
+// Executor runs the ops of a plan's steps; it is what the engine is given.
+type Executor struct{ *Runtime }
+
+// Check implements the engine's Executor.
+func (x Executor) Check(ctx context.Context, s plan.Step) (bool, error) {
+	op, err := opOf(s)
+	if err != nil {
+		return false, err
+	}
+	return op.Check(ctx, x.Runtime)
+}
+
+// Apply implements the engine's Executor.
+func (x Executor) Apply(ctx context.Context, s plan.Step, say func(string)) error {
+	op, err := opOf(s)
+	if err != nil {
+		return err
+	}
+	return op.Apply(ctx, x.Runtime, say)
+}
+
+// Verify implements the engine's Executor.
+func (x Executor) Verify(ctx context.Context, s plan.Step, say func(string)) error {
+	op, err := opOf(s)
+	if err != nil {
+		return err
+	}
+	return op.Verify(ctx, x.Runtime, say)
+}
+
+func opOf(s plan.Step) (Op, error) {
+	op, ok := s.Op.(Op)
+	if !ok {
+		return nil, fmt.Errorf("step %s has no work (a plan that was read from a file is shown, never run)", s.ID)
+	}
+	return op, nil
+}

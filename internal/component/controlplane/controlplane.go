@@ -1,0 +1,296 @@
+// Package controlplane builds every control-plane host the same way and at
+// the same time, through kubeadm's own phases: certificates and kubeconfigs,
+// the kubelet, the static pods. What the cluster needs once (its settings in
+// the API, the join token's rules, the add-ons) is done through whichever API
+// server answers. No host is the first.
+package controlplane
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/pki"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+const (
+	configFile = component.QuorateDir + "/kubeadm.yaml"
+	// recordFile holds the digest of the settings that the static pods were
+	// last made with. It is written after they were made.
+	recordFile = component.QuorateDir + "/static-pods.sha256"
+
+	stepKubelet = "controlplane/kubelet"
+	stepMark    = "controlplane/mark"
+	stepAddons  = "kubernetes/addons"
+
+	recordCluster = "cluster-settings"
+	recordAddons  = "addons"
+
+	labelControlPlane = "node-role.kubernetes.io/control-plane"
+	taintControlPlane = "node-role.kubernetes.io/control-plane:NoSchedule"
+
+	// renewBefore is how long before its end a certificate is made anew by
+	// an ordinary apply.
+	renewBefore = 30 * 24 * time.Hour
+)
+
+// staticPods are the components that run as static pods; etcd is among them
+// where it is stacked.
+func staticPods(c *cluster.Cluster) []string {
+	pods := []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+	if c.Etcd.Mode == cluster.EtcdStacked {
+		pods = append(pods, "etcd")
+	}
+	return pods
+}
+
+// leafFiles are the certificates that kubeadm makes on a host, without suffix.
+func leafFiles(c *cluster.Cluster) []string {
+	leaves := []string{"apiserver", "apiserver-kubelet-client", "front-proxy-client"}
+	if c.Etcd.Mode == cluster.EtcdStacked {
+		leaves = append(leaves, "apiserver-etcd-client", "etcd/server", "etcd/peer", "etcd/healthcheck-client")
+	}
+	return leaves
+}
+
+// kubeconfigs are the kubeconfigs that kubeadm makes on a host.
+func kubeconfigs() []string {
+	return []string{"admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf"}
+}
+
+// Query asks for what Plan compares.
+func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.FactsRequest) {
+	if h.IsNode() {
+		q.Files = append(q.Files, protocol.FileQuery{Path: conntrackMax})
+	}
+	if !h.Has(cluster.RoleControlPlane) {
+		return
+	}
+	component.AskFiles(q, configFile, recordFile)
+	for _, leaf := range leafFiles(c) {
+		path := component.KubernetesPKI + "/" + leaf
+		q.Files = append(q.Files, protocol.FileQuery{Path: path + ".crt", Certificate: true}, protocol.FileQuery{Path: path + ".key"})
+	}
+	for _, name := range kubeconfigs() {
+		q.Files = append(q.Files, protocol.FileQuery{Path: component.KubernetesDir + "/" + name, Certificate: true})
+	}
+	for _, pod := range staticPods(c) {
+		q.Files = append(q.Files, protocol.FileQuery{Path: manifest(pod)})
+	}
+	q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletDir + "/config.yaml"})
+	if c.Etcd.Mode == cluster.EtcdStacked {
+		component.AskBinaries(q, etcdTools(r))
+	}
+}
+
+func manifest(pod string) string { return component.ManifestsDir + "/" + pod + ".yaml" }
+
+// Plan makes the steps.
+func Plan(in component.Input, out *component.Output) {
+	shared := clusterSettings(in.Cluster, in.Snapshot)
+	membership := etcd.Assess(in.Cluster, in.Snapshot)
+	var running []*cluster.Host // hosts whose API server is replaced, one after another
+	for _, h := range in.Cluster.ControlPlanes() {
+		facts := in.Snapshot.Facts(h.Name)
+		if facts == nil {
+			continue
+		}
+		s := shared.forHost(h)
+		if in.Cluster.Etcd.Mode == cluster.EtcdStacked {
+			s.EtcdInitialCluster, s.EtcdInitialState = membership.Initial, "new"
+			planEtcdTools(in, h, facts, out)
+		}
+		planCertificates(in, h, facts, s, out)
+		planKubelet(in, h, facts, s, out)
+		if in.Cluster.Etcd.Mode == cluster.EtcdStacked {
+			planStackedMember(in, h, facts, s, membership, out)
+		}
+		if planStaticPods(in, h, facts, s, running, out) {
+			running = append(running, h)
+		}
+		planMark(in, h, facts, out)
+	}
+	planClusterSteps(in, shared, out)
+}
+
+// host is what the ops on one host share.
+type host struct {
+	name   string
+	config component.File
+}
+
+func hostOf(h *cluster.Host, s settings) host {
+	return host{name: h.Name, config: component.File{Path: configFile, Content: s.render(), Mode: 0o600}}
+}
+
+func planCertificates(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, out *component.Output) {
+	op := certificates{host: hostOf(h, s)}
+	var why []string
+	step := plan.Step{
+		ID: plan.On(component.StepCertificates, h.Name), Host: h.Name, Title: "make certificates and kubeconfigs",
+		Needs: []plan.ID{component.StepAuthorities, plan.On(component.StepBinaries, h.Name), plan.On(component.StepEtcdClient, h.Name)},
+	}
+	note := func(path, action, reason string) {
+		why = append(why, path+" "+reason)
+		step.Changes = append(step.Changes, plan.Change{What: path, Action: action})
+	}
+	names, addresses := sanParts(in.Cluster)
+	names = append(names, "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc."+in.Cluster.Kubernetes.DNSDomain)
+	addresses = append(addresses, in.Cluster.ServiceIP())
+	for _, leaf := range leafFiles(in.Cluster) {
+		crt, key := component.KubernetesPKI+"/"+leaf+".crt", component.KubernetesPKI+"/"+leaf+".key"
+		if !facts.Files[crt].Exists || !facts.Files[key].Exists {
+			note(crt, "create", "missing")
+			continue
+		}
+		certs, err := pki.Parse([]byte(facts.Files[crt].Certificates))
+		reason := ""
+		switch {
+		case err != nil:
+			reason = err.Error()
+		case certs[0].NotAfter.Sub(facts.Time) < renewBefore:
+			reason = "ends " + certs[0].NotAfter.Format(time.DateOnly)
+		case leaf == "apiserver":
+			if missing := pki.Covers(certs[0], names, addresses); len(missing) > 0 {
+				reason = "lacks " + strings.Join(missing, ", ")
+			}
+		}
+		if reason != "" {
+			op.replace = append(op.replace, crt, key)
+			note(crt, "update", reason)
+		}
+	}
+	for _, name := range kubeconfigs() {
+		if path := component.KubernetesDir + "/" + name; !facts.Files[path].Exists {
+			note(path, "create", "missing")
+		}
+	}
+	if len(step.Changes) == 0 {
+		return
+	}
+	step.Why = strings.Join(why, "; ")
+	out.Add(step, op)
+}
+
+func planKubelet(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, out *component.Output) {
+	if facts.Files[component.KubeletDir+"/config.yaml"].Exists {
+		return
+	}
+	out.Add(plan.Step{
+		ID: plan.On(stepKubelet, h.Name), Host: h.Name, Title: "start the kubelet", Why: "never started",
+		Needs: []plan.ID{
+			plan.On(component.StepCertificates, h.Name), plan.On(component.StepKubelet, h.Name),
+			plan.On(component.StepSettings, h.Name), plan.On(component.StepPackages, h.Name), plan.On(component.StepRuntime, h.Name),
+		},
+		Changes: []plan.Change{{What: component.KubeletDir + "/config.yaml", Action: "create"}, {What: "kubelet.service", Action: "start"}},
+	}, startKubelet{hostOf(h, s)})
+}
+
+// planStaticPods reports whether it plans to replace a running API server.
+func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, after []*cluster.Host, out *component.Output) (replaces bool) {
+	step := plan.Step{
+		ID: plan.On(component.StepControlPlane, h.Name), Host: h.Name, Title: "run the API server, controller manager and scheduler",
+		Needs: []plan.ID{
+			plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name),
+		},
+	}
+	step.Needs = append(step.Needs, component.Each(component.StepEtcdMember, in.Cluster.EtcdHosts())...)
+	var missing []string
+	exist := false
+	for _, pod := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
+		if facts.Files[manifest(pod)].Exists {
+			exist = true
+			continue
+		}
+		missing = append(missing, pod)
+		step.Changes = append(step.Changes, plan.Change{What: manifest(pod), Action: "create"})
+	}
+	record := component.File{Path: recordFile, Content: []byte(s.digest() + "\n"), Mode: 0o644}
+	differ, changes := component.FileChanges(facts, []component.File{record})
+	switch {
+	case len(missing) > 0:
+		step.Why = strings.Join(missing, ", ") + " missing"
+	case len(differ) > 0:
+		step.Why = "made with other settings"
+		// The diff that a reviewer wants is that of the settings.
+		_, changes = component.FileChanges(facts, []component.File{{Path: configFile, Content: s.render(), Mode: 0o600}})
+	default:
+		return false
+	}
+	step.Changes = append(step.Changes, changes...)
+	if exist {
+		step.Impact = plan.ImpactRestart
+		step.Needs = append(step.Needs, component.Each(component.StepControlPlane, after)...)
+	}
+	out.Add(step, runStaticPods{host: hostOf(h, s), record: record, address: h.InternalAddress, port: in.Cluster.Endpoint.Port})
+	return exist
+}
+
+func planMark(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
+	if in.Snapshot.API != nil {
+		node, ok := in.Snapshot.API.Nodes[h.Name]
+		_, labelled := node.Labels[labelControlPlane]
+		tainted := slices.Contains(node.Taints, taintControlPlane)
+		if ok && labelled && tainted == !h.Has(cluster.RoleWorker) {
+			return
+		}
+	}
+	out.Add(plan.Step{
+		ID: plan.On(stepMark, h.Name), Host: h.Name, Title: "mark the node as control plane", Why: "not marked",
+		Needs:   []plan.ID{plan.On(component.StepControlPlane, h.Name), component.StepClusterInit},
+		Changes: []plan.Change{{What: "node " + h.Name, Action: "update"}},
+	}, mark{hostOf(h, clusterSettings(in.Cluster, in.Snapshot).forHost(h))})
+}
+
+func planClusterSteps(in component.Input, s settings, out *component.Output) {
+	controlPlanes := in.Cluster.ControlPlanes()
+	digest := s.digest()
+	recorded := func(subject string) bool {
+		return in.Snapshot.API != nil && in.Snapshot.API.Record[subject] == digest
+	}
+	why := "not done yet"
+	if in.Snapshot.API != nil && in.Snapshot.API.Record[recordCluster] != "" {
+		why = "settings differ"
+	}
+	if !recorded(recordCluster) {
+		out.Add(plan.Step{
+			ID: component.StepClusterInit, Title: "store the cluster's settings and the rules for joining", Why: why,
+			Needs: component.Each(component.StepControlPlane, controlPlanes),
+			Changes: []plan.Change{
+				{What: "configmap kube-system/kubeadm-config", Action: "update"},
+				{What: "configmap kube-system/kubelet-config", Action: "update"},
+				{What: "configmap kube-public/cluster-info", Action: "update"},
+			},
+		}, clusterPhases{
+			subject: recordCluster, digest: digest, candidates: hostsOf(in, s),
+			phases: [][]string{{"upload-config", "all"}, {"bootstrap-token"}},
+		})
+	}
+	if !recorded(recordAddons) {
+		out.Add(plan.Step{
+			ID: stepAddons, Title: "run kube-proxy and CoreDNS", Why: why,
+			Needs: []plan.ID{component.StepClusterInit},
+			Changes: []plan.Change{
+				{What: "daemonset kube-system/kube-proxy", Action: "update"},
+				{What: "deployment kube-system/coredns", Action: "update"},
+			},
+		}, clusterPhases{
+			subject: recordAddons, digest: digest, candidates: hostsOf(in, s),
+			phases: [][]string{{"addon", "all"}},
+		})
+	}
+}
+
+func hostsOf(in component.Input, s settings) []host {
+	var out []host
+	for _, h := range in.Cluster.ControlPlanes() {
+		out = append(out, hostOf(h, s.forHost(h)))
+	}
+	return out
+}

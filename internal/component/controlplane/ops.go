@@ -1,0 +1,206 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/component"
+	remote "github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/kube"
+)
+
+// phaseTimeout bounds one kubeadm phase. Those that wait for an API server
+// wait for themselves with deadlines of their own.
+const phaseTimeout = 3 * time.Minute
+
+// phase runs one of kubeadm's init phases with this host's settings, which it
+// writes first.
+func (h host) phase(ctx context.Context, rt *component.Runtime, args ...string) error {
+	handle, err := rt.Host(h.name)
+	if err != nil {
+		return err
+	}
+	if _, err := component.WriteFiles(ctx, rt, h.name, []component.File{h.config}); err != nil {
+		return err
+	}
+	argv := append([]string{component.Kubeadm, "init", "phase"}, args...)
+	argv = append(argv, "--config", configFile)
+	_, err = handle.Run(ctx, remote.Command{Argv: argv, Timeout: phaseTimeout})
+	return err
+}
+
+// certificates is the work of making a host's certificates and kubeconfigs.
+type certificates struct {
+	host
+	replace []string // files to make anew
+}
+
+// Check implements component.Op: kubeadm keeps what is there.
+func (o certificates) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+// Apply implements component.Op.
+func (o certificates) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	handle, err := rt.Host(o.name)
+	if err != nil {
+		return err
+	}
+	for _, path := range o.replace {
+		if err := handle.Remove(ctx, path); err != nil {
+			return err
+		}
+	}
+	if err := o.phase(ctx, rt, "certs", "all"); err != nil {
+		return err
+	}
+	return o.phase(ctx, rt, "kubeconfig", "all")
+}
+
+// Verify implements component.Op: a phase that ended well wrote its files.
+func (o certificates) Verify(context.Context, *component.Runtime, func(string)) error { return nil }
+
+// startKubelet is the work of starting a control-plane host's kubelet.
+type startKubelet struct{ host }
+
+// Check implements component.Op.
+func (o startKubelet) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+// Apply implements component.Op.
+func (o startKubelet) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	return o.phase(ctx, rt, "kubelet-start")
+}
+
+// Verify implements component.Op.
+func (o startKubelet) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	return component.Service{Host: o.name, Unit: "kubelet.service"}.Verify(ctx, rt, say)
+}
+
+// runStaticPods is the work of running the control plane's own static pods.
+type runStaticPods struct {
+	host
+	record  component.File
+	address netip.Addr
+	port    int
+}
+
+// Check implements component.Op.
+func (o runStaticPods) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+// Apply implements component.Op.
+func (o runStaticPods) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	return o.phase(ctx, rt, "control-plane", "all")
+}
+
+// readyTimeout bounds the start of an API server: its image is there, etcd
+// answers, but a small host starts everything at once.
+const readyTimeout = 4 * time.Minute
+
+// Verify implements component.Op: the host's own API server must be ready,
+// then the settings are recorded.
+func (o runStaticPods) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	handle, err := rt.Host(o.name)
+	if err != nil {
+		return err
+	}
+	query := protocol.FactsRequest{LocalHTTP: []protocol.HTTPQuery{{
+		URL:    "https://" + net.JoinHostPort(o.address.String(), fmt.Sprint(o.port)) + "/readyz?verbose",
+		CAFile: component.KubernetesPKI + "/ca.crt", TimeoutMillis: 2000,
+	}}}
+	err = component.Until(ctx, readyTimeout, "the API server of "+o.name, say, func(ctx context.Context) error {
+		facts, err := handle.Facts(ctx, query)
+		if err != nil {
+			return err
+		}
+		reply := facts.LocalHTTP[0]
+		switch {
+		case reply.Status == 200:
+			return nil
+		case reply.Error != "":
+			return fmt.Errorf("%s", reply.Error)
+		}
+		return fmt.Errorf("it is not ready: %s", kube.FailedChecks(reply.Body))
+	})
+	if err != nil {
+		return err
+	}
+	_, err = component.WriteFiles(ctx, rt, o.name, []component.File{o.record})
+	return err
+}
+
+// mark is the work of giving a node its control-plane label and taint.
+type mark struct{ host }
+
+// Check implements component.Op.
+func (o mark) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+// Apply implements component.Op.
+func (o mark) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	client, err := rt.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	err = component.Until(ctx, readyTimeout, "the kubelet of "+o.name+" to register its node", say, func(ctx context.Context) error {
+		_, err := client.Node(ctx, o.name)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := o.phase(ctx, rt, "mark-control-plane"); err != nil {
+		return err
+	}
+	return o.phase(ctx, rt, "kubelet-finalize", "all")
+}
+
+// Verify implements component.Op.
+func (o mark) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	return component.NodeReady(ctx, rt, o.name, say)
+}
+
+// clusterPhases is the work of phases that the cluster needs once. They run
+// on the first of the candidates whose API server is ready, and the next one
+// takes over when that host fails.
+type clusterPhases struct {
+	subject    string
+	digest     string
+	candidates []host
+	phases     [][]string
+}
+
+// Check implements component.Op.
+func (o clusterPhases) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+// Apply implements component.Op.
+func (o clusterPhases) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	var failures []string
+	for _, h := range o.candidates {
+		err := o.on(ctx, rt, h, say)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		failures = append(failures, err.Error())
+	}
+	return fmt.Errorf("no control-plane host could do it: %s", strings.Join(failures, "; "))
+}
+
+func (o clusterPhases) on(ctx context.Context, rt *component.Runtime, h host, say func(string)) error {
+	for _, phase := range o.phases {
+		say(fmt.Sprintf("kubeadm %s on %s", phase[0], h.name))
+		if err := h.phase(ctx, rt, phase...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Verify implements component.Op: it records what was applied.
+func (o clusterPhases) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	return component.RecordDone(ctx, rt, o.subject, o.digest, say)
+}

@@ -1,0 +1,241 @@
+// Package etcd runs etcd members as systemd units on the etcd hosts, with TLS
+// under an authority of their own. The first members start together; a member
+// that comes later joins as a learner.
+package etcd
+
+import (
+	"embed"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	members "github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/pki"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+//go:embed etcd.yaml.tmpl etcd.service.tmpl
+var templates embed.FS
+
+const (
+	unit       = "etcd.service"
+	unitFile   = "/etc/systemd/system/etcd.service"
+	configFile = component.EtcdDir + "/etcd.yaml"
+	pkiDir     = component.EtcdDir + "/pki"
+	// clientCA is etcd's authority as the API servers read it, where kubeadm has it.
+	clientCA = component.KubernetesPKI + "/etcd/ca.crt"
+)
+
+// capSysResource is CAP_SYS_RESOURCE's bit (linux/capability.h).
+const capSysResource = 24
+
+// Query asks for what Plan compares.
+func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.FactsRequest) {
+	if slices.Contains(c.EtcdHosts(), h) {
+		q.Files = append(q.Files,
+			protocol.FileQuery{Path: members.MemberDir(c)},
+			protocol.FileQuery{Path: members.FormedMarker})
+	}
+	if c.Etcd.Mode != cluster.EtcdExternal {
+		return
+	}
+	if h.Has(cluster.RoleEtcd) {
+		component.AskFiles(q, unitFile, configFile)
+		component.AskBinaries(q, r.Binaries(cluster.RoleEtcd))
+		for _, leaf := range leaves(h) {
+			q.Files = append(q.Files, protocol.FileQuery{Path: leaf.path + ".crt", Certificate: true}, protocol.FileQuery{Path: leaf.path + ".key"})
+		}
+		q.Units = append(q.Units, unit)
+	}
+	if h.Has(cluster.RoleControlPlane) {
+		q.Files = append(q.Files,
+			protocol.FileQuery{Path: clientCA},
+			protocol.FileQuery{Path: clientLeaf().path + ".crt", Certificate: true},
+			protocol.FileQuery{Path: clientLeaf().path + ".key"})
+	}
+}
+
+// leaf is a certificate of a host, at path.crt and path.key.
+type leaf struct {
+	path string
+	pki.Leaf
+}
+
+// leaves are the certificates of an etcd host. The server's is a client's
+// too: etcd's own HTTP gateway uses it to reach its gRPC server.
+func leaves(h *cluster.Host) []leaf {
+	names := []string{h.Name, "localhost"}
+	addresses := []netip.Addr{h.InternalAddress, netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
+	member := pki.Leaf{CommonName: h.Name, Names: names, Addresses: addresses, Server: true, Client: true}
+	return []leaf{
+		{pkiDir + "/server", member},
+		{pkiDir + "/peer", member},
+		{pkiDir + "/healthcheck-client", pki.Leaf{CommonName: "kube-etcd-healthcheck-client", Client: true}},
+	}
+}
+
+// clientLeaf is the API servers' certificate for etcd, where kubeadm has it.
+func clientLeaf() leaf {
+	return leaf{component.KubernetesPKI + "/apiserver-etcd-client", pki.Leaf{CommonName: "kube-apiserver-etcd-client", Client: true}}
+}
+
+// Plan makes the steps for external etcd; stacked etcd is part of the control plane.
+func Plan(in component.Input, out *component.Output) {
+	if in.Cluster.Etcd.Mode != cluster.EtcdExternal {
+		return
+	}
+	planMembers(in, out)
+	planClients(in, out)
+}
+
+func planMembers(in component.Input, out *component.Output) {
+	membership := members.Assess(in.Cluster, in.Snapshot)
+	hosts := in.Cluster.EtcdHosts()
+	var via []string
+	for _, h := range hosts {
+		if s := membership.Situations[h.Name]; s == members.Running || s == members.Bootstrap {
+			via = append(via, h.Name)
+		}
+	}
+	var previous plan.ID // learners join one at a time
+	for _, h := range hosts {
+		facts := in.Snapshot.Facts(h.Name)
+		if facts == nil {
+			continue
+		}
+		binaries := plan.On("etcd/binaries", h.Name)
+		component.PlanBinaries(in, h, facts, binaries, "install etcd", in.Release.Binaries(cluster.RoleEtcd), out)
+		certificates := plan.On("etcd/certificates", h.Name)
+		wanted{
+			host: h.Name, id: certificates, title: "make etcd's certificates",
+			holders: []string{h.Name}, leaves: leaves(h),
+		}.plan(facts, out)
+		needs := []plan.ID{binaries, certificates}
+
+		switch membership.Situations[h.Name] {
+		case members.Lost:
+			out.Refuse("the member must be removed and added anew; while the others have quorum nothing is lost",
+				"the etcd member of %s has lost its data folder %s", h.Name, in.Cluster.Etcd.DataDir)
+		case members.Foreign:
+			out.Refuse(fmt.Sprintf("if it is left over from an earlier life of the host, run `quorate reset --host %s`", h.Name),
+				"%s holds etcd data at %s, but the cluster does not list it as a member", h.Name, in.Cluster.Etcd.DataDir)
+		case members.Unknown:
+			out.Refuse("start etcd on the other hosts first: a new member can only join a cluster that answers",
+				"%s has no etcd data, and no etcd member answers", h.Name)
+		case members.Joining:
+			id := plan.On(component.StepEtcdMember, h.Name)
+			join := members.Join{
+				Host: h.Name, PeerURL: members.PeerURL(h), PKI: pkiDir, Via: via,
+				Start: startJoining(in, h),
+			}
+			out.Add(plan.Step{
+				ID: id, Host: h.Name, Title: "join the etcd cluster as a learner, then as a voter",
+				Why: "no voting member", Needs: append(needs, append(component.Each(component.StepEtcdMember, othersOf(h, in, membership)), previous)...),
+				Changes: []plan.Change{{What: configFile, Action: "create"}, {What: "etcd member " + h.Name, Action: "create"}},
+			}, join)
+			previous = id
+		default:
+			planMember(in, h, membership, needs, out)
+		}
+	}
+}
+
+// othersOf are the hosts whose members run or start before h joins.
+func othersOf(h *cluster.Host, in component.Input, m members.Membership) []*cluster.Host {
+	return slices.DeleteFunc(in.Cluster.EtcdHosts(), func(o *cluster.Host) bool {
+		return o.Name == h.Name || m.Situations[o.Name] == members.Joining
+	})
+}
+
+func planMember(in component.Input, h *cluster.Host, m members.Membership, needs []plan.ID, out *component.Output) {
+	facts := in.Snapshot.Facts(h.Name)
+	initial, initialState := m.Initial, "new"
+	// What a member was first started with is never changed afterwards: it
+	// is not read again, and a rewrite would restart the member for nothing.
+	if m.Situations[h.Name] == members.Running {
+		if i, s, ok := initialOf(facts.Files[configFile].Content); ok {
+			initial, initialState = i, s
+		}
+	}
+	service := newService(in, h, initial, initialState)
+	changes, impact := component.ServiceChanges(facts, service)
+	if len(changes) == 0 {
+		return
+	}
+	if impact == plan.ImpactRestart {
+		needs = append(needs, restartAfter(in, h)...)
+	}
+	out.Add(plan.Step{
+		ID: plan.On(component.StepEtcdMember, h.Name), Host: h.Name, Title: "run the etcd member",
+		Why: component.WhyOf(changes), Impact: impact, Changes: changes, Needs: needs,
+	}, member{Service: service})
+}
+
+// restartAfter makes restarts follow one another, so that a quorum stays.
+func restartAfter(in component.Input, h *cluster.Host) []plan.ID {
+	var before []*cluster.Host
+	for _, o := range in.Cluster.EtcdHosts() {
+		if o.Name == h.Name {
+			break
+		}
+		before = append(before, o)
+	}
+	return component.Each(component.StepEtcdMember, before)
+}
+
+// initialOf reads the initial membership out of a settings file.
+func initialOf(content string) (initial, initialState string, ok bool) {
+	for line := range strings.Lines(content) {
+		if v, found := strings.CutPrefix(line, "initial-cluster: "); found {
+			initial = strings.TrimSpace(v)
+		}
+		if v, found := strings.CutPrefix(line, "initial-cluster-state: "); found {
+			initialState = strings.TrimSpace(v)
+		}
+	}
+	return initial, initialState, initial != "" && initialState != ""
+}
+
+func newService(in component.Input, h *cluster.Host, initial, initialState string) component.Service {
+	mayRaise := false
+	if f := in.Snapshot.Facts(h.Name); f != nil {
+		mayRaise = f.Capabilities&(1<<capSysResource) != 0
+	}
+	return component.Service{
+		Host: h.Name, Unit: unit, NoBlock: true,
+		Files: []component.File{
+			{Path: configFile, Mode: 0o644, Content: settings(in.Cluster, h, initial, initialState)},
+			{Path: unitFile, Mode: 0o644, Content: component.Render(templates, "etcd.service.tmpl", struct{ MayRaiseLimits bool }{mayRaise})},
+		},
+	}
+}
+
+func settings(c *cluster.Cluster, h *cluster.Host, initial, initialState string) []byte {
+	return component.Render(templates, "etcd.yaml.tmpl", map[string]any{
+		"Name": h.Name, "DataDir": c.Etcd.DataDir, "Token": c.Name, "PKI": pkiDir,
+		"ClientURL": members.URL(h.InternalAddress, members.ClientPort), "PeerURL": members.PeerURL(h),
+		"InitialCluster": initial, "InitialState": initialState,
+		"Heartbeat": c.Etcd.Heartbeat.Milliseconds(), "Election": c.Etcd.Election.Milliseconds(),
+		"Quota": c.Etcd.QuotaBackendBytes,
+	})
+}
+
+func planClients(in component.Input, out *component.Output) {
+	var etcdHosts []string
+	for _, h := range in.Cluster.EtcdHosts() {
+		etcdHosts = append(etcdHosts, h.Name)
+	}
+	for _, h := range in.Cluster.ControlPlanes() {
+		if facts := in.Snapshot.Facts(h.Name); facts != nil {
+			wanted{
+				host: h.Name, id: plan.On(component.StepEtcdClient, h.Name), title: "make the API server's certificate for etcd",
+				holders: etcdHosts, leaves: []leaf{clientLeaf()}, caFile: clientCA,
+			}.plan(facts, out)
+		}
+	}
+}

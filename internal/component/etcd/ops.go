@@ -1,0 +1,34 @@
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	members "github.com/quorate/quorate/internal/etcd"
+)
+
+// member is the work of running a member: the service, and the proof that
+// the member takes part in a quorum.
+type member struct{ component.Service }
+
+// formTimeout bounds the forming of a quorum. Members start within seconds of
+// one another, but a slow host may still be receiving its binaries.
+const formTimeout = 5 * time.Minute
+
+// Verify implements component.Op.
+func (m member) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	if err := members.WaitHealthy(ctx, rt, m.Host, formTimeout, say); err != nil {
+		return fmt.Errorf("%w (see `journalctl -u %s` on %s)", err, unit, m.Host)
+	}
+	return nil
+}
+
+// startJoining starts a host's member with the membership that it joins.
+func startJoining(in component.Input, h *cluster.Host) func(context.Context, *component.Runtime, string) error {
+	return func(ctx context.Context, rt *component.Runtime, initialCluster string) error {
+		return newService(in, h, initialCluster, "existing").Apply(ctx, rt, func(string) {})
+	}
+}

@@ -1,0 +1,33 @@
+package component
+
+import (
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+// Subjects of the steps that other parts' steps need.
+const (
+	StepPackages     = "os/packages"
+	StepSettings     = "os/settings"
+	StepRuntime      = "containerd/service"
+	StepImages       = "containerd/images"
+	StepBinaries     = "kubernetes/binaries"
+	StepKubelet      = "kubernetes/kubelet-unit"
+	StepAuthorities  = "pki/authorities"
+	StepEtcdMember   = "etcd/member"
+	StepEtcdClient   = "etcd/client-certificate"
+	StepCertificates = "controlplane/certificates"
+	StepControlPlane = "controlplane/static-pods"
+	StepClusterInit  = "kubernetes/cluster-settings"
+	StepProxy        = "endpoint/proxy"
+	StepJoin         = "worker/join"
+)
+
+// Each makes the IDs of a subject on every one of the hosts.
+func Each(subject string, hosts []*cluster.Host) []plan.ID {
+	ids := make([]plan.ID, len(hosts))
+	for i, h := range hosts {
+		ids[i] = plan.On(subject, h.Name)
+	}
+	return ids
+}

@@ -1,0 +1,121 @@
+// Package network gives the cluster its pod network: flannel's CNI settings
+// on every node, and its daemon as a DaemonSet.
+package network
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+//go:embed 10-flannel.conflist flannel.yaml.tmpl
+var templates embed.FS
+
+const (
+	cniFile   = "/etc/cni/net.d/10-flannel.conflist"
+	daemonSet = "DaemonSet/kube-flannel/kube-flannel-ds"
+	subject   = "flannel"
+)
+
+func uses(c *cluster.Cluster) bool { return c.Network.Plugin == "flannel" }
+
+// Query asks for what Plan compares.
+func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
+	if uses(c) && h.IsNode() {
+		component.AskFiles(q, cniFile)
+	}
+}
+
+// Plan makes the steps.
+func Plan(in component.Input, out *component.Output) {
+	if !uses(in.Cluster) {
+		return
+	}
+	for _, h := range in.Cluster.Nodes() {
+		facts := in.Snapshot.Facts(h.Name)
+		if facts == nil {
+			continue
+		}
+		file := component.File{Path: cniFile, Content: component.Render(templates, "10-flannel.conflist", nil), Mode: 0o644}
+		if differ, changes := component.FileChanges(facts, []component.File{file}); len(differ) > 0 {
+			out.Add(plan.Step{
+				ID: plan.On("network/cni", h.Name), Host: h.Name, Title: "configure the pod network",
+				Why: component.WhyOf(changes), Changes: changes,
+			}, component.PlainFiles{Host: h.Name, Files: differ})
+		}
+	}
+	manifest := render(in)
+	sum := sha256.Sum256(manifest)
+	digest := hex.EncodeToString(sum[:])
+	if in.Snapshot.API != nil && in.Snapshot.API.Record[subject] == digest {
+		return
+	}
+	why := "not applied yet"
+	if in.Snapshot.API != nil && in.Snapshot.API.Record[subject] != "" {
+		why = "settings differ"
+	}
+	out.Add(plan.Step{
+		ID: "network/flannel", Title: "run flannel on every node", Why: why,
+		Needs:   []plan.ID{component.StepClusterInit},
+		Changes: []plan.Change{{What: "daemonset kube-flannel/kube-flannel-ds", Action: "update"}},
+	}, flannel{manifest: manifest, digest: digest})
+}
+
+func render(in component.Input) []byte {
+	return component.Render(templates, "flannel.yaml.tmpl", map[string]any{
+		"PodCIDR": in.Cluster.Network.PodCIDR, "Backend": in.Cluster.Network.Flannel.Backend,
+		"NFTables": in.Cluster.Kubernetes.ProxyMode == "nftables", "Image": in.Release.FlannelImage(),
+		"Domain": in.Cluster.Endpoint.Domain, "Port": in.Cluster.Endpoint.Port,
+	})
+}
+
+// flannel is the work of applying flannel's objects.
+type flannel struct {
+	manifest []byte
+	digest   string
+}
+
+// Check implements component.Op.
+func (o flannel) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+// Apply implements component.Op.
+func (o flannel) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	client, err := rt.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	return client.Apply(ctx, o.manifest)
+}
+
+// runTimeout bounds the start of flannel's pods on the nodes there are.
+const runTimeout = 4 * time.Minute
+
+// Verify implements component.Op: flannel runs on every node that is there.
+func (o flannel) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	err := component.Until(ctx, runTimeout, "flannel on every node", say, func(ctx context.Context) error {
+		client, err := rt.Kube(ctx)
+		if err != nil {
+			return err
+		}
+		w, ok, err := client.Workload(ctx, daemonSet)
+		switch {
+		case err != nil:
+			return err
+		case !ok || w.Desired == 0 || w.Ready < w.Desired || w.Updated < w.Desired:
+			return fmt.Errorf("%d of %d pods are ready", w.Ready, w.Desired)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return component.RecordDone(ctx, rt, subject, o.digest, say)
+}

@@ -1,0 +1,41 @@
+package component
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// nodeTimeout bounds a node's way to Ready: its network must be configured and
+// its runtime must answer.
+const nodeTimeout = 4 * time.Minute
+
+// NodeReady waits until a node of the cluster is Ready.
+func NodeReady(ctx context.Context, rt *Runtime, name string, say func(string)) error {
+	return Until(ctx, nodeTimeout, "node "+name+" to be Ready", say, func(ctx context.Context) error {
+		client, err := rt.Kube(ctx)
+		if err != nil {
+			return err
+		}
+		node, err := client.Node(ctx, name)
+		if err != nil {
+			return err
+		}
+		if !node.Ready {
+			return fmt.Errorf("not Ready: %s", node.Reason)
+		}
+		return nil
+	})
+}
+
+// RecordDone notes in the cluster that a cluster-wide step was done, with the
+// digest of what it applied, so that the next plan need not do it again.
+func RecordDone(ctx context.Context, rt *Runtime, subject, digest string, say func(string)) error {
+	return Until(ctx, time.Minute, "the API to take a note", say, func(ctx context.Context) error {
+		client, err := rt.Kube(ctx)
+		if err != nil {
+			return err
+		}
+		return client.Record(ctx, subject, digest)
+	})
+}

@@ -1,0 +1,77 @@
+package os
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/host"
+)
+
+// settings is the work of os/settings.
+type settings struct {
+	host    string
+	files   []component.File
+	modules []string
+	sysctl  bool
+	swapOff bool
+}
+
+// Check is never satisfied: the plan asked for this step because something
+// differs, and every part of Apply is harmless to repeat.
+func (o settings) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+func (o settings) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	h, err := rt.Host(o.host)
+	if err != nil {
+		return err
+	}
+	if _, err := component.WriteFiles(ctx, rt, o.host, o.files); err != nil {
+		return err
+	}
+	for _, m := range o.modules {
+		if _, err := h.Run(ctx, host.Command{Argv: []string{"modprobe", m}}); err != nil {
+			return fmt.Errorf("loading kernel module %s: %w", m, err)
+		}
+	}
+	if o.sysctl {
+		if _, err := h.Run(ctx, host.Command{Argv: []string{"sysctl", "--quiet", "--load", sysctlFile}}); err != nil {
+			return err
+		}
+	}
+	if o.swapOff {
+		if _, err := h.Run(ctx, host.Command{Argv: []string{"swapoff", "--all"}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Verify looks at the kernel's own values: a settings file of another
+// package may have the last word.
+func (o settings) Verify(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	h, err := rt.Host(o.host)
+	if err != nil {
+		return err
+	}
+	q := protocol.FactsRequest{Modules: o.modules}
+	if o.sysctl {
+		q.Sysctls = slices.Sorted(maps.Keys(sysctls))
+	}
+	facts, err := h.Facts(ctx, q)
+	if err != nil {
+		return err
+	}
+	for _, name := range q.Sysctls {
+		if facts.Sysctls[name] != sysctls[name] {
+			return fmt.Errorf("%s: %s is %q after it was set to %s: another file in /etc/sysctl.d may override it", o.host, name, facts.Sysctls[name], sysctls[name])
+		}
+	}
+	if o.swapOff && len(facts.Swap) > 0 {
+		return fmt.Errorf("%s: swap is still on: %v", o.host, facts.Swap)
+	}
+	return nil
+}

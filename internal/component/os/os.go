@@ -1,0 +1,198 @@
+// Package os prepares the operating system of a host: kernel modules,
+// sysctls, swap, the endpoint's name in /etc/hosts, and the distribution's
+// packages that Kubernetes and the endpoint proxy need.
+package os
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+// The files that this part owns, and those that it edits.
+const (
+	modulesFile = "/etc/modules-load.d/quorate.conf"
+	sysctlFile  = "/etc/sysctl.d/90-quorate.conf"
+	hostsFile   = "/etc/hosts"
+	fstabFile   = "/etc/fstab"
+)
+
+// modules are what containerd's overlayfs and bridged pod traffic need.
+var modules = []string{"overlay", "br_netfilter"}
+
+// sysctls are what Kubernetes' networking needs
+// (kubernetes.io, Container Runtimes: forwarding IPv4, bridged traffic).
+var sysctls = map[string]string{
+	"net.bridge.bridge-nf-call-ip6tables": "1",
+	"net.bridge.bridge-nf-call-iptables":  "1",
+	"net.ipv4.ip_forward":                 "1",
+}
+
+// Query asks for what Plan compares.
+func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
+	component.AskFiles(q, modulesFile, sysctlFile, hostsFile, fstabFile)
+	q.Modules = append(q.Modules, modules...)
+	q.Sysctls = append(q.Sysctls, slices.Sorted(maps.Keys(sysctls))...)
+	for _, family := range []string{"debian", "rhel"} {
+		q.Packages = append(q.Packages, packages(family, c, h)...)
+	}
+}
+
+// Plan makes the steps for every host.
+func Plan(in component.Input, out *component.Output) {
+	for i := range in.Cluster.Hosts {
+		h := &in.Cluster.Hosts[i]
+		facts := in.Snapshot.Facts(h.Name)
+		if facts == nil {
+			continue
+		}
+		planPackages(in, h, facts, out)
+		planSettings(in, h, facts, out)
+	}
+}
+
+func planPackages(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
+	var missing []string
+	for _, name := range packages(facts.OS.Family(), in.Cluster, h) {
+		if facts.Packages[name] == "" {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	step := plan.Step{
+		ID: plan.On(component.StepPackages, h.Name), Host: h.Name,
+		Title: "install packages: " + strings.Join(missing, ", "),
+		Why:   "not installed",
+	}
+	for _, name := range missing {
+		step.Changes = append(step.Changes, plan.Change{What: name, Action: "install"})
+	}
+	out.Add(step, component.Packages{Host: h.Name, OS: facts.OS, Names: missing})
+}
+
+// packages lists the distribution packages that a host needs for its roles.
+func packages(family string, c *cluster.Cluster, h *cluster.Host) []string {
+	var names []string
+	if h.IsNode() {
+		// portmap and the like call them on the host; kubeadm's preflight asks for conntrack.
+		switch family {
+		case "debian":
+			names = append(names, "conntrack", "iptables", "nftables")
+		case "rhel":
+			names = append(names, "conntrack-tools", "iptables-nft", "nftables")
+		}
+	}
+	if c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost && h.IsNode() && !h.Has(cluster.RoleControlPlane) {
+		names = append(names, c.Endpoint.LoadBalancer.Type)
+	}
+	return names
+}
+
+func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
+	op := settings{host: h.Name}
+	step := plan.Step{ID: plan.On(component.StepSettings, h.Name), Host: h.Name, Title: "prepare the operating system"}
+	var why []string
+
+	if h.IsNode() {
+		op.files = append(op.files,
+			component.File{Path: modulesFile, Content: []byte(strings.Join(modules, "\n") + "\n"), Mode: 0o644},
+			component.File{Path: sysctlFile, Content: renderSysctls(), Mode: 0o644},
+		)
+		for _, m := range modules {
+			if !facts.Modules[m] {
+				op.modules = append(op.modules, m)
+				step.Changes = append(step.Changes, plan.Change{What: "module " + m, Action: "create"})
+				why = append(why, "module "+m+" not loaded")
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(sysctls)) {
+			if facts.Sysctls[name] != sysctls[name] {
+				op.sysctl = true
+				step.Changes = append(step.Changes, plan.Change{What: name + "=" + sysctls[name], Action: "update"})
+				why = append(why, fmt.Sprintf("%s is %q", name, facts.Sysctls[name]))
+			}
+		}
+		if len(facts.Swap) > 0 {
+			op.swapOff = true
+			step.Changes = append(step.Changes, plan.Change{What: "swap on " + strings.Join(facts.Swap, ", "), Action: "remove"})
+			why = append(why, "swap is on")
+		}
+		if fstab := facts.Files[fstabFile]; fstab.Exists {
+			if without, changed := withoutSwap(fstab.Content); changed {
+				op.files = append(op.files, component.File{Path: fstabFile, Content: []byte(without), Mode: 0o644})
+			}
+		}
+	}
+	if entries := hostEntries(in.Cluster, h); entries != "" {
+		op.files = append(op.files, component.File{
+			Path: hostsFile, Mode: 0o644,
+			Content: []byte(component.ReplaceBlock(facts.Files[hostsFile].Content, entries)),
+		})
+	}
+	differ, changes := component.FileChanges(facts, op.files)
+	op.files = differ
+	for _, c := range changes {
+		why = append(why, c.What+" differs")
+	}
+	step.Changes = append(changes, step.Changes...)
+	if len(step.Changes) == 0 {
+		return
+	}
+	step.Why = strings.Join(why, "; ")
+	out.Add(step, op)
+}
+
+func renderSysctls() []byte {
+	var b bytes.Buffer
+	for _, name := range slices.Sorted(maps.Keys(sysctls)) {
+		fmt.Fprintf(&b, "%s = %s\n", name, sysctls[name])
+	}
+	return b.Bytes()
+}
+
+// hostEntries is the endpoint's name as a node must resolve it: to its own
+// API server on a control-plane host, to its own proxy on a worker in
+// localhost mode, else to the balancer. It is empty where the name is left to
+// DNS or the host is no node.
+func hostEntries(c *cluster.Cluster, h *cluster.Host) string {
+	if !h.IsNode() {
+		return ""
+	}
+	var addr netip.Addr
+	switch {
+	case c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost && h.Has(cluster.RoleControlPlane):
+		addr = h.InternalAddress
+	case c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost:
+		addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	default:
+		addr = c.Endpoint.LoadBalancer.VIP
+	}
+	if !addr.IsValid() {
+		return ""
+	}
+	return fmt.Sprintf("%s %s\n", addr, c.Endpoint.Domain)
+}
+
+// withoutSwap comments the swap entries of an fstab out.
+func withoutSwap(fstab string) (string, bool) {
+	lines := strings.SplitAfter(fstab, "\n")
+	changed := false
+	for i, line := range lines {
+		fields := strings.Fields(line)
+		if len(fields) >= 3 && !strings.HasPrefix(fields[0], "#") && fields[2] == "swap" {
+			lines[i] = "# off for the kubelet (quorate): " + line
+			changed = true
+		}
+	}
+	return strings.Join(lines, ""), changed
+}

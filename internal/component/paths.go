@@ -1,0 +1,25 @@
+package component
+
+import "github.com/quorate/quorate/internal/cluster"
+
+// Where the parts of a cluster keep their files. The Kubernetes ones are
+// kubeadm's, so that everyone's runbooks hold.
+const (
+	KubernetesDir = "/etc/kubernetes"
+	KubernetesPKI = "/etc/kubernetes/pki"
+	ManifestsDir  = "/etc/kubernetes/manifests"
+	KubeletDir    = "/var/lib/kubelet"
+	KubeletConf   = "/etc/kubernetes/kubelet.conf"
+	AdminConf     = "/etc/kubernetes/admin.conf"
+	EtcdDir       = "/etc/etcd"
+	// QuorateDir holds what Quorate itself notes on a host.
+	QuorateDir = "/etc/quorate"
+)
+
+// EtcdPKI is the folder of etcd's certificates on an etcd host.
+func EtcdPKI(c *cluster.Cluster) string {
+	if c.Etcd.Mode == cluster.EtcdStacked {
+		return KubernetesPKI + "/etcd"
+	}
+	return EtcdDir + "/pki"
+}

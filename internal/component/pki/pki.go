@@ -1,0 +1,178 @@
+// Package pki sees to it that every host that signs for the cluster holds the
+// same authorities: Kubernetes' own, the front proxy's and etcd's, and the
+// key that signs service accounts' tokens. They are made once, in the memory
+// of the operator's process, and are written to every host that needs them;
+// a host that comes later gets them from one that has them. No host is
+// special: any of them can give them.
+package pki
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/pki"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+// shared is a certificate (or public key) and its private key that several
+// hosts hold alike.
+type shared struct {
+	name      string
+	cert, key string // paths
+	hosts     []string
+	make      func() (pki.Pair, error)
+}
+
+// sharedBy lists what the cluster's hosts share.
+func sharedBy(c *cluster.Cluster) []shared {
+	controlPlanes := names(c.ControlPlanes())
+	authority := func(name, cn, dir, base string, hosts []string) shared {
+		return shared{
+			name: name, cert: dir + "/" + base + ".crt", key: dir + "/" + base + ".key", hosts: hosts,
+			make: func() (pki.Pair, error) { return pki.NewAuthority(cn) },
+		}
+	}
+	// The common names are kubeadm's.
+	return []shared{
+		authority("the Kubernetes authority", "kubernetes", component.KubernetesPKI, "ca", controlPlanes),
+		authority("the front proxy's authority", "front-proxy-ca", component.KubernetesPKI, "front-proxy-ca", controlPlanes),
+		authority("etcd's authority", "etcd-ca", component.EtcdPKI(c), "ca", names(c.EtcdHosts())),
+		{
+			name: "the service accounts' key", cert: component.KubernetesPKI + "/sa.pub", key: component.KubernetesPKI + "/sa.key",
+			hosts: controlPlanes, make: pki.NewSigningKey,
+		},
+	}
+}
+
+func names(hosts []*cluster.Host) []string {
+	out := make([]string, len(hosts))
+	for i, h := range hosts {
+		out[i] = h.Name
+	}
+	return out
+}
+
+// Query asks for what Plan compares. Of the keys only their presence is asked.
+func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
+	for _, s := range sharedBy(c) {
+		if slices.Contains(s.hosts, h.Name) {
+			q.Files = append(q.Files,
+				protocol.FileQuery{Path: s.cert, Digest: true},
+				protocol.FileQuery{Path: s.key})
+		}
+	}
+}
+
+// Plan adds one step when a host lacks any of it, and refuses when two hosts
+// hold different ones.
+func Plan(in component.Input, out *component.Output) {
+	op := authorities{}
+	step := plan.Step{ID: component.StepAuthorities, Title: "put the certificate authorities on the hosts that sign"}
+	var why []string
+	for _, s := range sharedBy(in.Cluster) {
+		owners := map[string]string{} // digest → the first host that has it
+		lacking := s.lacking(in)
+		for _, name := range s.hosts {
+			facts := in.Snapshot.Facts(name)
+			if facts == nil || slices.Contains(lacking, name) {
+				continue
+			}
+			digest := facts.Files[s.cert].SHA256
+			for other, first := range owners {
+				if other != digest {
+					out.Refuse("they were part of different clusters: run `quorate reset` for the host that does not belong here",
+						"%s and %s hold different files for %s (%s)", first, name, s.name, s.cert)
+					return
+				}
+			}
+			owners[digest] = name
+		}
+		if len(lacking) == 0 {
+			continue
+		}
+		op.shared = append(op.shared, s)
+		why = append(why, fmt.Sprintf("%s missing on %s", s.name, strings.Join(lacking, ", ")))
+		for _, name := range lacking {
+			step.Changes = append(step.Changes, plan.Change{What: name + ":" + s.cert, Action: "create"})
+		}
+	}
+	if len(op.shared) == 0 {
+		return
+	}
+	step.Why = strings.Join(why, "; ")
+	out.Add(step, op)
+}
+
+// lacking are the hosts that do not hold both halves.
+func (s shared) lacking(in component.Input) []string {
+	var out []string
+	for _, name := range s.hosts {
+		facts := in.Snapshot.Facts(name)
+		if facts != nil && (!facts.Files[s.cert].Exists || !facts.Files[s.key].Exists) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// authorities is the work of pki/authorities.
+type authorities struct {
+	shared []shared
+}
+
+// Check implements component.Op: Apply reads before it writes.
+func (o authorities) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+// Apply implements component.Op.
+func (o authorities) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, s := range o.shared {
+		g.Go(func() error { return s.distribute(ctx, rt) })
+	}
+	return g.Wait()
+}
+
+// distribute takes the pair from a host that has it, else makes it, and
+// writes it where it is missing. The key goes first: a certificate on a host
+// means that the host is complete, so a run cut short is mended by the next.
+func (s shared) distribute(ctx context.Context, rt *component.Runtime) error {
+	cert, lackCert, err := component.ReadSame(ctx, rt, s.cert, s.hosts)
+	if err != nil {
+		return err
+	}
+	holders := slices.DeleteFunc(slices.Clone(s.hosts), func(h string) bool { return slices.Contains(lackCert, h) })
+	key, lackKey, err := component.ReadSame(ctx, rt, s.key, holders)
+	if err != nil {
+		return err
+	}
+	pair := pki.Pair{Cert: cert, Key: key}
+	switch {
+	case cert == nil:
+		if pair, err = s.make(); err != nil {
+			return err
+		}
+	case key == nil:
+		return fmt.Errorf("%s has %s but no host has its key %s: put the key back, or reset the hosts", holders[0], s.cert, s.key)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, name := range append(slices.Clone(lackCert), lackKey...) {
+		g.Go(func() error {
+			_, err := component.WriteFiles(ctx, rt, name, []component.File{
+				{Path: s.key, Content: pair.Key, Mode: 0o600},
+				{Path: s.cert, Content: pair.Cert, Mode: 0o644},
+			})
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// Verify implements component.Op: what was written was verified as it was written.
+func (o authorities) Verify(context.Context, *component.Runtime, func(string)) error { return nil }

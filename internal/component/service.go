@@ -1,0 +1,109 @@
+package component
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+// Service is the work of keeping a systemd unit with its files: the files are
+// written, the unit enabled, and then started, or restarted where a file
+// changed. It is an Op.
+type Service struct {
+	Host  string
+	Unit  string
+	Files []File
+	// Reload makes a changed file a reload instead of a restart.
+	Reload bool
+	// Stopped leaves the unit enabled but not started: something else starts it.
+	Stopped bool
+	// NoBlock does not wait for systemd's job: the unit is up only when others are.
+	NoBlock bool
+	// Ready is what Verify waits for besides the unit being active; nil for nothing.
+	Ready func(ctx context.Context, rt *Runtime) error
+	// Timeout bounds Verify; 0 means a minute.
+	Timeout time.Duration
+}
+
+// ServiceChanges compares a unit and its files with what was observed. The
+// impact is a restart (or reload) only where the unit runs now.
+func ServiceChanges(facts *protocol.Facts, s Service) (changes []plan.Change, impact plan.Impact) {
+	differ, changes := FileChanges(facts, s.Files)
+	u := facts.Units[s.Unit]
+	switch {
+	case len(differ) > 0 && u.Running() && !s.Stopped:
+		impact = plan.ImpactRestart
+		if s.Reload {
+			impact = plan.ImpactReload
+		}
+		changes = append(changes, plan.Change{What: s.Unit, Action: string(impact)})
+	case !u.Running() && !s.Stopped:
+		changes = append(changes, plan.Change{What: s.Unit, Action: "start"})
+	case u.Enabled != "enabled":
+		changes = append(changes, plan.Change{What: s.Unit, Action: "enable"})
+	}
+	return changes, impact
+}
+
+// Check implements Op.
+func (s Service) Check(context.Context, *Runtime) (bool, error) { return false, nil }
+
+// Apply implements Op.
+func (s Service) Apply(ctx context.Context, rt *Runtime, _ func(string)) error {
+	h, err := rt.Host(s.Host)
+	if err != nil {
+		return err
+	}
+	changed, err := WriteFiles(ctx, rt, s.Host, s.Files)
+	if err != nil {
+		return err
+	}
+	verb := "start"
+	switch {
+	case s.Stopped:
+		verb = ""
+	case changed && s.Reload:
+		verb = "reload-or-restart"
+	case changed:
+		verb = "restart"
+	}
+	reply, err := h.Unit(ctx, protocol.UnitRequest{Name: s.Unit, DaemonReload: true, Enable: "enable", Verb: verb, NoBlock: s.NoBlock})
+	if err != nil {
+		if reply.Journal != "" {
+			return fmt.Errorf("%w\nits last words:\n%s", err, reply.Journal)
+		}
+		return err
+	}
+	return nil
+}
+
+// Verify implements Op.
+func (s Service) Verify(ctx context.Context, rt *Runtime, say func(string)) error {
+	if s.Stopped {
+		return nil
+	}
+	h, err := rt.Host(s.Host)
+	if err != nil {
+		return err
+	}
+	timeout := s.Timeout
+	if timeout == 0 {
+		timeout = time.Minute
+	}
+	return Until(ctx, timeout, s.Unit+" on "+s.Host, say, func(ctx context.Context) error {
+		if s.Ready != nil {
+			return s.Ready(ctx, rt)
+		}
+		facts, err := h.Facts(ctx, protocol.FactsRequest{Units: []string{s.Unit}})
+		if err != nil {
+			return err
+		}
+		if u := facts.Units[s.Unit]; !u.Running() {
+			return fmt.Errorf("%s is %s (%s)", s.Unit, u.Active, u.Sub)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,54 @@
+package component
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// pollInterval is how often a condition is looked at again. The conditions
+// are cheap (one round trip), and what they wait for takes seconds.
+const pollInterval = 150 * time.Millisecond
+
+// sayAfter keeps a wait that is over at once from being told to people.
+const sayAfter = time.Second
+
+// Until waits until cond is nil, and says what it waits for and why it is not
+// so yet. It ends with the last reason when the timeout or the context ends.
+func Until(ctx context.Context, timeout time.Duration, what string, say func(string), cond func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	start := time.Now()
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	var last error
+	for {
+		err := cond(ctx)
+		if err == nil {
+			return nil
+		}
+		// A condition that was cut off by the deadline says less than the
+		// reason before it.
+		if ctx.Err() == nil || last == nil {
+			last = err
+		}
+		if time.Since(start) > sayAfter {
+			say(fmt.Sprintf("waiting for %s (%s)", what, firstLine(last.Error())))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s did not come within %s: %w", what, time.Since(start).Round(time.Second), last)
+		case <-tick.C:
+		}
+	}
+}
+
+// firstLine keeps progress messages on one line of at most 160 bytes.
+func firstLine(s string) string {
+	for i, r := range s {
+		if r == '\n' || i >= 160 {
+			return s[:i]
+		}
+	}
+	return s
+}

@@ -1,0 +1,79 @@
+package etcd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/quorate/quorate/internal/host"
+)
+
+// Etcdctl is etcd's own command line on a host.
+const Etcdctl = "/usr/local/bin/etcdctl"
+
+// Client asks the member of one host through that host's own etcdctl, so that
+// no key leaves the host.
+type Client struct {
+	Host *host.Host
+	// PKI is the folder of etcd's certificates on the host; it holds ca.crt
+	// and healthcheck-client.{crt,key}.
+	PKI string
+}
+
+// requestTimeout bounds one request to a member. A member answers a
+// linearizable request within an election timeout or not at all.
+const requestTimeout = 5 * time.Second
+
+// Member is a member as etcdctl prints it.
+type Member struct {
+	ID         uint64   `json:"ID"`
+	Name       string   `json:"name"`
+	PeerURLs   []string `json:"peerURLs"`
+	ClientURLs []string `json:"clientURLs"`
+	IsLearner  bool     `json:"isLearner"`
+}
+
+func (c Client) run(ctx context.Context, out any, args ...string) error {
+	argv := append([]string{
+		Etcdctl, "--endpoints", fmt.Sprintf("https://127.0.0.1:%d", ClientPort),
+		"--cacert", c.PKI + "/ca.crt", "--cert", c.PKI + "/healthcheck-client.crt", "--key", c.PKI + "/healthcheck-client.key",
+		"--command-timeout", requestTimeout.String(), "--write-out", "json",
+	}, args...)
+	reply, err := c.Host.Run(ctx, host.Command{Argv: argv, Timeout: 2 * requestTimeout})
+	if err != nil {
+		return err
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(reply.Stdout, out); err != nil {
+		return fmt.Errorf("%s: etcdctl %s answered what is not JSON: %w", c.Host.Name(), args[0], err)
+	}
+	return nil
+}
+
+// Members lists the members; it needs quorum.
+func (c Client) Members(ctx context.Context) ([]Member, error) {
+	var reply struct{ Members []Member }
+	if err := c.run(ctx, &reply, "member", "list"); err != nil {
+		return nil, err
+	}
+	return reply.Members, nil
+}
+
+// AddLearner adds a member that does not vote yet.
+func (c Client) AddLearner(ctx context.Context, name, peerURL string) error {
+	return c.run(ctx, nil, "member", "add", name, "--learner", "--peer-urls", peerURL)
+}
+
+// Promote makes a learner a voter. It fails while the learner is behind.
+func (c Client) Promote(ctx context.Context, id uint64) error {
+	return c.run(ctx, nil, "member", "promote", strconv.FormatUint(id, 16))
+}
+
+// Healthy commits a proposal through the member: it is up and has quorum.
+func (c Client) Healthy(ctx context.Context) error {
+	return c.run(ctx, nil, "endpoint", "health")
+}

@@ -1,0 +1,48 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/component"
+)
+
+// HealthQuery asks a host's own member whether it can commit: through the
+// metrics listener, which needs no certificate and is bound to loopback.
+func HealthQuery() protocol.HTTPQuery {
+	return protocol.HTTPQuery{URL: fmt.Sprintf("http://127.0.0.1:%d/health", MetricsPort), TimeoutMillis: 2000}
+}
+
+// HealthOf turns the answer into an error; nil means healthy.
+func HealthOf(reply protocol.HTTPReply) error {
+	switch {
+	case reply.Status == 200:
+		return nil
+	case reply.Error != "":
+		return errors.New(reply.Error)
+	}
+	return fmt.Errorf("it answers %d: %s", reply.Status, reply.Body)
+}
+
+// WaitHealthy waits until the member of a host takes part in a quorum, and
+// notes on the host that it did.
+func WaitHealthy(ctx context.Context, rt *component.Runtime, hostName string, timeout time.Duration, say func(string)) error {
+	h, err := rt.Host(hostName)
+	if err != nil {
+		return err
+	}
+	err = component.Until(ctx, timeout, "the etcd member of "+hostName, say, func(ctx context.Context) error {
+		facts, err := h.Facts(ctx, protocol.FactsRequest{LocalHTTP: []protocol.HTTPQuery{HealthQuery()}})
+		if err != nil {
+			return err
+		}
+		return HealthOf(facts.LocalHTTP[0])
+	})
+	if err != nil {
+		return err
+	}
+	return MarkFormed(ctx, rt, hostName)
+}

@@ -1,0 +1,165 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/quorate/quorate/internal/state"
+)
+
+// leases are the leases in kube-system whose holders are of interest.
+var leases = []string{"kube-controller-manager", "kube-scheduler"}
+
+// Workloads whose pods a snapshot counts, as kind/namespace/name.
+var workloads = []string{"DaemonSet/kube-system/kube-proxy", "Deployment/kube-system/coredns", "DaemonSet/kube-flannel/kube-flannel-ds"}
+
+// Observe asks the API for everything a snapshot holds of it.
+func (c *Client) Observe(ctx context.Context) (*state.API, error) {
+	api := &state.API{Via: c.via, Leases: map[string]state.Lease{}, Workloads: map[string]state.Workload{}}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { api.Version, err = c.Version(ctx); return err })
+	g.Go(func() (err error) { api.Nodes, err = c.Nodes(ctx); return err })
+	g.Go(func() (err error) { api.Record, err = c.Records(ctx); return err })
+	g.Go(func() error {
+		for _, name := range leases {
+			lease, ok, err := c.lease(ctx, name)
+			if err != nil {
+				return err
+			}
+			if ok {
+				api.Leases[name] = lease
+			}
+		}
+		return nil
+	})
+	g.Go(func() error {
+		for _, name := range workloads {
+			w, ok, err := c.Workload(ctx, name)
+			if err != nil {
+				return err
+			}
+			if ok {
+				api.Workloads[name] = w
+			}
+		}
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return nil, fmt.Errorf("asking the API through %s: %w", c.via, err)
+	}
+	return api, nil
+}
+
+// Nodes returns all nodes by name.
+func (c *Client) Nodes(ctx context.Context) (map[string]state.Node, error) {
+	list, err := c.dynamic.Resource(resource("", "v1", "nodes")).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	nodes := make(map[string]state.Node, len(list.Items))
+	for i := range list.Items {
+		n, err := decode[corev1.Node](&list.Items[i])
+		if err != nil {
+			return nil, err
+		}
+		nodes[n.Name] = nodeOf(n)
+	}
+	return nodes, nil
+}
+
+// Node returns one node.
+func (c *Client) Node(ctx context.Context, name string) (state.Node, error) {
+	u, err := c.dynamic.Resource(resource("", "v1", "nodes")).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return state.Node{}, err
+	}
+	n, err := decode[corev1.Node](u)
+	if err != nil {
+		return state.Node{}, err
+	}
+	return nodeOf(n), nil
+}
+
+func nodeOf(n *corev1.Node) state.Node {
+	out := state.Node{Kubelet: n.Status.NodeInfo.KubeletVersion, Labels: n.Labels, Unschedulable: n.Spec.Unschedulable, Reason: "the kubelet has not reported yet"}
+	for _, a := range n.Status.Addresses {
+		if a.Type == corev1.NodeInternalIP && out.InternalIP == "" {
+			out.InternalIP = a.Address
+		}
+	}
+	for _, t := range n.Spec.Taints {
+		out.Taints = append(out.Taints, t.Key+":"+string(t.Effect))
+	}
+	for _, cond := range n.Status.Conditions {
+		if cond.Type == corev1.NodeReady {
+			out.Ready = cond.Status == corev1.ConditionTrue
+			out.Reason = cond.Message
+		}
+	}
+	return out
+}
+
+func (c *Client) lease(ctx context.Context, name string) (state.Lease, bool, error) {
+	u, err := c.dynamic.Resource(resource("coordination.k8s.io", "v1", "leases")).Namespace(metav1.NamespaceSystem).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return state.Lease{}, false, nil
+	}
+	if err != nil {
+		return state.Lease{}, false, err
+	}
+	l, err := decode[coordinationv1.Lease](u)
+	if err != nil {
+		return state.Lease{}, false, err
+	}
+	out := state.Lease{}
+	if l.Spec.HolderIdentity != nil {
+		// The identity is the host's name, an underscore and a random part.
+		out.Holder, _, _ = strings.Cut(*l.Spec.HolderIdentity, "_")
+	}
+	if l.Spec.RenewTime != nil {
+		out.Renewed = l.Spec.RenewTime.Time
+	}
+	return out, true, nil
+}
+
+// Workload counts the pods of a workload named kind/namespace/name; false means
+// that there is none.
+func (c *Client) Workload(ctx context.Context, name string) (state.Workload, bool, error) {
+	kind, rest, _ := strings.Cut(name, "/")
+	namespace, object, _ := strings.Cut(rest, "/")
+	gvr := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: strings.ToLower(kind) + "s"}
+	u, err := c.dynamic.Resource(gvr).Namespace(namespace).Get(ctx, object, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return state.Workload{}, false, nil
+	}
+	if err != nil {
+		return state.Workload{}, false, err
+	}
+	if kind == "DaemonSet" {
+		d, err := decode[appsv1.DaemonSet](u)
+		if err != nil {
+			return state.Workload{}, false, err
+		}
+		return state.Workload{
+			Desired: int(d.Status.DesiredNumberScheduled), Ready: int(d.Status.NumberReady), Updated: int(d.Status.UpdatedNumberScheduled),
+		}, true, nil
+	}
+	d, err := decode[appsv1.Deployment](u)
+	if err != nil {
+		return state.Workload{}, false, err
+	}
+	desired := 1
+	if d.Spec.Replicas != nil {
+		desired = int(*d.Spec.Replicas)
+	}
+	return state.Workload{Desired: desired, Ready: int(d.Status.ReadyReplicas), Updated: int(d.Status.UpdatedReplicas)}, true, nil
+}

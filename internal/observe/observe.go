@@ -1,0 +1,206 @@
+// Package observe asks every host, etcd and the API what is there, all at
+// once, and makes one snapshot of it. It changes nothing.
+package observe
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/component/containerd"
+	"github.com/quorate/quorate/internal/component/controlplane"
+	"github.com/quorate/quorate/internal/component/endpoint"
+	"github.com/quorate/quorate/internal/component/etcd"
+	"github.com/quorate/quorate/internal/component/kubelet"
+	"github.com/quorate/quorate/internal/component/network"
+	"github.com/quorate/quorate/internal/component/os"
+	"github.com/quorate/quorate/internal/component/pki"
+	"github.com/quorate/quorate/internal/component/worker"
+	members "github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/kube"
+	"github.com/quorate/quorate/internal/state"
+)
+
+// hostTimeout bounds the observation of one host; a host costs at most this
+// once, whatever is wrong with it.
+const hostTimeout = 15 * time.Second
+
+// Observer observes one cluster through connected hosts.
+type Observer struct {
+	Cluster *cluster.Cluster
+	Release catalog.Release
+	// Hosts are the connected hosts by name.
+	Hosts map[string]*host.Host
+	// Failed says why a host is not connected.
+	Failed map[string]error
+}
+
+// Snapshot observes everything at once.
+func (o Observer) Snapshot(ctx context.Context) *state.Snapshot {
+	snap := &state.Snapshot{Taken: time.Now(), Hosts: map[string]*state.Host{}, Etcd: map[string]state.EtcdMember{}}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for i := range o.Cluster.Hosts {
+		h := &o.Cluster.Hosts[i]
+		wg.Go(func() {
+			observed, member := o.host(ctx, h)
+			mu.Lock()
+			defer mu.Unlock()
+			snap.Hosts[h.Name] = observed
+			if member != nil {
+				snap.Etcd[h.Name] = *member
+			}
+		})
+	}
+	wg.Go(func() {
+		api, err := o.api(ctx)
+		mu.Lock()
+		defer mu.Unlock()
+		if snap.API = api; err != nil {
+			snap.APIError = err.Error()
+		}
+	})
+	wg.Wait()
+	return snap
+}
+
+func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *state.EtcdMember) {
+	out := &state.Host{Name: h.Name}
+	handle, ok := o.Hosts[h.Name]
+	if !ok {
+		out.Error = "not connected"
+		if err := o.Failed[h.Name]; err != nil {
+			out.Error = err.Error()
+		}
+		return out, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
+	defer cancel()
+	q := Query(o.Cluster, o.Release, h)
+	probes := o.probes(h)
+	for _, p := range probes {
+		q.LocalHTTP = append(q.LocalHTTP, p.queries...)
+	}
+	asked := time.Now()
+	facts, err := handle.Facts(ctx, q)
+	if err != nil {
+		out.Error = err.Error()
+		return out, nil
+	}
+	// The host read its clock somewhere within the round trip.
+	out.Facts, out.Clock = facts, facts.Time.Sub(asked.Add(time.Since(asked)/2))
+	var member *state.EtcdMember
+	replies := facts.LocalHTTP
+	for _, p := range probes {
+		n := len(p.queries)
+		if len(replies) < n {
+			break
+		}
+		p.read(replies[:n], out, &member)
+		replies = replies[n:]
+	}
+	facts.LocalHTTP = nil
+	return out, member
+}
+
+// Query is everything that planning wants to know of a host.
+func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host) protocol.FactsRequest {
+	q := protocol.FactsRequest{Disks: []string{"/", "/var/lib", c.Etcd.DataDir}}
+	os.Query(c, h, &q)
+	containerd.Query(r, h, &q)
+	kubelet.Query(r, h, &q)
+	pki.Query(c, h, &q)
+	etcd.Query(c, r, h, &q)
+	controlplane.Query(c, r, h, &q)
+	endpoint.Query(c, h, &q)
+	worker.Query(h, &q)
+	network.Query(c, h, &q)
+	q.Files = mergeFiles(q.Files)
+	return q
+}
+
+// mergeFiles makes one query of several for the same path.
+func mergeFiles(queries []protocol.FileQuery) []protocol.FileQuery {
+	at := map[string]int{}
+	var out []protocol.FileQuery
+	for _, q := range queries {
+		i, ok := at[q.Path]
+		if !ok {
+			at[q.Path] = len(out)
+			out = append(out, q)
+			continue
+		}
+		out[i].Content = out[i].Content || q.Content
+		out[i].Digest = out[i].Digest || q.Digest
+		out[i].Certificate = out[i].Certificate || q.Certificate
+	}
+	return out
+}
+
+// probe is a health question that the host asks itself.
+type probe struct {
+	queries []protocol.HTTPQuery
+	read    func(replies []protocol.HTTPReply, h *state.Host, m **state.EtcdMember)
+}
+
+func (o Observer) probes(h *cluster.Host) []probe {
+	var out []probe
+	if h.Has(cluster.RoleControlPlane) {
+		address := net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(o.Cluster.Endpoint.Port))
+		out = append(out, probe{
+			queries: []protocol.HTTPQuery{{URL: "https://" + address + "/readyz?verbose", CAFile: component.KubernetesPKI + "/ca.crt"}},
+			read: func(r []protocol.HTTPReply, h *state.Host, _ **state.EtcdMember) {
+				h.APIServer = &state.Probe{OK: r[0].Status == 200, Took: time.Duration(r[0].Millis) * time.Millisecond}
+				switch {
+				case r[0].Error != "":
+					h.APIServer.Detail = r[0].Error
+				case r[0].Status != 200:
+					h.APIServer.Detail = kube.FailedChecks(r[0].Body)
+				}
+			},
+		})
+	}
+	for _, e := range o.Cluster.EtcdHosts() {
+		if e.Name == h.Name {
+			out = append(out, probe{
+				queries: members.StatusQueries(o.Cluster),
+				read: func(r []protocol.HTTPReply, _ *state.Host, m **state.EtcdMember) {
+					member := members.StatusOf(r)
+					*m = &member
+				},
+			})
+		}
+	}
+	if endpoint.Has(o.Cluster, h) {
+		out = append(out, probe{
+			queries: []protocol.HTTPQuery{endpoint.StateQuery()},
+			read: func(r []protocol.HTTPReply, h *state.Host, _ **state.EtcdMember) {
+				h.Proxy = endpoint.StateOf(r[0])
+			},
+		})
+	}
+	return out
+}
+
+func (o Observer) api(ctx context.Context) (*state.API, error) {
+	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
+	defer cancel()
+	var hosts []*host.Host
+	for _, h := range o.Cluster.ControlPlanes() {
+		if handle, ok := o.Hosts[h.Name]; ok {
+			hosts = append(hosts, handle)
+		}
+	}
+	client, err := kube.First(ctx, hosts, kube.Endpoint(o.Cluster))
+	if err != nil {
+		return nil, err
+	}
+	return client.Observe(ctx)
+}

@@ -1,0 +1,140 @@
+// Package state is the observed model: what the hosts, etcd and the API said
+// when they were asked. It is pure data; package observe fills it.
+package state
+
+import (
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// Snapshot is everything observed at one time. It never holds a secret.
+type Snapshot struct {
+	Taken time.Time        `json:"taken"`
+	Hosts map[string]*Host `json:"hosts"`
+	// Etcd is what the etcd members said, by host; a host that did not
+	// answer is absent.
+	Etcd map[string]EtcdMember `json:"etcd,omitempty"`
+	// API is nil when no API server answered.
+	API *API `json:"api,omitempty"`
+	// APIError says why, then.
+	APIError string `json:"apiError,omitempty"`
+}
+
+// Host is one observed host.
+type Host struct {
+	Name string `json:"name"`
+	// Error is why the host could not be observed; Facts is nil then.
+	Error string          `json:"error,omitempty"`
+	Facts *protocol.Facts `json:"facts,omitempty"`
+	// Clock is how far the host's clock is ahead of the operator's.
+	Clock time.Duration `json:"clock,omitempty"`
+	// APIServer is what the host's own API server answered to /readyz.
+	APIServer *Probe `json:"apiServer,omitempty"`
+	// Proxy holds the backends of the host's own endpoint proxy.
+	Proxy *Proxy `json:"proxy,omitempty"`
+}
+
+// Probe is the answer of one health endpoint.
+type Probe struct {
+	OK     bool          `json:"ok"`
+	Detail string        `json:"detail,omitempty"` // why not
+	Took   time.Duration `json:"took"`
+}
+
+// Proxy is the state of an endpoint proxy.
+type Proxy struct {
+	Error    string    `json:"error,omitempty"` // why its state is unknown
+	Backends []Backend `json:"backends,omitempty"`
+}
+
+// Backend is one API server as a proxy sees it.
+type Backend struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	Up      bool   `json:"up"`
+	Detail  string `json:"detail,omitempty"` // the last health check's result
+	// Sessions is how many connections it serves now.
+	Sessions int `json:"sessions"`
+}
+
+// EtcdMember is one member's own view.
+type EtcdMember struct {
+	Error    string `json:"error,omitempty"` // why it did not answer
+	ID       string `json:"id,omitempty"`    // decimal, as etcd's JSON has it
+	Leader   string `json:"leader,omitempty"`
+	Learner  bool   `json:"learner,omitempty"`
+	Version  string `json:"version,omitempty"`
+	DBBytes  int64  `json:"dbBytes,omitempty"`
+	RaftTerm string `json:"raftTerm,omitempty"`
+	// Alarms and other errors that the member reports about itself.
+	Errors []string `json:"errors,omitempty"`
+	// Members is the membership as this member knows it.
+	Members []EtcdPeer `json:"members,omitempty"`
+}
+
+// EtcdPeer is an entry of a member list.
+type EtcdPeer struct {
+	ID         string   `json:"id"`
+	Name       string   `json:"name"` // empty: added but never started
+	PeerURLs   []string `json:"peerURLs"`
+	ClientURLs []string `json:"clientURLs,omitempty"` // empty: never started
+	Learner    bool     `json:"learner,omitempty"`
+}
+
+// API is what the Kubernetes API said.
+type API struct {
+	Version string          `json:"version"`
+	Via     string          `json:"via"` // the host whose API server was asked
+	Nodes   map[string]Node `json:"nodes"`
+	// Leases are holders of the component leases in kube-system, by lease name.
+	Leases map[string]Lease `json:"leases,omitempty"`
+	// Record holds what Quorate noted in the cluster after finishing a
+	// cluster-wide step: subject → digest of what it applied.
+	Record map[string]string `json:"record,omitempty"`
+	// Workloads of the add-ons, by "kind/namespace/name".
+	Workloads map[string]Workload `json:"workloads,omitempty"`
+}
+
+// Node is a Kubernetes node.
+type Node struct {
+	Ready         bool              `json:"ready"`
+	Reason        string            `json:"reason,omitempty"` // why it is not
+	Kubelet       string            `json:"kubelet"`
+	InternalIP    string            `json:"internalIP"`
+	Labels        map[string]string `json:"labels,omitempty"`
+	Taints        []string          `json:"taints,omitempty"` // key:effect
+	Unschedulable bool              `json:"unschedulable,omitempty"`
+}
+
+// Lease is a held lease.
+type Lease struct {
+	Holder  string    `json:"holder"` // the holder's host, its random suffix cut off
+	Renewed time.Time `json:"renewed"`
+}
+
+// Workload is how many of an add-on's pods are as they should be.
+type Workload struct {
+	Desired int `json:"desired"`
+	Ready   int `json:"ready"`
+	Updated int `json:"updated"`
+}
+
+// Facts returns the facts of a host, or nil when it was not observed.
+func (s *Snapshot) Facts(host string) *protocol.Facts {
+	if h := s.Hosts[host]; h != nil {
+		return h.Facts
+	}
+	return nil
+}
+
+// Unreachable lists the hosts that could not be observed, with the reasons.
+func (s *Snapshot) Unreachable() map[string]string {
+	out := map[string]string{}
+	for name, h := range s.Hosts {
+		if h.Facts == nil {
+			out[name] = h.Error
+		}
+	}
+	return out
+}
