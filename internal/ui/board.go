@@ -28,7 +28,8 @@ type hostRow struct {
 	steps   []*stepRow
 	settled int
 	failed  int
-	skipped int // with those that were cut short or never came
+	skipped int
+	cut     int // short, by a run being stopped
 }
 
 // stepRow is one step. A step that is not settled and has no since waits.
@@ -71,7 +72,7 @@ func (b *board) take(e event.Event) {
 		}
 	case event.StepInterrupted:
 		if h := b.settle(body.ID); h != nil {
-			h.skipped++
+			h.cut++
 		}
 	case event.Stopping:
 		b.stopping = true
@@ -160,6 +161,9 @@ func (b *board) waitsFor(h *hostRow) *stepRow {
 	return nil
 }
 
+// done is how many of the host's steps are so.
+func (h *hostRow) done() int { return h.settled - h.failed - h.skipped - h.cut }
+
 func (h *hostRow) mark() mark {
 	_, running := h.current()
 	switch {
@@ -167,7 +171,7 @@ func (h *hostRow) mark() mark {
 		return markRunning
 	case h.failed > 0:
 		return markFailed
-	case h.settled == len(h.steps) && h.skipped > 0:
+	case h.settled == len(h.steps) && h.skipped+h.cut > 0:
 		return markSkipped
 	case h.settled == len(h.steps):
 		return markDone

@@ -88,6 +88,7 @@ func (b *board) hostLines(c canvas, room int) []string {
 	if len(finished) > 0 {
 		room--
 	}
+	names = min(names, max(c.width/3, 8)) // what a host does matters more than the end of its name
 	rows, left := fit(rows, room)
 	var lines []string
 	for _, h := range rows {
@@ -129,7 +130,7 @@ func fit(rows []*hostRow, room int) ([]*hostRow, int) {
 
 func (b *board) hostLine(c canvas, h *hostRow, names int) string {
 	m := h.mark()
-	head := c.look.paint(m, c.look.symbol(m, c.spin)) + " " + pad(place(h.name), names) + "  "
+	head := c.look.paint(m, c.look.symbol(m, c.spin)) + " " + pad(clip(place(h.name), names, c.look.ellipsis()), names) + "  "
 	step, running := h.current()
 	switch {
 	case step != nil:
@@ -137,27 +138,31 @@ func (b *board) hostLine(c canvas, h *hostRow, names int) string {
 		if running > 1 {
 			text += fmt.Sprintf(" (+%d)", running-1)
 		}
-		if room := c.width - width(head+text) - 2; step.message != "" && room > 0 {
+		if room := c.width - width(head+text) - 2; step.message != "" && room >= 8 {
 			text += "  " + c.look.faint(squeeze(step.message, room, c.look.ellipsis()))
 		}
 		return head + text
 	case h.failed > 0:
-		text := count(h.failed, "step") + " failed"
-		if h.skipped > 0 {
-			text += fmt.Sprintf(", %d skipped", h.skipped)
-		}
-		return head + text
-	case m == markSkipped:
-		return head + fmt.Sprintf("%d of %s not done", h.skipped, count(len(h.steps), "step"))
+		return head + h.tally()
 	}
 	if need := b.waitsFor(h); need != nil && b.done == nil {
 		return head + c.look.faint(fmt.Sprintf("waits for %s: %s", place(need.Host), need.Title))
 	}
-	text := fmt.Sprintf("%d of %s done", h.settled-h.skipped, count(len(h.steps), "step"))
-	if h.skipped > 0 {
-		text += fmt.Sprintf(", %d skipped", h.skipped)
+	return head + c.look.faint(h.tally())
+}
+
+// tally words the host's steps by how they ended.
+func (h *hostRow) tally() string {
+	text := fmt.Sprintf("%d of %s done", h.done(), count(len(h.steps), "step"))
+	for _, p := range []struct {
+		n    int
+		word string
+	}{{h.failed, "failed"}, {h.skipped, "skipped"}, {h.cut, "cut short"}} {
+		if p.n > 0 {
+			text += fmt.Sprintf(", %d %s", p.n, p.word)
+		}
 	}
-	return head + c.look.faint(text)
+	return text
 }
 
 // failureLines lists the failures so far in full.

@@ -104,15 +104,21 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 // View implements tea.Model.
-func (m model) View() tea.View { return tea.NewView(m.draw()) }
+func (m model) View() tea.View {
+	// The empty last line is for bubbletea, which clears the last line as it
+	// leaves.
+	v := tea.NewView(m.draw() + "\n")
+	v.DisableBracketedPasteMode = true // nothing is typed here
+	return v
+}
 
 func (m model) draw() string {
-	cells := m.width
+	cells, lines := m.width, max(m.height-1, 0)
 	if cells <= 0 {
 		cells = 80
 	}
 	return m.board.frame(canvas{
-		look: m.look, now: m.now, width: cells, height: m.height,
+		look: m.look, now: m.now, width: cells, height: lines,
 		spin: m.spin, forced: m.presses > 1,
 	})
 }
