@@ -114,15 +114,15 @@ func TestModelKeys(t *testing.T) {
 
 func TestModelResizesAndTicks(t *testing.T) {
 	m := model{board: boardAt(t, 16), now: at(16, nil).Time}
-	next, _ := m.Update(tea.WindowSizeMsg{Width: 30, Height: 6})
+	next, _ := m.Update(tea.WindowSizeMsg{Width: 40, Height: 6})
 	m = next.(model)
 	lines := strings.Split(m.draw(), "\n")
 	if len(lines) != 5 {
 		t.Errorf("%d lines, want 5: the sixth is bubbletea's", len(lines))
 	}
 	for _, l := range lines {
-		if width(l) > 30 {
-			t.Errorf("%q is wider than 30", l)
+		if width(l) > 40 {
+			t.Errorf("%q is wider than 40", l)
 		}
 	}
 	next, cmd := m.Update(tick(at(20, nil).Time))
