@@ -43,11 +43,13 @@ const (
 	StateCached   State = "cached" // was there already
 )
 
-// Progress is one piece of news of a build.
+// Progress is one piece of news of a build. Besides the parts of the bundle it
+// tells of "lock" (waiting for another build), "compiler" (installing it) and
+// "modules" (downloading them).
 type Progress struct {
 	Part    string
 	State   State
-	Detail  string
+	Detail  string        // in words; may be empty
 	Elapsed time.Duration // since the part started
 }
 
@@ -78,9 +80,7 @@ func Build(ctx context.Context, o Options, progress func(Progress)) (*Bundle, er
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := b.store.lock(ctx, func() {
-		b.tell(Progress{Part: "lock", State: StateWorking, Detail: "another build is running; waiting for it"})
-	})
+	unlock, err := b.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -156,6 +156,20 @@ func checkReplaceable(dir string) error {
 		return fmt.Errorf("%s is not empty and not a bundle; name another directory with --output", dir)
 	}
 	return nil
+}
+
+// lock waits until no other build works on the same cache.
+func (b *builder) lock(ctx context.Context) (unlock func(), err error) {
+	start := time.Now()
+	waited := false
+	unlock, err = b.store.lock(ctx, func() {
+		waited = true
+		b.tell(Progress{Part: "lock", State: StateStarted, Detail: "another build is running; waiting for it"})
+	})
+	if err == nil && waited {
+		b.tell(Progress{Part: "lock", State: StateFinished, Elapsed: time.Since(start)})
+	}
+	return unlock, err
 }
 
 // prepare makes the scratch folder and works out what the build is made from.

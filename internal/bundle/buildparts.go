@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -24,15 +25,7 @@ func (b *builder) buildParts(ctx context.Context) error {
 	for _, p := range missing {
 		fetched[p.goPart.Name] = make(chan struct{})
 	}
-	group.Go(func() error {
-		for _, p := range missing {
-			if err := b.fetch(ctx, p.goPart); err != nil {
-				return err
-			}
-			close(fetched[p.goPart.Name])
-		}
-		return nil
-	})
+	group.Go(func() error { return b.fetchAll(ctx, missing, fetched) })
 	group.Go(func() error { return b.buildFromPackages(ctx) })
 	group.Go(func() error {
 		for _, p := range b.plan.programs {
@@ -40,7 +33,7 @@ func (b *builder) buildParts(ctx context.Context) error {
 				select {
 				case <-wait:
 				case <-ctx.Done():
-					return context.Cause(ctx)
+					return stopped(ctx)
 				}
 			}
 			if err := b.compile(ctx, p); err != nil {
@@ -49,10 +42,7 @@ func (b *builder) buildParts(ctx context.Context) error {
 		}
 		return b.buildPause(ctx)
 	})
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return nil
+	return group.Wait()
 }
 
 // missingPrograms lists the compiled parts that the store does not have.
@@ -85,23 +75,45 @@ func (b *builder) checkCompiler(ctx context.Context, missing []plannedPrograms, 
 		return fmt.Errorf("%s contain C code, which this %s machine cannot compile for %s; "+
 			"build the bundle on a %s machine and copy it here", strings.Join(withC, ", "), runtime.GOARCH, b.arch, b.arch)
 	}
-	return ensureBuildPackages(ctx, func(what string) {
-		b.tell(Progress{Part: "compiler", State: StateWorking, Detail: what})
+	start := time.Now()
+	installed := false
+	err := ensureBuildPackages(ctx, func(what string) {
+		installed = true
+		b.tell(Progress{Part: "compiler", State: StateStarted, Detail: what})
 	})
+	if err == nil && installed {
+		b.tell(Progress{Part: "compiler", State: StateFinished, Elapsed: time.Since(start)})
+	}
+	return err
 }
 
 // moduleDir is where a part's source module is written.
 func (b *builder) moduleDir(p goPart) string { return filepath.Join(b.work, p.Name) }
 
-// fetch downloads a part's modules.
-func (b *builder) fetch(ctx context.Context, p goPart) error {
+// fetchAll downloads the modules of the missing parts, in the order in which
+// they are compiled, and closes each part's channel when it may begin.
+func (b *builder) fetchAll(ctx context.Context, missing []plannedPrograms, fetched map[string]chan struct{}) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	start := time.Now()
 	count := 0
-	return p.fetch(ctx, b.moduleDir(p), b.arch, func(line string) {
-		if strings.HasPrefix(line, "go: downloading ") {
-			count++
-			b.tell(Progress{Part: p.Name, State: StateWorking, Detail: fmt.Sprintf("downloaded %d modules", count)})
+	b.tell(Progress{Part: "modules", State: StateStarted, Detail: "downloading what is not in Go's module cache"})
+	for _, p := range missing {
+		err := p.fetch(ctx, b.moduleDir(p.goPart), b.arch, func(line string) {
+			if strings.HasPrefix(line, "go: downloading ") {
+				count++
+				detail := fmt.Sprintf("downloaded %d, now those of %s", count, p.goPart.Name)
+				b.tell(Progress{Part: "modules", State: StateWorking, Detail: detail, Elapsed: time.Since(start)})
+			}
+		})
+		if err != nil {
+			return err
 		}
-	})
+		close(fetched[p.goPart.Name])
+	}
+	b.tell(Progress{Part: "modules", State: StateFinished, Elapsed: time.Since(start)})
+	return nil
 }
 
 // compile makes a compiled part.

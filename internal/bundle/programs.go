@@ -88,6 +88,7 @@ func kubernetesStamps(r catalog.Release) string {
 func agnhostPart(r catalog.Release) goPart {
 	p := kubernetesPart(r)
 	p.Name = "agnhost-" + bare(r.Kubernetes)
+	p.LDFlags += " -X main.Version=" + r.Agnhost
 	p.Programs = []program{{Package: "k8s.io/kubernetes/test/images/agnhost", Name: "agnhost", Version: r.Agnhost}}
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,11 +51,20 @@ func (c command) run(ctx context.Context) ([]byte, error) {
 	<-read
 	switch {
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s: %w", c.argv[0], context.Cause(ctx))
+		return nil, fmt.Errorf("%s: %w", c.argv[0], stopped(ctx))
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(c.argv[:min(2, len(c.argv))], " "), err, strings.Join(tail.lines, "\n"))
 	}
 	return stdout.Bytes(), nil
+}
+
+// stopped says why a context ended. The error is ctx.Err() too, so that callers
+// can tell an interruption from a failure.
+func stopped(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
+		return fmt.Errorf("%w (%w)", cause, ctx.Err())
+	}
+	return ctx.Err()
 }
 
 // lastLines keeps the end of an output for an error message.

@@ -72,7 +72,7 @@ func (s store) lock(ctx context.Context, waiting func()) (unlock func(), err err
 		select {
 		case <-ctx.Done():
 			f.Close()
-			return nil, fmt.Errorf("waiting for another build to finish: %w", context.Cause(ctx))
+			return nil, fmt.Errorf("waiting for another build to finish: %w", stopped(ctx))
 		case <-ticker.C:
 		}
 	}

@@ -1,11 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -45,18 +45,10 @@ func (r *buildReport) progress(p bundle.Progress) {
 	defer r.mu.Unlock()
 	switch p.State {
 	case bundle.StateStarted:
-		r.running[p.Part] = runningPart{since: time.Now()}
-		fmt.Fprintf(r.out, "%s: building\n", p.Part)
+		r.running[p.Part] = runningPart{since: time.Now(), detail: p.Detail}
+		fmt.Fprintf(r.out, "%s: %s\n", p.Part, cmp.Or(p.Detail, "building"))
 	case bundle.StateWorking:
-		part, ok := r.running[p.Part]
-		if !ok {
-			part.since = time.Now()
-			// Work outside a part, such as installing the compiler, is told at
-			// once; the modules of a part that waits are told by the heartbeat.
-			if !strings.HasPrefix(p.Detail, "downloaded") {
-				fmt.Fprintf(r.out, "%s: %s\n", p.Part, p.Detail)
-			}
-		}
+		part := r.running[p.Part]
 		part.detail = p.Detail
 		r.running[p.Part] = part
 	case bundle.StateFinished:
