@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/engine"
+	"github.com/quorate/quorate/internal/event"
+	"github.com/quorate/quorate/internal/journal"
+	"github.com/quorate/quorate/internal/plan"
+	"github.com/quorate/quorate/internal/ui"
+	"github.com/quorate/quorate/internal/version"
+)
+
+// applyOptions are the flags of `apply`.
+type applyOptions struct {
+	target
+	yes        bool
+	output     string
+	kubeconfig string
+}
+
+func newApplyCommand() *cobra.Command {
+	o := applyOptions{}
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Make the cluster as the file says: build it, or change what differs",
+		Long: `Observes every host, shows what differs from the cluster file, asks, and does
+only that. Run again, it finds nothing to do. Interrupted at any point, it is
+simply run again: what is done stays done.`,
+		Example: `  quorate apply -f cluster.yaml
+  quorate apply -f cluster.yaml --yes --output json > run.jsonl`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runApply(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.flags(cmd)
+	o.bundleFlag(cmd)
+	f := cmd.Flags()
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	f.StringVarP(&o.output, "output", "o", "auto", "how to show the run: "+strings.Join(ui.Modes(), ", "))
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "where to write the administrator's kubeconfig (default: NAME.kubeconfig beside the cluster file)")
+	return cmd
+}
+
+// refusal is why a plan was not made.
+type refusal struct{ list diag.List }
+
+func (e *refusal) Error() string { return e.list.Err().Error() }
+
+func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) error {
+	s, err := o.open(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	p, err := s.plan(ctx)
+	if err != nil {
+		return err
+	}
+	if p.Empty() {
+		fmt.Fprintln(stderr, "Nothing to do: the cluster is as the file says.")
+		return s.writeKubeconfig(ctx, o, stderr)
+	}
+	fmt.Fprint(stderr, ui.PlanSummary(p))
+	if err := confirm(ctx, o.yes, "Do this?", stderr); err != nil {
+		return err
+	}
+	result, err := s.run(ctx, p, o.output, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	if !result.OK() {
+		if result.Interrupted {
+			return silent(exitInterrupted)
+		}
+		return silent(exitFailed)
+	}
+	if err := s.provenEmpty(ctx); err != nil {
+		return err
+	}
+	return s.writeKubeconfig(ctx, o, stderr)
+}
+
+// provenEmpty observes anew: success is a plan with nothing left in it.
+func (s *session) provenEmpty(ctx context.Context) error {
+	p, err := s.plan(ctx)
+	if err != nil {
+		return err
+	}
+	if !p.Empty() {
+		var left []string
+		for _, step := range p.Steps {
+			left = append(left, fmt.Sprintf("%s (%s)", step.ID, step.Why))
+		}
+		return fmt.Errorf("the run ended well, yet these still differ: %s; run `quorate plan` to see how", strings.Join(left, "; "))
+	}
+	return nil
+}
+
+// run walks a plan, shows it and records it.
+func (s *session) run(ctx context.Context, p *plan.Plan, output string, stdout, stderr io.Writer) (engine.Result, error) {
+	out, _ := stderr.(*os.File)
+	if output == string(ui.JSON) {
+		out, _ = stdout.(*os.File)
+	}
+	if out == nil {
+		out = os.Stderr
+	}
+	mode, err := ui.Choose(out, output)
+	if err != nil {
+		return engine.Result{}, usageError(err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	view := ui.New(mode, out, ui.Options{Interrupt: cancel})
+	sinks := []event.Sink{view.Send}
+	runID := event.NewRunID()
+	if dir, err := journal.Dir(s.cluster.Name); err == nil {
+		warn := func(err error) { fmt.Fprintln(stderr, "warning:", err) }
+		j, err := journal.Open(dir, journal.Header{RunID: runID, Cluster: p.Cluster, Verb: p.Verb, Tool: version.String(), Plan: p}, warn)
+		if err != nil {
+			warn(err)
+		} else {
+			defer j.Close()
+			sinks = append(sinks, j.Send)
+		}
+	}
+	rt := &component.Runtime{Cluster: s.cluster, Release: s.release, Bundle: s.bundle, Hosts: s.hosts}
+	result := engine.Run(ctx, p, component.Executor{Runtime: rt}, event.Fan(sinks...), engine.Options{RunID: runID})
+	if err := view.Close(); err != nil {
+		return result, err
+	}
+	if mode != ui.JSON {
+		fmt.Fprint(stderr, ui.RunSummary(result))
+	}
+	return result, nil
+}
+
+// confirm asks a yes-or-no question on the terminal.
+func confirm(ctx context.Context, yes bool, question string, stderr io.Writer) error {
+	if yes {
+		return nil
+	}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return usageError(errors.New("standard input is no terminal to ask on; say --yes to go on without asking"))
+	}
+	fmt.Fprintf(stderr, "\n%s [y/N] ", question)
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case a := <-answer:
+		if a == "y" || a == "yes" {
+			return nil
+		}
+	}
+	fmt.Fprintln(stderr, "Nothing was changed.")
+	return silent(exitFailed)
+}
+
+// applyForLab is what `lab up` does once the lab's hosts answer.
+func applyForLab(ctx context.Context, clusterFile string, yes bool) error {
+	o := applyOptions{target: target{file: clusterFile}, yes: yes, output: "auto"}
+	return runApply(ctx, o, os.Stdout, os.Stderr)
+}

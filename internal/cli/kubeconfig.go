@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+)
+
+// kubeconfigPath is where the administrator's kubeconfig goes.
+func kubeconfigPath(o applyOptions, c *cluster.Cluster) string {
+	if o.kubeconfig != "" {
+		return o.kubeconfig
+	}
+	dir := "."
+	if o.file != "-" {
+		dir = filepath.Dir(o.file)
+	}
+	return filepath.Join(dir, c.Name+".kubeconfig")
+}
+
+// writeKubeconfig writes the administrator's kubeconfig for this machine,
+// readable for its user only. An existing file is replaced only when it is of
+// the same cluster.
+func (s *session) writeKubeconfig(ctx context.Context, o applyOptions, stderr io.Writer) error {
+	path := kubeconfigPath(o, s.cluster)
+	var admin []byte
+	var err error
+	for _, h := range s.cluster.ControlPlanes() {
+		if handle := s.hosts[h.Name]; handle != nil {
+			if admin, err = handle.ReadFile(ctx, component.AdminConf); err == nil {
+				break
+			}
+		}
+	}
+	if admin == nil {
+		return fmt.Errorf("no control-plane host gives its %s: %w", component.AdminConf, err)
+	}
+	config, err := operatorKubeconfig(admin, s.cluster)
+	if err != nil {
+		return err
+	}
+	if err := mayReplace(path, config); err != nil {
+		return err
+	}
+	text, err := clientcmd.Write(*config)
+	if err != nil {
+		return fmt.Errorf("writing the kubeconfig: %w", err)
+	}
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, text, 0o600); err != nil {
+		return fmt.Errorf("writing the kubeconfig: %w", err)
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("writing the kubeconfig: %w", err)
+	}
+	fmt.Fprintf(stderr, "Kubeconfig: %s\n", path)
+	return nil
+}
+
+// operatorKubeconfig makes the kubeconfig of a machine outside the cluster.
+// In localhost mode the endpoint's name means something only on the nodes, so
+// there is a context for each API server: each verified under the endpoint's
+// name, any of them good, none special.
+func operatorKubeconfig(admin []byte, c *cluster.Cluster) (*clientcmdapi.Config, error) {
+	config, err := clientcmd.Load(admin)
+	if err != nil {
+		return nil, fmt.Errorf("reading a host's %s: %w", component.AdminConf, err)
+	}
+	current := config.Contexts[config.CurrentContext]
+	if current == nil || config.Clusters[current.Cluster] == nil || config.AuthInfos[current.AuthInfo] == nil {
+		return nil, fmt.Errorf("a host's %s has no usable context", component.AdminConf)
+	}
+	user := c.Name + "-admin"
+	out := clientcmdapi.NewConfig()
+	out.AuthInfos[user] = config.AuthInfos[current.AuthInfo]
+	add := func(name, server string) {
+		out.Clusters[name] = &clientcmdapi.Cluster{
+			Server: server, TLSServerName: c.Endpoint.Domain,
+			CertificateAuthorityData: config.Clusters[current.Cluster].CertificateAuthorityData,
+		}
+		out.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: user}
+	}
+	for i, h := range c.ControlPlanes() {
+		name := c.Name
+		if i > 0 {
+			name += "-" + h.Name
+		}
+		add(name, "https://"+net.JoinHostPort(h.Address, strconv.Itoa(c.Endpoint.Port)))
+	}
+	out.CurrentContext = c.Name
+	return out, nil
+}
+
+// mayReplace refuses to write over a kubeconfig of another cluster.
+func mayReplace(path string, config *clientcmdapi.Config) error {
+	old, err := clientcmd.LoadFromFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil || old.Contexts[config.CurrentContext] == nil {
+		return usageError(fmt.Errorf("%s exists and is not a kubeconfig of this cluster; name another file with --kubeconfig", path))
+	}
+	return nil
+}

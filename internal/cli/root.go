@@ -1,0 +1,135 @@
+// Package cli is the command line: one file a command, each an options struct
+// and a function that runs. It is the only package that wires everything.
+//
+// What goes where: results that one might pipe go to standard output, all
+// talk goes to standard error. An error is printed once, here, as "error:"
+// and, where there is one, "hint:".
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/version"
+)
+
+// Exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2 // wrong usage, or a bad file
+	exitPending     = 3 // plan --detailed-exitcode: there are changes
+	exitInterrupted = 130
+)
+
+// exitError carries an exit code; with no error of its own, everything has
+// been said already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// silent ends with a code without printing anything more.
+func silent(code int) error { return &exitError{code: code} }
+
+// usageError is what is wrong with how the tool was called or with a file.
+func usageError(err error) error { return &exitError{code: exitUsage, err: err} }
+
+// fileError carries the diagnostics of a bad file.
+type fileError struct{ list diag.List }
+
+func (e *fileError) Error() string { return e.list.Err().Error() }
+
+// Main runs the tool on the process's arguments and returns its exit code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second Ctrl-C ends the process at once: the first has put the default
+	// handling back.
+	context.AfterFunc(ctx, stop)
+	return run(ctx, newRootCommand(), os.Stderr)
+}
+
+func run(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	code := exitFailed
+	var exit *exitError
+	var file *fileError
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused):
+		_ = refused.list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
+		fmt.Fprintln(stderr, "\nNothing was changed.")
+		return exitFailed
+	case errors.As(err, &file):
+		_ = file.list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
+		return exitUsage
+	case errors.As(err, &exit):
+		if code = exit.code; exit.err == nil {
+			return code
+		}
+	case ctx.Err() != nil:
+		fmt.Fprintln(stderr, "interrupted: what is done stays done; run the same command again to go on")
+		return exitInterrupted
+	}
+	fmt.Fprintf(stderr, "error: %v\n", err)
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) && hinted.Hint() != "" {
+		fmt.Fprintf(stderr, "hint: %s\n", hinted.Hint())
+	}
+	return code
+}
+
+// colorful reports whether a writer is a terminal that shows colours.
+func colorful(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "quorate",
+		Short: "Highly available Kubernetes on plain Linux servers: build it, prove it, look after it",
+		Long: `Quorate builds highly available Kubernetes clusters on plain Linux servers over
+SSH, shows what it will change before it does, and can be interrupted and run
+again at any time.`,
+		Example: `  quorate lab up                     a real cluster on this one machine, to try
+  quorate plan -f cluster.yaml       what would change on your servers
+  quorate apply -f cluster.yaml      do it
+  quorate status -f cluster.yaml     is it healthy, how many failures does it stand`,
+		Version:       version.String(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
+	})
+	root.AddCommand(
+		newPlanCommand(), newApplyCommand(),
+		newBundleCommand(), newLabCommand(applyForLab),
+	)
+	return root
+}

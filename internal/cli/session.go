@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quorate/quorate/internal/bundle"
+	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/config"
+	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/host/ssh"
+	"github.com/quorate/quorate/internal/observe"
+	"github.com/quorate/quorate/internal/secret"
+)
+
+// target are the flags that every command on a cluster has.
+type target struct {
+	file              string
+	bundleDir         string
+	acceptNewHostKeys bool
+}
+
+func (t *target) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVarP(&t.file, "file", "f", "cluster.yaml", "the cluster file; - is standard input")
+	f.BoolVar(&t.acceptNewHostKeys, "accept-new-host-keys", false, "trust the SSH keys of hosts that are not known yet, and write them to known_hosts")
+}
+
+func (t *target) bundleFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.bundleDir, "bundle", "", "the bundle to install from (default: the one that `quorate bundle build` made for the cluster's version)")
+}
+
+// session is a cluster with its connected hosts for the length of a command.
+type session struct {
+	cluster *cluster.Cluster
+	release catalog.Release
+	bundle  *bundle.Bundle // nil when there is none
+	hosts   map[string]*host.Host
+	failed  map[string]error // why hosts are not connected
+}
+
+// open reads the cluster file and the bundle, and connects to all hosts at
+// once. Hosts that cannot be reached are not an error here.
+func (t *target) open(ctx context.Context, stderr io.Writer) (*session, error) {
+	s, err := t.load(stderr)
+	if err != nil {
+		return nil, err
+	}
+	s.connect(ctx, t.acceptNewHostKeys, stderr)
+	if ctx.Err() != nil {
+		s.close()
+		return nil, ctx.Err()
+	}
+	return s, nil
+}
+
+// load reads the cluster file and finds the bundle; no host is touched.
+func (t *target) load(stderr io.Writer) (*session, error) {
+	c, list := config.Load(t.file, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
+	if list.HasErrors() {
+		return nil, &fileError{list}
+	}
+	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
+	if mode := c.Endpoint.LoadBalancer.Mode; mode != cluster.BalancerLocalhost {
+		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.mode %s cannot be built yet; use localhost", t.file, mode))
+	}
+	release, err := catalog.Lookup(c.Kubernetes.Version)
+	if err != nil {
+		return nil, usageError(fmt.Errorf("%s: %w", t.file, err))
+	}
+	s := &session{cluster: c, release: release, hosts: map[string]*host.Host{}, failed: map[string]error{}}
+	dir := t.bundleDir
+	if dir == "" {
+		if dir, err = bundle.DefaultDir(c.Kubernetes.Version, "amd64"); err != nil {
+			return nil, err
+		}
+	}
+	s.bundle, err = bundle.Open(dir)
+	if errors.Is(err, bundle.ErrNotFound) && t.bundleDir == "" {
+		return s, nil
+	}
+	return s, err
+}
+
+// connect reaches every host at the same time.
+func (s *session) connect(ctx context.Context, acceptNew bool, stderr io.Writer) {
+	var mu sync.Mutex
+	resolver := secret.NewResolver(func(message string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintln(stderr, "warning:", message)
+	})
+	slow := time.AfterFunc(2*time.Second, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(stderr, "connecting to %d hosts; still waiting for %s\n", len(s.cluster.Hosts), strings.Join(s.missing(), ", "))
+	})
+	defer slow.Stop()
+	var wg sync.WaitGroup
+	for i := range s.cluster.Hosts {
+		h := &s.cluster.Hosts[i]
+		wg.Go(func() {
+			handle, err := connectHost(ctx, h, resolver, acceptNew)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				s.failed[h.Name] = err
+				return
+			}
+			s.hosts[h.Name] = handle
+		})
+	}
+	wg.Wait()
+}
+
+// missing are the hosts that have neither answered nor failed.
+func (s *session) missing() []string {
+	var out []string
+	for _, h := range s.cluster.Hosts {
+		if s.hosts[h.Name] == nil && s.failed[h.Name] == nil {
+			out = append(out, h.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func connectHost(ctx context.Context, h *cluster.Host, secrets *secret.Resolver, acceptNew bool) (*host.Host, error) {
+	o := sshOptions(h.Name, h.Address, h.SSH, secrets, acceptNew)
+	if h.SSH.Local {
+		return ssh.LocalWithSudo(ctx, h.Name, o.SudoPassword)
+	}
+	return ssh.Connect(ctx, o)
+}
+
+func sshOptions(name, address string, s cluster.SSH, secrets *secret.Resolver, acceptNew bool) ssh.Options {
+	who := s.User + "@" + address
+	o := ssh.Options{
+		Name: name, Address: address, Port: s.Port, User: s.User,
+		Password:           asker(secrets, s.Password, "SSH password of "+who),
+		PrivateKeyPath:     s.PrivateKeyPath,
+		Passphrase:         asker(secrets, s.PrivateKeyPassphrase, "passphrase of "+s.PrivateKeyPath),
+		UseAgent:           s.PrivateKeyPath == "",
+		HostKeyFingerprint: s.HostKeyFingerprint,
+		AcceptNewHostKeys:  acceptNew,
+		SudoPassword:       asker(secrets, s.SudoPassword, "sudo password of "+who),
+		ConnectTimeout:     s.Timeout,
+		SSHConfig:          true,
+	}
+	if s.KnownHostsPath != "" {
+		o.KnownHostsPaths = []string{s.KnownHostsPath}
+	}
+	if s.Bastion != nil {
+		b := sshOptions("bastion of "+name, s.Bastion.Address, s.Bastion.SSH, secrets, acceptNew)
+		o.Bastion = &b
+	}
+	return o
+}
+
+// asker resolves a secret when it is needed; nil where there is none.
+func asker(secrets *secret.Resolver, ref cluster.Secret, what string) func(context.Context) (string, error) {
+	if ref.IsZero() {
+		return nil
+	}
+	return func(ctx context.Context) (string, error) {
+		v, err := secrets.Resolve(ctx, ref, what)
+		return v.Reveal(), err
+	}
+}
+
+// observer observes the session's hosts.
+func (s *session) observer() observe.Observer {
+	return observe.Observer{Cluster: s.cluster, Release: s.release, Hosts: s.hosts, Failed: s.failed}
+}
+
+// input is what planning takes, freshly observed.
+func (s *session) input(ctx context.Context) component.Input {
+	in := component.Input{Cluster: s.cluster, Release: s.release, Snapshot: s.observer().Snapshot(ctx)}
+	if s.bundle != nil {
+		m := s.bundle.Manifest()
+		in.Artefacts = &m
+	}
+	return in
+}
+
+// close ends the agents and their connections.
+func (s *session) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, h := range s.hosts {
+		wg.Go(func() { _ = h.Close(ctx) })
+	}
+	wg.Wait()
+	if s.bundle != nil {
+		_ = s.bundle.Close()
+	}
+}
