@@ -45,6 +45,7 @@ func (v *liveView) Send(e event.Event) { v.program.Send(e) }
 // Close draws the last picture, leaves it there, and gives the terminal back.
 func (v *liveView) Close() error {
 	if v.closed.CompareAndSwap(false, true) {
+		v.program.Send(lastPicture{})
 		v.program.Quit()
 	}
 	<-v.ended
@@ -64,7 +65,13 @@ type model struct {
 	spin      int
 	width     int
 	height    int
+	// picture is what was drawn last. Events do not draw: bubbletea asks for
+	// the view after each of them, and on large clusters thousands come.
+	picture string
 }
+
+// lastPicture asks for a picture of all events so far.
+type lastPicture struct{}
 
 // tick is the time for another picture.
 type tick time.Time
@@ -85,14 +92,19 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tick:
 		m.now = time.Time(msg)
 		m.spin++
+		m.picture = m.draw()
 		return m, nextTick()
+	case lastPicture:
+		m.picture = m.draw()
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
+		m.picture = m.draw()
 	case tea.KeyPressMsg:
 		switch msg.String() {
 		case "ctrl+c":
 			m.presses++
 			m.board.stopping = true
+			m.picture = m.draw()
 			if m.interrupt != nil {
 				return m, func() tea.Msg { m.interrupt(); return nil }
 			}
@@ -107,7 +119,7 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m model) View() tea.View {
 	// The empty last line is for bubbletea, which clears the last line as it
 	// leaves.
-	v := tea.NewView(m.draw() + "\n")
+	v := tea.NewView(m.picture + "\n")
 	v.DisableBracketedPasteMode = true // nothing is typed here
 	return v
 }

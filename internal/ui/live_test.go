@@ -92,7 +92,7 @@ func TestModelKeys(t *testing.T) {
 		var cmd tea.Cmd
 		m, cmd = press(t, m, 'c')
 		cmd()
-		headers = append(headers, strings.SplitN(m.draw(), "\n", 2)[0])
+		headers = append(headers, strings.SplitN(m.View().Content, "\n", 2)[0])
 	}
 	want := []string{
 		"apply prod  10/20 steps  16s  stopping... (Ctrl-C again to leave at once)",
@@ -116,20 +116,23 @@ func TestModelResizesAndTicks(t *testing.T) {
 	m := model{board: boardAt(t, 16), now: at(16, nil).Time}
 	next, _ := m.Update(tea.WindowSizeMsg{Width: 40, Height: 6})
 	m = next.(model)
-	lines := strings.Split(m.draw(), "\n")
-	if len(lines) != 5 {
-		t.Errorf("%d lines, want 5: the sixth is bubbletea's", len(lines))
+	lines := strings.Split(m.View().Content, "\n")
+	if len(lines) != 6 || lines[5] != "" {
+		t.Errorf("%d lines, want 5 and an empty one, which bubbletea clears", len(lines))
 	}
 	for _, l := range lines {
 		if width(l) > 40 {
 			t.Errorf("%q is wider than 40", l)
 		}
 	}
-	next, cmd := m.Update(tick(at(20, nil).Time))
-	if m = next.(model); m.spin != 1 || !strings.Contains(m.draw(), "20s") || cmd == nil {
-		t.Errorf("a tick must move time and spinner and call the next: spin %d\n%s", m.spin, m.draw())
+	before := m.View().Content
+	next, _ = m.Update(at(17, event.StepDone{ID: "etcd/member@cp-2"}))
+	m = next.(model)
+	if m.View().Content != before {
+		t.Error("an event draws; only ticks, keys and sizes should")
 	}
-	if got := m.View().Content; !strings.HasSuffix(got, "\n") {
-		t.Error("the view's last line must be empty, bubbletea clears it")
+	next, cmd := m.Update(tick(at(20, nil).Time))
+	if m = next.(model); m.spin != 1 || !strings.Contains(m.View().Content, "11/20 steps  20s") || cmd == nil {
+		t.Errorf("a tick must move time and spinner and call the next: spin %d\n%s", m.spin, m.draw())
 	}
 }
