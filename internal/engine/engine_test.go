@@ -185,7 +185,6 @@ func TestStepTimeoutSaysWhatItWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlan(t, step("api@a"), step("stuck@a"), step("wrapped@a"))
 		release := make(chan struct{})
-		defer close(release)
 		var rec recorder
 		res := Run(t.Context(), p, funcs{verify: func(ctx context.Context, s plan.Step, say func(string)) error {
 			switch s.ID {
@@ -218,6 +217,12 @@ func TestStepTimeoutSaysWhatItWaitedFor(t *testing.T) {
 		}
 		if d := res.Duration.Duration(); d != 65*time.Second {
 			t.Errorf("the run took %s, want timeout and grace, 65s", d)
+		}
+		told := len(rec.bodies)
+		close(release)
+		synctest.Wait()
+		if late := rec.bodies[told:]; len(late) > 0 {
+			t.Errorf("a step that the run went on without was heard: %v", late)
 		}
 	})
 }
@@ -279,13 +284,18 @@ func TestEmptyPlanIsDone(t *testing.T) {
 }
 
 func TestPlanOutOfOrderFailsThoseSteps(t *testing.T) {
-	p := &plan.Plan{Steps: []plan.Step{step("b", "a"), step("a"), step("a"), step("c", "b")}}
-	res := Run(t.Context(), p, funcs{}, nil, Options{})
+	p := &plan.Plan{Steps: []plan.Step{step("b", "a"), step("a"), step("a"), step("c", "b"), step("d", "a", "nowhere")}}
+	res := Run(t.Context(), p, funcs{apply: func(_ context.Context, s plan.Step, _ func(string)) error {
+		if s.ID != "a" {
+			t.Errorf("%s was applied", s.ID)
+		}
+		return nil
+	}}, nil, Options{})
 	var got []event.Outcome
 	for _, s := range res.Steps {
 		got = append(got, s.Outcome)
 	}
-	want := []event.Outcome{event.OutcomeFailed, event.OutcomeChanged, event.OutcomeFailed, event.OutcomeSkipped}
+	want := []event.Outcome{event.OutcomeFailed, event.OutcomeChanged, event.OutcomeFailed, event.OutcomeSkipped, event.OutcomeFailed}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("outcomes (-want +got):\n%s", d)
 	}

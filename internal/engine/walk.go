@@ -127,11 +127,7 @@ func (w *walk) startReady(ctx context.Context) {
 		if from == nil {
 			return
 		}
-		i := from.pop()
-		if w.steps[i].Outcome != "" {
-			continue // skipped while it waited for a place
-		}
-		w.start(ctx, i)
+		w.start(ctx, from.pop())
 	}
 }
 
@@ -180,7 +176,7 @@ func (w *walk) succeed(i int, e ending) {
 	})
 	for _, d := range w.graph.dependents[i] {
 		w.missing[d]--
-		if w.missing[d] == 0 && w.steps[d].Outcome == "" {
+		if w.missing[d] == 0 && w.steps[d].Outcome == "" { // a broken step has an outcome already
 			w.laneOf[d].push(d)
 		}
 	}
