@@ -14,15 +14,20 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// awaitAnswer waits until the host has booted so far that anyone can log in
-// over SSH: its login ban is lifted, and root can log in with the lab's key
-// and finds the host key that the lab gave it. It gives up early when the host
-// is not even running.
-func (l *Lab) awaitAnswer(ctx context.Context, host HostSpec) error {
+// awaitBoot waits until the host has booted so far that anyone can log in over
+// SSH: its login ban is lifted, and root can log in with the lab's key and
+// finds the host key that the lab gave it. No login is tried on a host whose
+// cable is cut. It gives up early when the host is not even running.
+func (l *Lab) awaitBoot(ctx context.Context, host HostSpec) error {
 	config, err := l.sshConfig(host)
 	if err != nil {
 		return err
 	}
+	layout, err := readCgroupLayout()
+	if err != nil {
+		return err
+	}
+	group := l.hostCgroup(layout, host.Name)
 	started := time.Now()
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
@@ -32,8 +37,11 @@ func (l *Lab) awaitAnswer(ctx context.Context, host HostSpec) error {
 			giveUp(fmt.Errorf("host %s does not run", host.Name))
 			return errors.New("it ended, or it could not be started")
 		}
-		if err := l.loginAllowed(host.Name); err != nil {
+		if err := loginAllowed(group); err != nil {
 			return err
+		}
+		if l.isCut(host.Name) {
+			return nil
 		}
 		return login(ctx, host, config)
 	})
@@ -45,19 +53,24 @@ func (l *Lab) awaitAnswer(ctx context.Context, host HostSpec) error {
 
 // loginAllowed looks into the running host for systemd's mark that users may
 // not log in yet.
-func (l *Lab) loginAllowed(name string) error {
-	host, err := l.host(name)
+func loginAllowed(group cgroup) error {
+	processes, err := group.processes()
 	if err != nil {
 		return err
 	}
-	if host.Init == 0 {
+	init := findInit(processes)
+	if init == 0 {
 		return errors.New("it has not started yet")
 	}
-	_, err = os.Stat(filepath.Join("/proc", fmt.Sprint(host.Init), "root/run/nologin"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	// The ban is there from early on until this unit lifts it; systemd marks
+	// a unit that it has started with a link.
+	run := fmt.Sprintf("/proc/%d/root/run/", init)
+	_, started := os.Lstat(run + "systemd/units/invocation:systemd-user-sessions.service")
+	_, banned := os.Stat(run + "nologin")
+	if started != nil || !errors.Is(banned, fs.ErrNotExist) {
+		return errors.New("it is still booting")
 	}
-	return errors.New("it is still booting")
+	return nil
 }
 
 func (l *Lab) sshConfig(host HostSpec) (*ssh.ClientConfig, error) {

@@ -141,37 +141,37 @@ func (g cgroup) enter() error {
 	return nil
 }
 
-// processes lists the processes in the group and all below it, in any hierarchy.
+// processes lists the processes in the group and all below it. Every process
+// has one place in every hierarchy, so looking at one is enough.
 func (g cgroup) processes() ([]int, error) {
+	h, ok := g.layout.unified()
+	if !ok {
+		h = g.layout.hierarchies[0]
+	}
 	var pids []int
-	seen := map[int]bool{}
-	for _, dir := range g.dirs() {
-		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || !entry.IsDir() {
-				return ignoreMissing(err) // groups come and go while we walk
-			}
-			list, err := os.ReadFile(filepath.Join(path, "cgroup.procs"))
-			if err != nil && !errors.Is(err, unix.EOPNOTSUPP) { // a threaded group lists no processes
-				return ignoreMissing(err)
-			}
-			for field := range strings.FieldsSeq(string(list)) {
-				pid, err := strconv.Atoi(field)
-				if err == nil && pid > 0 && !seen[pid] { // 0: a process outside our pid namespace
-					seen[pid] = true
-					pids = append(pids, pid)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("listing the processes of a cgroup: %w", err)
+	err := filepath.WalkDir(filepath.Join(h.mount, g.path), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return ignoreMissing(err) // groups come and go while we walk
 		}
+		list, err := os.ReadFile(filepath.Join(path, "cgroup.procs"))
+		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) { // a threaded group lists no processes
+			return ignoreMissing(err)
+		}
+		for field := range strings.FieldsSeq(string(list)) {
+			if pid, err := strconv.Atoi(field); err == nil && pid > 0 { // 0: outside our pid namespace
+				pids = append(pids, pid)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the processes of a cgroup: %w", err)
 	}
 	return pids, nil
 }
 
 func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ESRCH) {
 		return nil
 	}
 	return err
@@ -192,26 +192,35 @@ func (g cgroup) kill(ctx context.Context) error {
 		}
 		if h, ok := g.layout.unified(); !ok || writeFile(filepath.Join(h.mount, g.path, "cgroup.kill"), "1") != nil {
 			for _, pid := range pids {
-				g.killProcess(pid)
+				if err := g.signal(pid, unix.SIGKILL); err != nil {
+					return err
+				}
 			}
 		}
 		return fmt.Errorf("%d processes are still alive in %s", len(pids), g.path)
 	})
 }
 
-// killProcess ends one process if it (still) belongs to the group: a process
-// id may have been given to another process since it was listed.
-func (g cgroup) killProcess(pid int) {
+// signal signals one process if it (still) belongs to the group: a process id
+// may have been given to another process since it was listed. A process that
+// is gone is no error.
+func (g cgroup) signal(pid int, signal unix.Signal) error {
 	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
 	if err != nil {
-		return // gone
+		return fmt.Errorf("opening process %d: %w", pid, err)
 	}
 	defer unix.Close(fd)
 	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil || !inGroup(string(groups), g.path) {
-		return
+		return ignoreMissing(err)
 	}
-	_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) // ESRCH: gone meanwhile, which is what we want
+	if err := unix.PidfdSendSignal(fd, signal, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("signalling process %d: %w", pid, err)
+	}
+	return nil
 }
 
 // inGroup reports whether /proc/PID/cgroup places a process in the group or below it.
@@ -293,20 +302,16 @@ func (g cgroup) freezerFile() (path, stop, run string, err error) {
 	return "", "", "", errors.New("this machine has neither cgroup v2 nor the freezer controller")
 }
 
-// init finds the first process of the host that lives in the group: the one
+// findInit picks a host's first process out of the host's processes: the one
 // that is number 1 in a pid namespace directly below ours. 0 means none.
-func (g cgroup) init() (int, error) {
-	pids, err := g.processes()
-	if err != nil {
-		return 0, err
-	}
+func findInit(pids []int) int {
 	for _, pid := range pids {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if err == nil && isHostInit(string(status), pid) {
-			return pid, nil
+			return pid
 		}
 	}
-	return 0, nil
+	return 0
 }
 
 // isHostInit judges by /proc/PID/status: its NSpid line lists the process's

@@ -46,7 +46,7 @@ func EnterHost(dir, name string, argv []string) (exitStatus int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	host, err := l.host(name)
+	host, err := l.Host(name)
 	if err != nil {
 		return 0, err
 	}

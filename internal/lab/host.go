@@ -42,53 +42,44 @@ type Host struct {
 
 // Hosts asks the kernel how each host is. It sends no packets.
 func (l *Lab) Hosts() ([]Host, error) {
-	layout, err := readCgroupLayout()
-	if err != nil {
-		return nil, err
-	}
 	hosts := make([]Host, len(l.record.Hosts))
 	for i, spec := range l.record.Hosts {
-		group := l.hostCgroup(layout, spec.Name)
-		processes, err := group.processes()
-		if err != nil {
+		var err error
+		if hosts[i], err = l.Host(spec.Name); err != nil {
 			return nil, err
-		}
-		init, err := group.init()
-		if err != nil {
-			return nil, err
-		}
-		hosts[i] = Host{
-			Name: spec.Name, Address: spec.Address, Roles: spec.Roles,
-			State: Off, Init: init, Processes: len(processes), MemoryBytes: group.memory(),
-		}
-		switch {
-		case init == 0:
-		case group.frozen():
-			hosts[i].State = Frozen
-		case !l.isPlugged(spec.Name):
-			hosts[i].State = Cut
-		default:
-			hosts[i].State = Running
 		}
 	}
 	return hosts, nil
 }
 
-// host is one of Hosts.
-func (l *Lab) host(name string) (Host, error) {
-	if _, err := l.spec(name); err != nil {
-		return Host{}, err
-	}
-	hosts, err := l.Hosts()
+// Host asks the kernel how one host is. It sends no packets.
+func (l *Lab) Host(name string) (Host, error) {
+	spec, err := l.spec(name)
 	if err != nil {
 		return Host{}, err
 	}
-	for _, host := range hosts {
-		if host.Name == name {
-			return host, nil
-		}
+	layout, err := readCgroupLayout()
+	if err != nil {
+		return Host{}, err
 	}
-	return Host{}, fmt.Errorf("lab %s: host %s is gone", l.Name(), name)
+	group := l.hostCgroup(layout, name)
+	processes, err := group.processes()
+	if err != nil {
+		return Host{}, err
+	}
+	host := Host{
+		Name: spec.Name, Address: spec.Address, Roles: spec.Roles,
+		State: Running, Init: findInit(processes), Processes: len(processes), MemoryBytes: group.memory(),
+	}
+	switch {
+	case host.Init == 0:
+		host.State = Off
+	case group.frozen():
+		host.State = Frozen
+	case !l.isPlugged(name):
+		host.State = Cut
+	}
+	return host, nil
 }
 
 // isPlugged reports whether the host's cable is in the switch's bridge.

@@ -37,6 +37,9 @@ func InitHost(dir, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := dieWithSupervisor(l.supervisorLock(name)); err != nil {
+		return err
+	}
 	if err := awaitNetwork(); err != nil {
 		return err
 	}
@@ -72,6 +75,19 @@ func awaitNetwork() error {
 	content, err := io.ReadAll(ready)
 	if err != nil || len(content) == 0 {
 		return errors.New("the supervisor gave up before the network was connected")
+	}
+	return nil
+}
+
+// dieWithSupervisor has the kernel kill the host when its supervisor ends. The
+// signal belongs to the thread that will exec, which need not be the one that
+// the supervisor's fork began with.
+func dieWithSupervisor(lock string) error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("tying the host to its supervisor: %w", err)
+	}
+	if !recordLockHeld(lock) { // it ended before that
+		return errors.New("the supervisor has ended")
 	}
 	return nil
 }

@@ -71,14 +71,27 @@ func holdRecordLock(path string) (*os.File, error) {
 
 // recordLockHolder returns the process that holds the lock, 0 if none does.
 func recordLockHolder(path string) int {
+	lock := queryRecordLock(path)
+	if lock.Type == unix.F_UNLCK {
+		return 0
+	}
+	return int(lock.Pid)
+}
+
+// recordLockHeld reports whether anybody holds the lock, also when the holder
+// is outside our pid namespace.
+func recordLockHeld(path string) bool { return queryRecordLock(path).Type != unix.F_UNLCK }
+
+func queryRecordLock(path string) unix.Flock_t {
+	free := unix.Flock_t{Type: unix.F_UNLCK}
 	file, err := os.Open(path)
 	if err != nil {
-		return 0
+		return free
 	}
 	defer file.Close()
 	query := unix.Flock_t{Type: unix.F_WRLCK}
-	if err := unix.FcntlFlock(file.Fd(), unix.F_GETLK, &query); err != nil || query.Type == unix.F_UNLCK {
-		return 0
+	if err := unix.FcntlFlock(file.Fd(), unix.F_GETLK, &query); err != nil {
+		return free
 	}
-	return int(query.Pid)
+	return query
 }

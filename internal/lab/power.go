@@ -29,29 +29,37 @@ func (l *Lab) On(ctx context.Context, host string) error {
 // and waits until it has booted again.
 func (l *Lab) Reboot(ctx context.Context, host string) error {
 	return l.operate(ctx, host, func(spec HostSpec) error {
-		before, err := l.host(host)
+		before, err := l.Host(host)
 		if err != nil {
 			return err
 		}
 		if before.State == Off || before.State == Frozen {
 			return fmt.Errorf("host %s is %s; it cannot reboot", host, before.State)
 		}
-		if err := unix.Kill(before.Init, unix.SIGINT); err != nil {
-			return fmt.Errorf("asking %s to reboot: %w", host, err)
+		layout, err := readCgroupLayout()
+		if err != nil {
+			return err
 		}
 		ctx, cancel := context.WithTimeoutCause(ctx, bootTimeout, fmt.Errorf("host %s did not reboot within %s", host, bootTimeout))
 		defer cancel()
+		// A systemd that is still starting might miss the signal.
+		if err := l.awaitBoot(ctx, spec); err != nil {
+			return err
+		}
+		if err := l.hostCgroup(layout, host).signal(before.Init, unix.SIGINT); err != nil {
+			return fmt.Errorf("asking %s to reboot: %w", host, err)
+		}
 		err = poll(ctx, 20*time.Millisecond, func() error {
-			now, err := l.host(host)
+			now, err := l.Host(host)
 			if err == nil && (now.Init == before.Init || now.Init == 0) {
 				err = fmt.Errorf("it is still going down; its console is %s", l.consolePath(host))
 			}
 			return err
 		})
-		if err != nil || l.isCut(host) {
+		if err != nil {
 			return err
 		}
-		return l.awaitAnswer(ctx, spec)
+		return l.awaitBoot(ctx, spec)
 	})
 }
 
@@ -65,7 +73,7 @@ func (l *Lab) Thaw(ctx context.Context, host string) error { return l.setFrozen(
 
 func (l *Lab) setFrozen(ctx context.Context, host string, frozen bool) error {
 	return l.operate(ctx, host, func(HostSpec) error {
-		now, err := l.host(host)
+		now, err := l.Host(host)
 		if err != nil {
 			return err
 		}
@@ -123,8 +131,8 @@ func (l *Lab) operate(ctx context.Context, host string, operation func(HostSpec)
 	return operation(spec)
 }
 
-// start boots the host unless it runs, and waits until SSH answers. A host
-// that cannot answer (its cable is cut, it is frozen) is not waited for.
+// start boots the host unless it runs, and waits until it has booted, except
+// for one that is frozen.
 func (l *Lab) start(ctx context.Context, spec HostSpec) error {
 	if !l.network().isUp() {
 		return fmt.Errorf("lab %s is not up; start it with: quorate lab up --name %[1]s --hosts-only", l.Name())
@@ -134,15 +142,12 @@ func (l *Lab) start(ctx context.Context, spec HostSpec) error {
 			return err
 		}
 	}
-	if l.isCut(spec.Name) {
-		return nil
-	}
-	if now, err := l.host(spec.Name); err != nil || now.State == Frozen {
+	if now, err := l.Host(spec.Name); err != nil || now.State == Frozen {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, bootTimeout, fmt.Errorf("host %s did not answer within %s", spec.Name, bootTimeout))
 	defer cancel()
-	return l.awaitAnswer(ctx, spec)
+	return l.awaitBoot(ctx, spec)
 }
 
 // stop switches the host off, through its supervisor if it has one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -209,6 +210,11 @@ func (l *Lab) startSupervisor(name string) error {
 		return fmt.Errorf("starting host %s: %w", name, err)
 	}
 	defer console.Close()
+	// What our caller left open for us (the pipes of a shell or a test) must
+	// not stay open for as long as the host runs.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("starting host %s: %w", name, err)
+	}
 	cmd := exec.Command(l.programPath(), "lab", SupervisorCommand, l.dir, name)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
