@@ -13,7 +13,9 @@ type canvas struct {
 	width  int // cells
 	height int // lines; 0 means no limit
 	spin   int // which picture of the spinner
-	forced bool
+	// stopping is set once Ctrl-C was pressed; forces says that pressing it
+	// again leaves at once, forced that it was.
+	stopping, forces, forced bool
 }
 
 // frame draws the board: a line on the run, a line for each host that is
@@ -21,7 +23,10 @@ type canvas struct {
 // No line is wider than the canvas, and there are no more than fit.
 func (b *board) frame(c canvas) string {
 	lines := []string{b.header(c)}
-	failures := b.failureLines(c)
+	var failures []string
+	if b.done == nil { // else RunSummary says them all, right below
+		failures = b.failureLines(c)
+	}
 	if c.height > 0 {
 		// Failures have up to half of the screen, but hosts get what they leave.
 		if most := max(c.height/2, c.height-1-len(b.hosts)-1); len(failures) > most {
@@ -63,8 +68,11 @@ func (b *board) header(c canvas) string {
 		text += "  " + c.look.paint(markFailed, "failed")
 	case c.forced:
 		text += "  " + c.look.paint(markFailed, "leaving at once: running steps may be half done")
-	case b.stopping:
-		text += "  " + c.look.paint(markFailed, "stopping"+c.look.ellipsis()) + " (Ctrl-C again to leave at once)"
+	case b.stopping || c.stopping:
+		text += "  " + c.look.paint(markFailed, "stopping"+c.look.ellipsis())
+		if c.forces {
+			text += " (Ctrl-C again to leave at once)"
+		}
 	case b.note != "":
 		text += "  " + c.look.faint(b.note)
 	}

@@ -36,7 +36,7 @@ func TestFrames(t *testing.T) {
 		{"failing-colour", 16, canvas{look: Look{Unicode: true, Color: true}, width: 80, height: 24, spin: 3}},
 		{"failing-narrow", 16, canvas{look: unicode, width: 40, height: 24}},
 		{"failing-low", 16, canvas{look: unicode, width: 80, height: 8}},
-		{"stopping", 70, canvas{look: unicode, width: 80, height: 24}},
+		{"stopping", 70, canvas{look: unicode, width: 80, height: 24, forces: true}},
 		{"forced", 70, canvas{look: unicode, width: 80, height: 24, forced: true}},
 		{"over", 71, canvas{look: unicode, width: 80, height: 24}},
 	} {

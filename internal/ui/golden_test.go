@@ -197,5 +197,11 @@ func TestRunSummary(t *testing.T) {
 		Steps: []event.StepResult{{ID: "etcd/member@cp-3", Host: "cp-3", Title: "start the etcd member", Outcome: event.OutcomeInterrupted}},
 	}
 	golden(t, "run-interrupted", RunSummary(cut))
+	golden(t, "step-times", StepTimes(event.Result{Steps: []event.StepResult{
+		{ID: "etcd/member@cp-1", Host: "cp-1", Duration: seconds(2)},
+		{ID: "etcd/member@cp-2", Host: "cp-2", Duration: seconds(4)},
+		{ID: "network/flannel", Duration: seconds(9.26)},
+		{ID: "worker/join@node-1", Host: "node-1"},
+	}}))
 	golden(t, "run-nothing", RunSummary(event.Result{Cluster: "prod"}))
 }

@@ -23,7 +23,7 @@ type liveView struct {
 }
 
 func newLive(in io.Reader, out io.Writer, look Look, o Options, more ...tea.ProgramOption) *liveView {
-	m := model{board: &board{}, look: look, interrupt: o.Interrupt, now: time.Now()}
+	m := model{board: &board{}, look: look, interrupt: o.Interrupt, forces: o.Force != nil, now: time.Now()}
 	options := append([]tea.ProgramOption{
 		tea.WithInput(in), tea.WithOutput(out),
 		// Signals are the command's own business: it cancels the run, and the
@@ -33,7 +33,11 @@ func newLive(in io.Reader, out io.Writer, look Look, o Options, more ...tea.Prog
 	v := &liveView{program: tea.NewProgram(m, options...), ended: make(chan struct{})}
 	go func() {
 		defer close(v.ended)
-		_, v.err = v.program.Run()
+		var end tea.Model
+		end, v.err = v.program.Run()
+		if m, ok := end.(model); ok && m.forced {
+			o.Force()
+		}
 	}()
 	return v
 }
@@ -60,7 +64,9 @@ type model struct {
 	board     *board
 	look      Look
 	interrupt func()
-	presses   int // of Ctrl-C
+	stopping  bool // Ctrl-C was pressed
+	forces    bool // whether a second Ctrl-C may leave at once
+	forced    bool // whether it did
 	now       time.Time
 	spin      int
 	width     int
@@ -102,10 +108,13 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.KeyPressMsg:
 		switch msg.String() {
 		case "ctrl+c":
-			m.presses++
-			m.board.stopping = true
+			again := m.stopping
+			m.stopping, m.forced = true, again && m.forces
 			m.picture = m.draw()
-			if m.interrupt != nil {
+			if m.forced {
+				return m, tea.Quit
+			}
+			if m.interrupt != nil && !again {
 				return m, func() tea.Msg { m.interrupt(); return nil }
 			}
 		case "ctrl+z":
@@ -131,6 +140,6 @@ func (m model) draw() string {
 	}
 	return m.board.frame(canvas{
 		look: m.look, now: m.now, width: cells, height: lines,
-		spin: m.spin, forced: m.presses > 1,
+		spin: m.spin, stopping: m.stopping, forces: m.forces, forced: m.forced,
 	})
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -10,7 +11,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/quorate/quorate/internal/event"
 )
@@ -27,6 +27,26 @@ func (s *screen) Write(b []byte) (int, error) {
 	return s.buf.Write(b)
 }
 
+// wait polls until all of want have been drawn.
+func (s *screen) wait(t *testing.T, want ...string) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		text := ansi.Strip(s.String())
+		missing := slices.DeleteFunc(slices.Clone(want), func(w string) bool { return strings.Contains(text, w) })
+		if len(missing) == 0 {
+			return
+		}
+		select {
+		case <-poll.C:
+		case <-deadline:
+			t.Fatalf("not drawn: %q; drawn:\n%s", missing, text)
+		}
+	}
+}
+
 func (s *screen) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,23 +59,22 @@ func TestLive(t *testing.T) {
 	keyboard, press := io.Pipe()
 	defer press.Close()
 	var out screen
-	interrupts := make(chan struct{}, 2)
-	v := newLive(keyboard, &out, Look{}, Options{Interrupt: func() { interrupts <- struct{}{} }},
+	interrupted := make(chan struct{})
+	v := newLive(keyboard, &out, Look{}, Options{Interrupt: func() { close(interrupted) }},
 		tea.WithWindowSize(80, 24), tea.WithEnvironment([]string{"TERM=xterm"}))
 	events := script(t)
 	for _, e := range events[:len(events)-3] {
 		v.Send(e)
 	}
-	for range 2 {
-		if _, err := press.Write([]byte{3}); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case <-interrupts:
-		case <-time.After(10 * time.Second):
-			t.Fatal("Ctrl-C was not passed on")
-		}
+	if _, err := press.Write([]byte{3}); err != nil {
+		t.Fatal(err)
 	}
+	select {
+	case <-interrupted:
+	case <-time.After(10 * time.Second):
+		t.Fatal("Ctrl-C was not passed on")
+	}
+	out.wait(t, "apply prod", "stopping...", "cp-3: start the etcd member", "hint: stop what listens on port 2379")
 	for _, e := range events[len(events)-3:] {
 		v.Send(e)
 	}
@@ -70,11 +89,36 @@ func TestLive(t *testing.T) {
 		t.Errorf("closing twice: %v", err)
 	}
 	v.Send(at(80, event.Note{})) // must not block
-	text := ansi.Strip(out.String())
-	for _, want := range []string{"apply prod", "interrupted", "cp-3: start the etcd member", "hint: stop what listens on port 2379"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("nowhere in what was drawn: %q\n%s", want, text)
+	// The last picture is there when Close returns.
+	if text := ansi.Strip(out.String()); !strings.Contains(text, "12/20 steps  1m11s  interrupted") {
+		t.Errorf("the last picture is not there:\n%s", text)
+	}
+}
+
+// A second Ctrl-C gives the terminal back and then calls Force.
+func TestLiveForced(t *testing.T) {
+	keyboard, press := io.Pipe()
+	defer press.Close()
+	var out screen
+	interrupted, forced := make(chan struct{}), make(chan struct{})
+	v := newLive(keyboard, &out, Look{},
+		Options{Interrupt: func() { close(interrupted) }, Force: func() { close(forced) }},
+		tea.WithWindowSize(80, 24), tea.WithEnvironment([]string{"TERM=xterm"}))
+	for i, heard := range []chan struct{}{interrupted, forced} {
+		if _, err := press.Write([]byte{3}); err != nil {
+			t.Fatal(err)
 		}
+		if i == 1 {
+			_ = press.Close() // a pipe's read can't be cancelled as a terminal's can
+		}
+		select {
+		case <-heard:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("press %d of Ctrl-C was not passed on", i+1)
+		}
+	}
+	if err := v.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -87,28 +131,33 @@ func press(t *testing.T, m model, r rune) (model, tea.Cmd) {
 func TestModelKeys(t *testing.T) {
 	interrupts := 0
 	m := model{board: boardAt(t, 16), interrupt: func() { interrupts++ }, now: at(16, nil).Time}
-	var headers []string
-	for range 2 {
-		var cmd tea.Cmd
-		m, cmd = press(t, m, 'c')
-		cmd()
-		headers = append(headers, strings.SplitN(m.View().Content, "\n", 2)[0])
+	header := func() string { return strings.SplitN(m.View().Content, "\n", 2)[0] }
+
+	m, cmd := press(t, m, 'c')
+	cmd()
+	if want := "apply prod  10/20 steps  16s  stopping..."; header() != want {
+		t.Errorf("after Ctrl-C: %q, want %q", header(), want)
 	}
-	want := []string{
-		"apply prod  10/20 steps  16s  stopping... (Ctrl-C again to leave at once)",
-		"apply prod  10/20 steps  16s  leaving at once: running steps may be half done",
+	if m, cmd = press(t, m, 'c'); cmd != nil || m.forced {
+		t.Error("a second Ctrl-C does something, though nobody is there to force")
 	}
-	if d := cmp.Diff(want, headers); d != "" || interrupts != 2 {
-		t.Errorf("%d interrupts, headers (-want +got):\n%s", interrupts, d)
+	m.forces = true
+	if m, cmd = press(t, m, 'c'); cmd == nil || !m.forced {
+		t.Fatal("a second Ctrl-C does not leave")
+	}
+	if _, ok := cmd().(tea.QuitMsg); !ok {
+		t.Error("a second Ctrl-C does not quit the view")
+	}
+	if want := "apply prod  10/20 steps  16s  leaving at once: running steps may be half done"; header() != want {
+		t.Errorf("after the second Ctrl-C: %q, want %q", header(), want)
+	}
+	if interrupts != 1 {
+		t.Errorf("%d interrupts, want 1", interrupts)
 	}
 	if _, cmd := press(t, m, 'z'); cmd == nil {
 		t.Error("Ctrl-Z does nothing")
 	} else if _, ok := cmd().(tea.SuspendMsg); !ok {
 		t.Error("Ctrl-Z does not suspend")
-	}
-	m.interrupt = nil
-	if _, cmd := press(t, m, 'c'); cmd != nil {
-		t.Error("Ctrl-C without anyone to tell gives a command")
 	}
 }
 

@@ -1,8 +1,11 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/quorate/quorate/internal/event"
 )
@@ -64,6 +67,42 @@ func counts(c event.Counts) string {
 		}
 	}
 	return count(c.Total(), "step") + ", " + strings.Join(parts, ", ")
+}
+
+// StepTimes is a table of where a run's time went: what was done, on how many
+// hosts, and how long the slowest of them took, slowest first.
+func StepTimes(r event.Result) string {
+	type subject struct {
+		name           string
+		n              int
+		longest, total time.Duration
+		host           string // of the longest
+	}
+	var subjects []*subject
+	byName := map[string]*subject{}
+	for _, s := range r.Steps {
+		if s.Duration == 0 {
+			continue
+		}
+		name := s.ID.Subject()
+		x := byName[name]
+		if x == nil {
+			x = &subject{name: name}
+			byName[name] = x
+			subjects = append(subjects, x)
+		}
+		x.n++
+		x.total += s.Duration.Duration()
+		if d := s.Duration.Duration(); d > x.longest {
+			x.longest, x.host = d, s.Host
+		}
+	}
+	slices.SortStableFunc(subjects, func(a, b *subject) int { return cmp.Compare(b.longest, a.longest) })
+	var rows [][]string
+	for _, x := range subjects {
+		rows = append(rows, []string{clean(x.name), fmt.Sprint(x.n), stamp(x.longest), place(x.host), stamp(x.total / time.Duration(x.n))})
+	}
+	return Table([]string{"STEP", "TIMES", "LONGEST", "ON", "MEAN"}, rows)
 }
 
 // CriticalPath is a table of the chain of steps that determined how long a

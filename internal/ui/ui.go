@@ -81,9 +81,13 @@ func choose(terminal bool, mode string, env func(string) string) (Mode, error) {
 
 // Options are what views need beyond their output.
 type Options struct {
-	// Interrupt is called each time the user presses Ctrl-C in the live view,
-	// which reads the keyboard itself; elsewhere Ctrl-C is the usual signal.
+	// Interrupt is called when the user first presses Ctrl-C in the live view,
+	// which reads the keyboard itself: the run should be cancelled. Elsewhere
+	// Ctrl-C is the usual signal.
 	Interrupt func()
+	// Force is called when Ctrl-C is pressed again, after the terminal has
+	// been given back: the program should exit without waiting.
+	Force func()
 }
 
 // New opens the view of a mode that Choose returned.
