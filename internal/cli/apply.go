@@ -124,7 +124,7 @@ func (s *session) run(ctx context.Context, p *plan.Plan, output string, stdout, 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	view := ui.New(mode, out, ui.Options{Interrupt: cancel})
+	view := ui.New(mode, out, ui.Options{Interrupt: cancel, Force: func() { os.Exit(exitInterrupted) }})
 	sinks := []event.Sink{view.Send}
 	runID := event.NewRunID()
 	if dir, err := journal.Dir(s.cluster.Name); err == nil {
