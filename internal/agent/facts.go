@@ -1,0 +1,44 @@
+package agent
+
+import (
+	"context"
+	"sync"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// facts answers everything that a snapshot wants to know of a host in one
+// reply. Its parts are independent, so they are asked for all at once, and a
+// part that cannot be known is left empty: a half-broken host must still be
+// describable.
+func (a *Agent) facts(ctx context.Context, request protocol.FactsRequest) (protocol.Facts, error) {
+	for _, query := range request.Files {
+		if err := checkPath(query.Path); err != nil {
+			return protocol.Facts{}, err
+		}
+	}
+	var facts protocol.Facts
+	var wg sync.WaitGroup
+	// Each function sets fields of facts that no other one sets.
+	wg.Go(func() { a.describeMachine(&facts) })
+	wg.Go(func() { facts.Interfaces = interfaces(); facts.DefaultRoute = defaultRoute() })
+	wg.Go(func() { facts.Listening = listening() })
+	wg.Go(func() { facts.Files = a.describeFiles(request.Files) })
+	wg.Go(func() { facts.Dirs = a.listDirs(request.Dirs) })
+	wg.Go(func() { facts.Disks, facts.ReadOnlyRoot = a.measureDisks(request.Disks) })
+	wg.Go(func() { facts.Sysctls = readSysctls(request.Sysctls); facts.Modules = knownModules(request.Modules) })
+	if len(request.Units) > 0 {
+		wg.Go(func() { facts.Units = a.describeUnits(ctx, request.Units) })
+	}
+	if len(request.Packages) > 0 {
+		wg.Go(func() { facts.Packages = a.installedVersions(ctx, request.Packages) })
+	}
+	if request.Images {
+		wg.Go(func() { facts.Images = a.listImages(ctx, request.CtrPath) })
+	}
+	if len(request.LocalHTTP) > 0 {
+		wg.Go(func() { facts.LocalHTTP = a.askHTTP(ctx, request.LocalHTTP) })
+	}
+	wg.Wait()
+	return facts, ctx.Err()
+}

@@ -1,0 +1,172 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// describeFiles describes each path; a missing one is described as missing.
+func (a *Agent) describeFiles(queries []protocol.FileQuery) map[string]protocol.File {
+	files := make(map[string]protocol.File, len(queries))
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 4) // digests of large binaries are the cost
+	for _, query := range queries {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			file := a.describeFile(query)
+			mu.Lock()
+			files[query.Path] = file
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return files
+}
+
+func (a *Agent) describeFile(query protocol.FileQuery) protocol.File {
+	path, err := a.path(query.Path)
+	if err != nil {
+		return protocol.File{}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return protocol.File{}
+	}
+	file := protocol.File{Exists: true, Dir: info.IsDir(), Size: info.Size(), Mode: uint32(info.Mode().Perm())}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		file.UID, file.GID = int(stat.Uid), int(stat.Gid)
+	}
+	if !info.Mode().IsRegular() {
+		return file
+	}
+	if query.Digest {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			file.SHA256, _ = digestFile(real)
+		}
+	}
+	if (query.Content || query.Certificate) && info.Size() <= protocol.MaxContent {
+		content, err := os.ReadFile(path)
+		if err != nil || len(content) > protocol.MaxContent {
+			return file
+		}
+		if query.Content {
+			file.Content = string(content)
+		}
+		if query.Certificate {
+			file.Certificates = a.certificates(content)
+		}
+	}
+	return file
+}
+
+// Where a kubeconfig (YAML or JSON) holds its client certificate.
+var (
+	certificateData = regexp.MustCompile(`(?m)^\s*"?client-certificate-data"?\s*:\s*["']?([A-Za-z0-9+/=]+)`)
+	certificateFile = regexp.MustCompile(`(?m)^\s*"?client-certificate"?\s*:\s*["']?(/[^"'\s,]+)`)
+)
+
+// certificates finds the certificates in a PEM file or a kubeconfig and gives
+// them as PEM. Keys never pass.
+func (a *Agent) certificates(content []byte) string {
+	found := onlyCertificates(content)
+	for _, match := range certificateData.FindAllSubmatch(content, -1) {
+		if decoded, err := base64.StdEncoding.DecodeString(string(match[1])); err == nil {
+			found = append(found, onlyCertificates(decoded)...)
+		}
+	}
+	for _, match := range certificateFile.FindAllSubmatch(content, -1) {
+		if path, err := a.path(string(match[1])); err == nil {
+			if linked, err := os.ReadFile(path); err == nil {
+				found = append(found, onlyCertificates(linked)...)
+			}
+		}
+	}
+	return string(found)
+}
+
+func onlyCertificates(content []byte) []byte {
+	var out bytes.Buffer
+	for {
+		block, rest := pem.Decode(content)
+		if block == nil {
+			return out.Bytes()
+		}
+		content = rest
+		if block.Type == "CERTIFICATE" {
+			pem.Encode(&out, &pem.Block{Type: block.Type, Bytes: block.Bytes})
+		}
+	}
+}
+
+// listDirs maps each directory that exists to its sorted names.
+func (a *Agent) listDirs(names []string) map[string][]string {
+	dirs := map[string][]string{}
+	for _, name := range names {
+		path, err := a.path(name)
+		if err != nil {
+			continue
+		}
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			continue
+		}
+		listed := make([]string, 0, len(entries))
+		for _, entry := range entries {
+			listed = append(listed, entry.Name())
+		}
+		dirs[name] = listed
+	}
+	return dirs
+}
+
+// measureDisks measures the file systems that paths are, or would be, on, and
+// tells whether the root is read-only.
+func (a *Agent) measureDisks(names []string) (map[string]protocol.Disk, bool) {
+	mounts, _ := readMounts()
+	disks := map[string]protocol.Disk{}
+	for _, name := range names {
+		if path, err := a.path(name); err == nil {
+			if disk, ok := measureDisk(path, mounts); ok {
+				disks[name] = disk
+			}
+		}
+	}
+	root, _ := measureDisk("/", mounts)
+	return disks, root.ReadOnly
+}
+
+func measureDisk(path string, mounts []mount) (protocol.Disk, bool) {
+	const readOnly = 1 // ST_RDONLY
+	path = existingParent(path)
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(path, &stat); err != nil {
+		return protocol.Disk{}, false
+	}
+	disk := protocol.Disk{
+		Size:      int64(stat.Blocks) * stat.Bsize,
+		Available: int64(stat.Bavail) * stat.Bsize,
+		ReadOnly:  stat.Flags&readOnly != 0,
+	}
+	// The last of several mounts at one point is the one that is seen.
+	for _, m := range slices.Backward(mounts) {
+		if len(m.point) > len(disk.MountPoint) && (m.point == "/" || path == m.point || strings.HasPrefix(path, m.point+"/")) {
+			disk.MountPoint, disk.Type = m.point, m.kind
+		}
+	}
+	return disk, true
+}

@@ -1,0 +1,103 @@
+package agent
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+const maxHTTPBody = 4 << 10
+
+// askHTTP asks health endpoints from the host's own viewpoint, all at once.
+func (a *Agent) askHTTP(ctx context.Context, queries []protocol.HTTPQuery) []protocol.HTTPReply {
+	replies := make([]protocol.HTTPReply, len(queries))
+	var wg sync.WaitGroup
+	for i, query := range queries {
+		wg.Go(func() {
+			began := time.Now()
+			reply, err := a.askOne(ctx, query)
+			if err != nil {
+				reply.Error = err.Error()
+			}
+			reply.Millis = time.Since(began).Milliseconds()
+			replies[i] = reply
+		})
+	}
+	wg.Wait()
+	return replies
+}
+
+func (a *Agent) askOne(ctx context.Context, query protocol.HTTPQuery) (protocol.HTTPReply, error) {
+	timeout := time.Second
+	if query.TimeoutMillis > 0 {
+		timeout = time.Duration(query.TimeoutMillis) * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	config, err := a.tlsConfig(query)
+	if err != nil {
+		return protocol.HTTPReply{}, err
+	}
+	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
+	if query.UnixSocket != "" {
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var dialer net.Dialer
+			return dialer.DialContext(ctx, "unix", query.UnixSocket)
+		}
+	}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, query.URL, nil)
+	if err != nil {
+		return protocol.HTTPReply{}, err
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return protocol.HTTPReply{}, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxHTTPBody))
+	return protocol.HTTPReply{Status: response.StatusCode, Body: string(body)}, err
+}
+
+func (a *Agent) tlsConfig(query protocol.HTTPQuery) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: query.ServerName}
+	if query.CAFile != "" {
+		path, err := a.path(query.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		authorities, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(authorities) {
+			return nil, fmt.Errorf("%s holds no certificate", query.CAFile)
+		}
+	}
+	if query.CertFile != "" {
+		certificate, err := a.path(query.CertFile)
+		if err != nil {
+			return nil, err
+		}
+		key, err := a.path(query.KeyFile)
+		if err != nil {
+			return nil, err
+		}
+		pair, err := tls.LoadX509KeyPair(certificate, key)
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}

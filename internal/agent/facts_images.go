@@ -1,0 +1,48 @@
+package agent
+
+import (
+	"context"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+const containerdSocket = "/run/containerd/containerd.sock"
+
+// listImages maps the names of the images in containerd's k8s.io namespace to
+// their digests; nil means that containerd did not answer.
+func (a *Agent) listImages(ctx context.Context, ctr string) map[string]string {
+	if ctr == "" {
+		ctr = "ctr"
+	}
+	if a.spawner != nil {
+		// Without its socket ctr would wait for it to appear.
+		if _, err := os.Stat(containerdSocket); err != nil {
+			return nil
+		}
+	}
+	reply, err := a.exec(ctx, Command{
+		Argv:      []string{ctr, "--connect-timeout", "2s", "-n", "k8s.io", "images", "ls"},
+		Timeout:   5 * time.Second,
+		MaxOutput: protocol.MaxContent * 16,
+	})
+	if err != nil || reply.ExitCode != 0 {
+		return nil
+	}
+	return parseImages(string(reply.Stdout))
+}
+
+// parseImages reads the table of "ctr images ls". Its first column is the name
+// and its third the digest; sizes hold spaces, so later columns are not counted.
+func parseImages(table string) map[string]string {
+	images := map[string]string{}
+	for line := range strings.Lines(table) {
+		fields := strings.Fields(line)
+		if len(fields) >= 3 && strings.HasPrefix(fields[2], "sha256:") {
+			images[fields[0]] = fields[2]
+		}
+	}
+	return images
+}

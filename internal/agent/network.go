@@ -1,0 +1,170 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// connect opens a stream and carries its bytes in the bodies of request and
+// response until either side ends.
+func (a *Agent) connect(w http.ResponseWriter, r *http.Request, request protocol.ConnectRequest) error {
+	switch request.Network {
+	case "tcp", "unix":
+	default:
+		return protocol.Failure(protocol.KindInvalid, "cannot connect to network %q", request.Network)
+	}
+	timeout := 5 * time.Second
+	if request.TimeoutMillis > 0 {
+		timeout = time.Duration(request.TimeoutMillis) * time.Millisecond
+	}
+	dialer := net.Dialer{Timeout: timeout}
+	conn, err := dialer.DialContext(r.Context(), request.Network, request.Address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(r.Context(), func() { conn.Close() })
+	defer stop()
+
+	w.WriteHeader(http.StatusOK)
+	control := http.NewResponseController(w)
+	if err := control.Flush(); err != nil {
+		return nil // the caller is gone; nobody is left to tell
+	}
+	go func() {
+		// The handler does not wait for this: it ends with the request's body.
+		io.Copy(conn, r.Body)
+		if half, ok := conn.(interface{ CloseWrite() error }); ok {
+			half.CloseWrite()
+		}
+	}()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := conn.Read(buffer)
+		if n > 0 {
+			if _, err := w.Write(buffer[:n]); err != nil {
+				return nil
+			}
+			if err := control.Flush(); err != nil {
+				return nil
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			panic(http.ErrAbortHandler) // a reset stays a reset for the caller
+		}
+	}
+}
+
+// dial tries to reach TCP addresses, all at once.
+func (a *Agent) dial(ctx context.Context, request protocol.DialRequest) (protocol.DialReply, error) {
+	timeout := time.Duration(request.TimeoutMillis) * time.Millisecond
+	if timeout <= 0 {
+		timeout = time.Second
+	}
+	reply := protocol.DialReply{Results: make([]protocol.DialResult, len(request.Addresses))}
+	var wg sync.WaitGroup
+	for i, address := range request.Addresses {
+		wg.Go(func() { reply.Results[i] = dialOne(ctx, address, timeout, request.Expect) })
+	}
+	wg.Wait()
+	return reply, ctx.Err()
+}
+
+func dialOne(ctx context.Context, address string, timeout time.Duration, expect string) protocol.DialResult {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	began := time.Now()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	result := protocol.DialResult{Micros: time.Since(began).Microseconds()}
+	if err != nil {
+		result.Error = err.Error()
+		return result
+	}
+	defer conn.Close()
+	if expect == "" {
+		return result
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		conn.SetReadDeadline(deadline)
+	}
+	got := make([]byte, len(expect))
+	n, err := io.ReadFull(conn, got)
+	switch {
+	case string(got[:n]) == expect:
+	case n > 0 || err == nil:
+		result.Error = fmt.Sprintf("somebody else answers at %s: it sent %.64q", address, got[:n])
+	default:
+		result.Error = fmt.Sprintf("connected to %s but no answer came: %v", address, err)
+	}
+	return result
+}
+
+// listen listens until the request ends and sends the nonce to all who connect.
+func (a *Agent) listen(w http.ResponseWriter, r *http.Request, request protocol.ListenRequest) error {
+	reply := protocol.ListenReply{}
+	var listeners []net.Listener
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer func() {
+		for _, l := range listeners {
+			l.Close()
+		}
+	}()
+	for _, address := range request.Addresses {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			if reply.Errors == nil {
+				reply.Errors = map[string]string{}
+			}
+			reply.Errors[address] = err.Error()
+			continue
+		}
+		listeners = append(listeners, l)
+		wg.Go(func() { greet(l, request.Nonce) })
+	}
+	text, err := json.Marshal(reply)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(append(text, '\n')); err != nil {
+		return nil
+	}
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		return nil
+	}
+	select {
+	case <-r.Context().Done():
+	case <-a.exited.Done():
+	}
+	return nil
+}
+
+// greet sends the nonce to everyone who connects, one after another, until
+// the listener is closed.
+func greet(l net.Listener, nonce string) {
+	for {
+		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue // the peer was gone before it was accepted
+		}
+		conn.SetDeadline(time.Now().Add(time.Second))
+		io.WriteString(conn, nonce)
+		conn.Close()
+	}
+}

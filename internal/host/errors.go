@@ -1,0 +1,114 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// ErrUnreachable is wrapped by every error that says that a host does not
+// answer, or no longer does.
+var ErrUnreachable = errors.New("the host is unreachable")
+
+// UnreachableError says why a host does not answer, and what to do.
+type UnreachableError struct {
+	Cause error
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("the connection to the host was lost (%v); check that it is on and reachable, then run the same command again", e.Cause)
+}
+
+// Is makes the error an ErrUnreachable.
+func (e *UnreachableError) Is(target error) bool { return target == ErrUnreachable }
+
+func (e *UnreachableError) Unwrap() error { return e.Cause }
+
+// ExitError says that a program on a host ended with an exit code that the
+// caller did not list as good.
+type ExitError struct {
+	Host   string
+	Argv   []string
+	Code   int
+	Stderr string // the end of it
+	Stdout string // the end of it
+}
+
+// Error shows the last line of the program's own words.
+func (e *ExitError) Error() string {
+	words := lastLine(e.Stderr)
+	if words == "" {
+		words = lastLine(e.Stdout)
+	}
+	if words == "" {
+		words = "no output"
+	}
+	return fmt.Sprintf("%s: %s: exit code %d: %s", e.Host, shortArgv(e.Argv), e.Code, words)
+}
+
+// UnitError says that systemd could not bring a unit to the state asked for.
+type UnitError struct {
+	Host  string
+	Name  string
+	Reply protocol.UnitReply // with the unit's state and the end of its journal
+}
+
+func (e *UnitError) Error() string {
+	message := fmt.Sprintf("%s: unit %s (%s): %s", e.Host, e.Name, e.Reply.Unit.Active, strings.TrimSpace(e.Reply.Failure))
+	if e.Reply.Journal != "" {
+		message += "\nthe end of its journal:\n" + indent(e.Reply.Journal)
+	}
+	return message
+}
+
+// bodyError is a failure to read what the caller gave to be sent: its own
+// error, not the connection's.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
+
+// bodyReader marks errors of the caller's reader as such.
+type bodyReader struct{ r io.Reader }
+
+func (b bodyReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = &bodyError{err}
+	}
+	return n, err
+}
+
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	if i := strings.LastIndexByte(s, '\n'); i >= 0 {
+		s = s[i+1:]
+	}
+	const most = 400
+	if s = strings.TrimSpace(s); len(s) > most {
+		s = s[:most] + "…"
+	}
+	return s
+}
+
+// shortArgv shows a command by its first words; arguments may be long.
+func shortArgv(argv []string) string {
+	words := slices.Clone(argv)
+	if len(words) > 4 {
+		words = append(words[:4], "…")
+	}
+	for i, word := range words {
+		if len(word) > 60 {
+			words[i] = word[:60] + "…"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func indent(s string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n  ")
+}

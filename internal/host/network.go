@@ -1,0 +1,91 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// Dial connects from the host to an address ("tcp" or "unix") and gives the
+// stream, with working deadlines. It fits client-go's and etcd's dialers. Ctx
+// bounds the dialling only; the connection lives until it is closed.
+func (h *Host) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	doing := fmt.Sprintf("connecting to %s from the host", addr)
+	switch network {
+	case "tcp4", "tcp6":
+		network = "tcp"
+	}
+	request := protocol.ConnectRequest{Network: network, Address: addr}
+	if deadline, ok := ctx.Deadline(); ok {
+		request.TimeoutMillis = max(int(time.Until(deadline).Milliseconds()), 1)
+	}
+	life, end := context.WithCancel(context.Background())
+	dialling := context.AfterFunc(ctx, end)
+	upload, feed := io.Pipe()
+	response, err := h.send(life, protocol.OpConnect, request, upload, -1)
+	if err == nil && !dialling() {
+		response.Body.Close()
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		dialling()
+		end()
+		feed.Close()
+		return nil, h.failed(ctx, doing, err)
+	}
+	return newTunnel(network, addr, feed, response.Body, end), nil
+}
+
+// Reach tries to reach TCP addresses from the host, all at once, with one
+// result each. With expect, the peer must send just that first.
+func (h *Host) Reach(ctx context.Context, addrs []string, timeout time.Duration, expect string) ([]protocol.DialResult, error) {
+	var reply protocol.DialReply
+	err := h.call(ctx, "reaching peers", protocol.OpDial, protocol.DialRequest{
+		Addresses: addrs, TimeoutMillis: int(timeout.Milliseconds()), Expect: expect,
+	}, &reply)
+	if err == nil && len(reply.Results) != len(addrs) {
+		err = fmt.Errorf("%s: reaching peers: %d results for %d addresses", h.name, len(reply.Results), len(addrs))
+	}
+	return reply.Results, err
+}
+
+// Listen listens on TCP addresses of the host and sends nonce to whoever
+// connects, until stop is called. Errs maps an address to why it could not be
+// listened on. Ctx bounds the start only.
+func (h *Host) Listen(ctx context.Context, addrs []string, nonce string) (stop func(), errs map[string]string, err error) {
+	life, end := context.WithCancel(context.Background())
+	starting := context.AfterFunc(ctx, end)
+	response, err := h.send(life, protocol.OpListen, protocol.ListenRequest{Addresses: addrs, Nonce: nonce}, nil, 0)
+	var reply protocol.ListenReply
+	if err == nil {
+		err = json.NewDecoder(response.Body).Decode(&reply)
+		if err == nil && !starting() {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			response.Body.Close()
+		}
+	}
+	if err != nil {
+		starting()
+		end()
+		return nil, nil, h.failed(ctx, "listening", err)
+	}
+	return sync.OnceFunc(func() {
+		end()
+		response.Body.Close()
+	}), reply.Errors, nil
+}
+
+// Fsync measures n small synced writes in dir (or its nearest existing parent).
+func (h *Host) Fsync(ctx context.Context, dir string, n int) (protocol.FsyncReply, error) {
+	var reply protocol.FsyncReply
+	err := h.call(ctx, "measuring the disk under "+dir, protocol.OpFsync, protocol.FsyncRequest{Dir: dir, Count: n}, &reply)
+	return reply, err
+}

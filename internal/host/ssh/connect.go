@@ -1,0 +1,166 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os/user"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/host"
+	"golang.org/x/crypto/ssh"
+)
+
+// Connect reaches a host, starts its agent and gives the handle. Ctx bounds
+// the connecting only; the handle lives until it is closed.
+func Connect(ctx context.Context, options Options) (*host.Host, error) {
+	o, err := resolve(options)
+	if err != nil {
+		return nil, err
+	}
+	client, err := dial(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	start := starter{
+		host: o.title(), user: o.User, root: o.User == "root", folder: o.agentFolder, sudoPassword: o.SudoPassword, log: o.Log,
+		launch: func(command string) (*process, error) { return launchRemote(client, command) },
+	}
+	conn, err := start.start(ctx)
+	if err != nil {
+		reason := client.reason()
+		client.Close()
+		if reason != nil && ctx.Err() == nil {
+			return nil, fmt.Errorf("%s: starting the agent: %w", o.title(), &host.UnreachableError{Cause: reason})
+		}
+		return nil, err
+	}
+	return host.NewConn(ctx, o.title(), &agentConn{process: conn, reason: client.reason}, client.Close)
+}
+
+// resolve fills in what the options leave open, for the bastions too.
+func resolve(options Options) (*Options, error) {
+	o := options
+	if o.SSHConfig {
+		if err := applySSHConfig(&o); err != nil {
+			return nil, err
+		}
+	}
+	if o.Address == "" {
+		return nil, fmt.Errorf("%s: no address to connect to", o.title())
+	}
+	if o.Port == 0 {
+		o.Port = 22
+	}
+	if o.User == "" {
+		current, err := user.Current()
+		if err != nil {
+			return nil, fmt.Errorf("%s: no user to log in as: %w", o.title(), err)
+		}
+		o.User = current.Username
+	}
+	if o.ConnectTimeout <= 0 {
+		o.ConnectTimeout = defaultConnectTimeout
+	}
+	if o.KeepAlive <= 0 {
+		o.KeepAlive = defaultKeepAlive
+	}
+	if o.agentFolder == "" {
+		o.agentFolder = protocol.AgentFolder
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Bastion != nil {
+		bastion, err := resolve(*o.Bastion)
+		if err != nil {
+			return nil, err
+		}
+		o.Bastion = bastion
+	}
+	return &o, nil
+}
+
+// launchRemote starts a command on the host.
+func launchRemote(client *client, command string) (*process, error) {
+	session, err := client.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	stdin, err := session.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := session.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	stderr, err := session.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := session.Start(command); err != nil {
+		session.Close()
+		return nil, fmt.Errorf("the SSH server runs no commands for this user: %w", err)
+	}
+	return &process{
+		stdin: stdin, stdout: stdout, stderr: stderr,
+		wait: func() (int, error) {
+			err := session.Wait()
+			if exit, ok := errors.AsType[*ssh.ExitError](err); ok {
+				return exit.ExitStatus(), nil
+			}
+			return 0, err
+		},
+		kill: func() { session.Close() },
+	}, nil
+}
+
+// agentConn is a started agent's standard input and output as a connection.
+type agentConn struct {
+	*process
+	reason func() error // why the connection under it ended, if known
+}
+
+func (c *agentConn) Read(p []byte) (int, error) {
+	n, err := c.stdout.Read(p)
+	if err != nil {
+		if reason := c.reason(); reason != nil {
+			err = reason
+		} else if words := c.said(); words != "" && err == io.EOF {
+			err = fmt.Errorf("the agent ended; it said: %s", words)
+		}
+	}
+	return n, err
+}
+
+func (c *agentConn) Write(p []byte) (int, error) {
+	n, err := c.stdin.Write(p)
+	if err != nil {
+		if reason := c.reason(); reason != nil {
+			err = reason
+		}
+	}
+	return n, err
+}
+
+func (c *agentConn) Close() error {
+	c.stdin.Close()
+	c.kill()
+	return nil
+}
+
+func (c *agentConn) LocalAddr() net.Addr              { return agentAddr{} }
+func (c *agentConn) RemoteAddr() net.Addr             { return agentAddr{} }
+func (c *agentConn) SetDeadline(time.Time) error      { return nil }
+func (c *agentConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *agentConn) SetWriteDeadline(time.Time) error { return nil }
+
+type agentAddr struct{}
+
+func (agentAddr) Network() string { return "agent" }
+func (agentAddr) String() string  { return "agent" }

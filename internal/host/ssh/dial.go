@@ -1,0 +1,210 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/quorate/quorate/internal/host"
+	"golang.org/x/crypto/ssh"
+)
+
+// client is an SSH connection that notices when the host is gone.
+type client struct {
+	*ssh.Client
+	stop   context.CancelFunc // ends the keepalives
+	lost   atomic.Pointer[error]
+	behind *client // the bastion, nil when the host is reached directly
+}
+
+// Close ends the connection and those that it runs through.
+func (c *client) Close() error {
+	c.stop()
+	err := c.Client.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	if c.behind != nil {
+		err = errors.Join(err, c.behind.Close())
+	}
+	return err
+}
+
+// reason is why the connection ended, nil when nobody knows better than the
+// connection itself.
+func (c *client) reason() error {
+	if err := c.lost.Load(); err != nil {
+		return *err
+	}
+	if c.behind != nil {
+		return c.behind.reason()
+	}
+	return nil
+}
+
+// dial connects and authenticates, through the bastion where there is one.
+func dial(ctx context.Context, options *Options) (*client, error) {
+	var behind *client
+	if options.Bastion != nil {
+		var err error
+		if behind, err = dial(ctx, options.Bastion); err != nil {
+			return nil, fmt.Errorf("%s: through its bastion: %w", options.title(), err)
+		}
+	}
+	c, err := dialOne(ctx, options, behind)
+	if err != nil && behind != nil {
+		behind.Close()
+	}
+	return c, err
+}
+
+func dialOne(ctx context.Context, options *Options, behind *client) (*client, error) {
+	keys, err := newHostKeys(options)
+	if err != nil {
+		return nil, err
+	}
+	unreachable := func(err error) error {
+		if cause := context.Cause(ctx); cause != nil {
+			return fmt.Errorf("%s: connecting: %w", options.title(), cause)
+		}
+		through := ""
+		if behind != nil {
+			through = " through " + options.Bastion.title()
+		}
+		return fmt.Errorf("%s: %w", options.title(), &unreachableError{options.endpoint() + through, err})
+	}
+	conn, err := connectTCP(ctx, options, behind)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	// A password or a passphrase may be typed by a person, so that the
+	// handshake's time is that of the network only until keys are exchanged.
+	// Closing the connection is the one way to interrupt it everywhere.
+	timer := time.AfterFunc(options.ConnectTimeout, func() { conn.Close() })
+	defer timer.Stop()
+	interrupted := context.AfterFunc(ctx, func() { conn.Close() })
+	defer interrupted()
+
+	offered := newCredentials(ctx, options)
+	defer offered.close()
+	config := &ssh.ClientConfig{
+		User: options.User,
+		Auth: offered.methods(),
+		HostKeyCallback: func(hostname string, remote net.Addr, key ssh.PublicKey) error {
+			err := keys.check(hostname, remote, key)
+			if err == nil && asksPerson(options) {
+				timer.Stop()
+			}
+			return err
+		},
+		HostKeyAlgorithms: keys.algorithms(),
+		ClientVersion:     "SSH-2.0-quorate",
+	}
+	watched := &watchedConn{Conn: conn}
+	sshConn, channels, requests, err := ssh.NewClientConn(watched, options.endpoint(), config)
+	if err != nil {
+		conn.Close()
+		switch {
+		case keys.refused != nil:
+			return nil, keys.refused
+		case ctx.Err() == nil && strings.Contains(err.Error(), "unable to authenticate"):
+			return nil, &AuthError{Host: options.title(), User: options.User, Tried: offered.tried}
+		case ctx.Err() == nil && strings.Contains(err.Error(), "private key"):
+			return nil, fmt.Errorf("%s: %w", options.title(), err)
+		}
+		return nil, unreachable(err)
+	}
+	alive, stop := context.WithCancel(context.Background())
+	c := &client{Client: ssh.NewClient(sshConn, channels, requests), stop: stop, behind: behind}
+	go c.keepAlive(alive, options.KeepAlive, watched)
+	return c, nil
+}
+
+// asksPerson tells whether authenticating may take as long as a person types.
+func asksPerson(options *Options) bool {
+	return options.Password != nil || options.Passphrase != nil
+}
+
+func connectTCP(ctx context.Context, options *Options, behind *client) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, options.ConnectTimeout)
+	defer cancel()
+	if behind != nil {
+		return behind.DialContext(ctx, "tcp", options.endpoint())
+	}
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "tcp", options.endpoint())
+}
+
+// watchedConn knows when it last received anything.
+type watchedConn struct {
+	net.Conn
+	received atomic.Int64 // Unix nanoseconds
+}
+
+func (c *watchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.received.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// keepAlive asks the server again and again whether it is there, and closes
+// the connection when it does not answer. An answer may queue behind a long
+// upload; the host counts as gone only when nothing at all was received.
+func (c *client) keepAlive(ctx context.Context, every time.Duration, conn *watchedConn) {
+	const request = "keepalive@openssh.com"
+	limit := every * missedKeepAlives
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		answered := make(chan error, 1)
+		asked := time.Now()
+		go func() {
+			_, _, err := c.SendRequest(request, true, nil)
+			answered <- err
+		}()
+	waiting:
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case err := <-answered:
+				if err != nil {
+					return // the connection has ended by itself
+				}
+				break waiting
+			case <-ticker.C:
+				last := time.Unix(0, conn.received.Load())
+				if time.Since(asked) >= limit && time.Since(last) >= limit {
+					err := fmt.Errorf("the host answered nothing for %s", limit)
+					c.lost.Store(&err)
+					conn.Close()
+					return
+				}
+			}
+		}
+	}
+}
+
+// unreachableError says that an SSH server could not be reached.
+type unreachableError struct {
+	where string
+	cause error
+}
+
+func (e *unreachableError) Error() string {
+	return fmt.Sprintf("cannot reach SSH at %s (%v): check that the host is on, its address and port, and the firewall between", e.where, e.cause)
+}
+
+func (e *unreachableError) Is(target error) bool { return target == host.ErrUnreachable }
+func (e *unreachableError) Unwrap() error        { return e.cause }
