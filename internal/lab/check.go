@@ -107,6 +107,9 @@ func missingCapabilities() []string {
 // checkStorage judges the file system that the hosts' disks will be on.
 func checkStorage(root string) (Problem, bool) {
 	remedy := "set QUORATE_LAB_ROOT to a folder on a local disk (ext4, xfs or btrfs) with " + sizeGiB(minimumFreeBytes) + " free"
+	if !filepath.IsAbs(root) {
+		return Problem{fmt.Sprintf("the labs' folder %q is not an absolute path", root), remedy}, false
+	}
 	if strings.ContainsAny(root, ":,\\ \n") {
 		return Problem{fmt.Sprintf("the labs' folder %q has a character in its path that mount options cannot carry", root), remedy}, false
 	}

@@ -120,10 +120,7 @@ func (i *imprint) write(path, content string, mode os.FileMode) {
 // that the base lacks is its parent's owner's alone. It returns the owner.
 func (i *imprint) parents(dir string) (*syscall.Stat_t, error) {
 	if dir == "." {
-		if err := os.MkdirAll(i.upper, 0o755); err != nil {
-			return nil, err
-		}
-		return &syscall.Stat_t{}, nil
+		return &syscall.Stat_t{}, errors.Join(os.MkdirAll(i.upper, 0o755), os.Chmod(i.upper, 0o755))
 	}
 	owner, err := i.parents(filepath.Dir(dir))
 	if err != nil {

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,6 +23,7 @@ const readyFD = 3
 // an error.
 func InitHost(dir, name string) error {
 	runtime.LockOSThread() // the cgroup namespace and the bounding set belong to the thread that will exec
+	unix.Umask(0o022)
 	l, err := openFolder(dir)
 	if err != nil {
 		return err
@@ -99,178 +98,4 @@ func dropCapability(capability uintptr) error {
 		return fmt.Errorf("dropping capability %d: %w", capability, err)
 	}
 	return nil
-}
-
-// mountHost builds the host's view of its file systems and makes it the root.
-func mountHost(d disk, layout cgroupLayout) error {
-	root := d.root()
-	in := func(path string) string { return filepath.Join(root, path) }
-	const (
-		quiet  = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-		runDir = unix.MS_NOSUID | unix.MS_NODEV
-	)
-	overlay := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", d.base, d.upper(), d.work())
-	var m mounter
-	m.mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-	m.mount("overlay", root, "overlay", 0, overlay)
-	for _, dir := range dataDirs {
-		m.directory(in(dir), 0o755)
-		m.mount(d.data(dir), in(dir), "", unix.MS_BIND, "")
-	}
-	for _, dir := range []string{"proc", "sys", "dev", "run", "tmp", ".old"} {
-		m.directory(in(dir), 0o755)
-	}
-	m.mount("proc", in("proc"), "proc", quiet, "")
-	m.mount("sysfs", in("sys"), "sysfs", quiet, "")
-	m.mount("tmpfs", in("run"), "tmpfs", runDir, "mode=755")
-	m.devices(in("dev"))
-	m.cgroups(in("sys/fs/cgroup"), layout)
-	m.kernelFiles(root)
-	m.hideSwap(in("run"), in("proc/swaps"))
-	m.pivot(root)
-	return m.err
-}
-
-// mounter does one thing after the other until one fails.
-type mounter struct{ err error }
-
-func (m *mounter) do(what string, fn func() error) {
-	if m.err == nil {
-		if err := fn(); err != nil {
-			m.err = fmt.Errorf("%s: %w", what, err)
-		}
-	}
-}
-
-func (m *mounter) mount(source, target, fsType string, flags uintptr, options string) {
-	m.do(fmt.Sprintf("mounting %s %s on %s", fsType, source, target), func() error {
-		return unix.Mount(source, target, fsType, flags, options)
-	})
-}
-
-func (m *mounter) directory(path string, mode os.FileMode) {
-	m.do("creating a mount point", func() error { return os.MkdirAll(path, mode) })
-}
-
-// devices makes a private /dev with what systemd and a container runtime need.
-func (m *mounter) devices(dev string) {
-	m.mount("tmpfs", dev, "tmpfs", unix.MS_NOSUID, "mode=755")
-	for _, dir := range []string{"pts", "shm", "mqueue", "net", "hugepages"} {
-		m.directory(filepath.Join(dev, dir), 0o755)
-	}
-	m.mount("devpts", filepath.Join(dev, "pts"), "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620,gid=5")
-	m.mount("tmpfs", filepath.Join(dev, "shm"), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
-	m.mount("mqueue", filepath.Join(dev, "mqueue"), "mqueue", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
-	for _, link := range [][2]string{
-		{"pts/ptmx", "ptmx"}, {"/proc/self/fd", "fd"}, {"fd/0", "stdin"}, {"fd/1", "stdout"}, {"fd/2", "stderr"},
-	} {
-		m.do("creating /dev/"+link[1], func() error { return os.Symlink(link[0], filepath.Join(dev, link[1])) })
-	}
-	for _, node := range []struct {
-		name         string
-		major, minor uint32
-	}{
-		{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"kmsg", 1, 11},
-		{"tty", 5, 0}, {"fuse", 10, 229}, {"net/tun", 10, 200},
-	} {
-		m.do("creating /dev/"+node.name, func() error {
-			path := filepath.Join(dev, node.name)
-			if err := unix.Mknod(path, unix.S_IFCHR|0o666, int(unix.Mkdev(node.major, node.minor))); err != nil {
-				return err
-			}
-			return os.Chmod(path, 0o666) // whatever the umask
-		})
-	}
-}
-
-// cgroups mounts the machine's hierarchies, of which the host sees its own group as the root.
-func (m *mounter) cgroups(dir string, layout cgroupLayout) {
-	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	if layout.pureV2() {
-		m.mount("cgroup2", dir, "cgroup2", flags, "")
-		return
-	}
-	m.mount("tmpfs", dir, "tmpfs", flags, "mode=755")
-	for _, h := range layout.hierarchies {
-		target := filepath.Join(dir, filepath.Base(h.mount))
-		m.directory(target, 0o755)
-		if h.v2 {
-			m.mount("cgroup2", target, "cgroup2", flags, "")
-		} else {
-			m.mount("cgroup", target, "cgroup", flags, h.options)
-		}
-	}
-}
-
-// kernelFiles shows the host the files of the kernel it shares with the machine.
-func (m *mounter) kernelFiles(root string) {
-	var uname unix.Utsname
-	m.do("asking for the kernel's release", func() error { return unix.Uname(&uname) })
-	release := unix.ByteSliceToString(uname.Release[:])
-	if _, err := os.Stat(filepath.Join("/lib/modules", release, "kernel")); err == nil {
-		target := filepath.Join(root, "lib/modules")
-		m.directory(target, 0o755)
-		m.readOnly("/lib/modules", target)
-	}
-	config := "/boot/config-" + release
-	if _, err := os.Stat(config); err == nil {
-		target := filepath.Join(root, config)
-		m.directory(filepath.Dir(target), 0o755)
-		m.do("creating "+config, func() error { return os.WriteFile(target, nil, 0o644) })
-		m.readOnly(config, target)
-	}
-}
-
-func (m *mounter) readOnly(source, target string) {
-	m.mount(source, target, "", unix.MS_BIND, "")
-	m.mount("", target, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, "")
-}
-
-// hideSwap shows the host an empty list of swap areas: they are the machine's,
-// and a host that prepares itself for Kubernetes would switch them off.
-func (m *mounter) hideSwap(run, swaps string) {
-	if _, err := os.Stat(swaps); err != nil {
-		return // a kernel without swap
-	}
-	empty := filepath.Join(run, ".no-swap")
-	const header = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
-	m.do("hiding the machine's swap", func() error { return os.WriteFile(empty, []byte(header), 0o444) })
-	m.readOnly(empty, swaps)
-}
-
-// pivot makes root the root, lets go of the old one, and shares mounts from
-// here on, as Kubernetes' volumes need it.
-func (m *mounter) pivot(root string) {
-	m.do("changing to the new root", func() error { return unix.Chdir(root) })
-	m.do("changing the root", func() error { return unix.PivotRoot(".", ".old") })
-	m.do("changing to the new root", func() error { return unix.Chdir("/") })
-	m.do("letting go of the old root", func() error { return unix.Unmount("/.old", unix.MNT_DETACH) })
-	m.mount("", "/", "", unix.MS_REC|unix.MS_SHARED, "")
-}
-
-// mountsBelow lists the mount points below dir in a mountinfo table, innermost first.
-func mountsBelow(mountinfo, dir string) []string {
-	var found []string
-	for line := range strings.Lines(mountinfo) {
-		fields := strings.Fields(line)
-		if len(fields) > 4 && strings.HasPrefix(fields[4], dir+"/") {
-			found = append([]string{fields[4]}, found...)
-		}
-	}
-	return found
-}
-
-// removeTree deletes a folder of ours, after unmounting whatever an
-// interrupted run left mounted in it: what is behind a mount is not ours.
-func removeTree(dir string) error {
-	mountinfo, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return err
-	}
-	for _, mount := range mountsBelow(string(mountinfo), dir) {
-		if err := unix.Unmount(mount, unix.MNT_DETACH); err != nil {
-			return fmt.Errorf("unmounting %s: %w", mount, err)
-		}
-	}
-	return os.RemoveAll(dir)
 }

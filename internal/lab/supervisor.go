@@ -23,6 +23,9 @@ const SupervisorCommand = "host-supervisor"
 // killTimeout is how long the kernel may take to end a host's processes.
 const killTimeout = 20 * time.Second
 
+// supervisorsGroup is the cgroup of a lab's supervisors, beside those of its hosts.
+const supervisorsGroup = "supervisors"
+
 // SuperviseHost boots a host and stays until the host is off: it boots it
 // again when it reboots, and switches it off when ctx ends or the supervisor
 // gets SIGTERM. If the supervisor itself is killed, the kernel ends the host
@@ -50,6 +53,12 @@ func SuperviseHost(ctx context.Context, dir, name string) error {
 		return fmt.Errorf("host %s has a supervisor already: %w", name, err)
 	}
 	defer lock.Close()
+	// Out of whatever group `lab up` was run in, so as not to end with a login
+	// session or a service.
+	own := labCgroup(layout, l.Name()).child(supervisorsGroup)
+	if err := errors.Join(own.create(), own.enter()); err != nil {
+		return err
+	}
 	s := supervisor{lab: l, host: host, group: l.hostCgroup(layout, name)}
 	for {
 		again, err := s.boot(ctx)
@@ -118,7 +127,6 @@ func (s supervisor) start() (*exec.Cmd, error) {
 	init.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWPID | unix.CLONE_NEWNET,
 		Setsid:     true,
-		Pdeathsig:  unix.SIGKILL,
 	}
 	if err := init.Start(); err != nil {
 		return nil, fmt.Errorf("starting host %s: %w", s.host.Name, err)
