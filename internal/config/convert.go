@@ -96,7 +96,7 @@ func (c *converter) endpoint(p path, e *v1alpha1.Endpoint) cluster.Endpoint {
 		return out
 	}
 	if out.LoadBalancer.VIP.IsValid() {
-		c.errorf(p.key("address"), "vip is for modes managed and kube-vip, address for mode external", "both vip and address are given")
+		c.errorf(p, "vip is for modes managed and kube-vip, address for mode external", "both vip and address are given")
 		return out
 	}
 	c.address(p.key("address"), "loadBalancer.address", lb.Address)

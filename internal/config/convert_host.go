@@ -29,15 +29,19 @@ func (c *converter) host(p path, h *v1alpha1.Host, ssh cluster.SSH) cluster.Host
 		Roles:   c.roles(p.key("roles"), what, h.Roles),
 		Labels:  c.labels(p.key("labels"), what, h.Labels),
 	}
-	switch internal := p.key("internalAddress"); {
-	case h.InternalAddress != "" || c.given(internal):
-		out.InternalAddress = c.unicast(internal, what+": internalAddress", h.InternalAddress)
+	internal, key := p.key("internalAddress"), "internalAddress"
+	if !c.given(internal) && c.given(p.key("address")) {
+		internal, key = p.key("address"), "address" // that is where it came from
+	}
+	switch {
+	case h.InternalAddress != "" || c.given(p.key("internalAddress")):
+		out.InternalAddress = c.unicast(internal, what+": "+key, h.InternalAddress)
 	case out.Address != "":
 		c.errorf(internal, "add internalAddress: the IP address that the other hosts reach it at",
 			"%s has a name as address, so it needs an internalAddress too", what)
 	}
 	if out.InternalAddress.Is6() {
-		c.errorf(p.key("internalAddress"), "give an IPv4 address as internalAddress; address may be IPv6",
+		c.errorf(internal, "give an IPv4 address as internalAddress; address may be IPv6",
 			"%s: clusters on IPv6 are not supported by this version", what)
 	}
 	if h.Arch != "" || c.given(p.key("arch")) {
@@ -98,12 +102,12 @@ func hasRole(h *v1alpha1.Host, role string) bool { return slices.Contains(h.Role
 func (c *converter) labels(p path, what string, labels map[string]string) map[string]string {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		at := p.key(key)
-		if problems := validation.IsQualifiedName(key); len(problems) > 0 {
-			c.errorf(at, problems[0], "%s: %s is not a label's name%s", what, quote(key), holds(key, labelCharacter))
+		if len(validation.IsQualifiedName(key)) > 0 {
+			c.errorf(at, "a label's name is at most 63 letters, digits, -, _ and ., after an optional domain and /", "%s: %s is not a label's name%s", what, quote(key), holds(key, labelCharacter))
 			continue
 		}
-		if problems := validation.IsValidLabelValue(labels[key]); len(problems) > 0 {
-			c.errorf(at, problems[0], "%s: %s is not a value for label %s%s", what, quote(labels[key]), key, holds(labels[key], labelCharacter))
+		if len(validation.IsValidLabelValue(labels[key])) > 0 {
+			c.errorf(at, "a label's value is at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit", "%s: %s is not a value for label %s%s", what, quote(labels[key]), key, holds(labels[key], labelCharacter))
 		}
 	}
 	return maps.Clone(labels)

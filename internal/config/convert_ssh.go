@@ -72,6 +72,7 @@ func (c *converter) secret(p path, what, name string, from *v1alpha1.SecretSourc
 			"%s: a %s stands in the file itself", what, name)
 		*out = cluster.Secret{Literal: string(literal)}
 	case from == nil:
+	case c.anyBadIn(at):
 	case count(from.Env != "", from.File != "", from.Prompt) != 1:
 		c.errorf(at, "", "%s: %sFrom must have exactly one of env, file and prompt: true", what, name)
 	case from.Env != "":

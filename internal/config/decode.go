@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -25,7 +24,8 @@ const maxNodes = 500_000
 // place.
 type decoder struct {
 	*report
-	nodes int
+	nodes     int
+	exhausted bool // there were more than maxNodes
 	// open are the aliases being followed, to notice one inside itself.
 	open map[*yaml.Node]bool
 }
@@ -33,18 +33,26 @@ type decoder struct {
 // decode fills out, a pointer to a struct, from a document's root mapping.
 func decode(r *report, root *yaml.Node, out any) {
 	d := &decoder{report: r, open: map[*yaml.Node]bool{}}
-	d.value(root, reflect.ValueOf(out).Elem(), "", "the file")
+	d.value(root, reflect.ValueOf(out).Elem(), "", topLevel)
 }
 
 func position(n *yaml.Node) diag.Position { return diag.Position{Line: n.Line, Column: n.Column} }
 
+// visit counts a node and reports whether decoding may go on; the first node
+// too many is reported.
+func (d *decoder) visit(n *yaml.Node) bool {
+	d.nodes++
+	if d.nodes > maxNodes && !d.exhausted {
+		d.exhausted = true
+		d.errorAt(position(n), "write the values out instead of repeating them by aliases",
+			"the file is too large once its aliases are followed (more than %d values)", maxNodes)
+	}
+	return !d.exhausted
+}
+
 // value decodes one node. what names the value for messages.
 func (d *decoder) value(n *yaml.Node, out reflect.Value, p path, what string) {
-	if d.nodes++; d.nodes > maxNodes {
-		if d.nodes == maxNodes+1 {
-			d.errorAt(position(n), "write the values out instead of repeating them by aliases",
-				"the file is too large once its aliases are followed (more than %d values)", maxNodes)
-		}
+	if !d.visit(n) {
 		return
 	}
 	if n.Kind == yaml.AliasNode {
@@ -103,86 +111,44 @@ func (d *decoder) structure(n *yaml.Node, out reflect.Value, p path, what string
 		d.wrongType(n, p, what, "a mapping (key: value)", "")
 		return
 	}
-	d.fields(n, out, p, what, map[string]*yaml.Node{})
-}
-
-// fields decodes a mapping's entries into a struct. Entries merged in by << go
-// first, so that the mapping's own entries win.
-func (d *decoder) fields(n *yaml.Node, out reflect.Value, p path, what string, first map[string]*yaml.Node) {
 	known := structFields(out.Type())
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if isMerge(n.Content[i]) {
-			d.merge(n.Content[i+1], p, func(from *yaml.Node) {
-				d.fields(from, out, p, what, map[string]*yaml.Node{})
-			})
-		}
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, val := n.Content[i], n.Content[i+1]
-		if isMerge(key) {
-			continue
-		}
-		if !d.newKey(key, first) {
-			continue
-		}
-		f := slices.IndexFunc(known, func(f structField) bool { return f.key == key.Value })
+	for _, e := range d.entries(n) {
+		f := slices.IndexFunc(known, func(f structField) bool { return f.key == e.key.Value })
 		if f < 0 {
-			d.unknownKey(key, p, what, known)
+			d.unknownKey(e.key, p, what, known)
 			continue
 		}
-		d.value(val, out.FieldByIndex(known[f].index), p.key(key.Value), key.Value)
+		d.value(e.value, out.FieldByIndex(known[f].index), p.key(e.key.Value), e.key.Value)
 	}
 }
 
-func isMerge(key *yaml.Node) bool { return key.Kind == yaml.ScalarNode && key.ShortTag() == "!!merge" }
-
-// merge calls use for each mapping that a << entry names.
-func (d *decoder) merge(n *yaml.Node, p path, use func(*yaml.Node)) {
-	if d.nodes++; d.nodes > maxNodes {
+func (d *decoder) stringMap(n *yaml.Node, out reflect.Value, p path, what string) {
+	if n.Kind != yaml.MappingNode {
+		d.wrongType(n, p, what, "a mapping (key: value)", "")
 		return
 	}
-	switch {
-	case n.Kind == yaml.AliasNode && d.open[n.Alias]:
-		d.errorAt(position(n), "", "alias *%s contains itself", n.Value)
-	case n.Kind == yaml.AliasNode:
-		d.open[n.Alias] = true
-		defer delete(d.open, n.Alias)
-		d.merge(n.Alias, p, use)
-	case n.Kind == yaml.MappingNode:
-		use(n)
-	case n.Kind == yaml.SequenceNode:
-		for _, from := range slices.Backward(n.Content) { // the first one listed wins
-			d.merge(from, p, use)
-		}
-	default:
-		d.errorAt(position(n), "", "<< must name a mapping, not %s", describe(n))
+	entries := map[string]string{}
+	for _, e := range d.entries(n) {
+		var text string
+		d.value(e.value, reflect.ValueOf(&text).Elem(), p.key(e.key.Value), what+": "+clip(printableText(e.key.Value)))
+		entries[e.key.Value] = text
 	}
-}
-
-// newKey reports whether a mapping's key is a text that it did not have yet,
-// and complains if not.
-func (d *decoder) newKey(key *yaml.Node, first map[string]*yaml.Node) bool {
-	if key.Kind != yaml.ScalarNode {
-		d.errorAt(position(key), "", "a key must be text, not %s", describe(key))
-		return false
-	}
-	if before, ok := first[key.Value]; ok {
-		d.errorAt(position(key), "remove one of the two",
-			"key %q is given twice, first on line %d", key.Value, before.Line)
-		return false
-	}
-	first[key.Value] = key
-	return true
+	out.Set(reflect.ValueOf(entries))
 }
 
 // unknownKey reports a key that the struct does not have. When it is nearly one
 // that it has, that one counts as mentioned, so that nobody is told both that
 // "adress" is unknown and that the address is missing.
 func (d *decoder) unknownKey(key *yaml.Node, p path, what string, known []structField) {
+	if d.full() { // looking for the right key would be in vain
+		d.dropped++
+		d.markBad(p.key(key.Value))
+		return
+	}
 	name := clip(key.Value)
 	if best := nearest(key.Value, keysOf(known)); best != "" {
 		d.errorAt(position(key), fmt.Sprintf("did you mean %q?", best), "unknown key %q in %s", name, what)
-		d.bad[p.key(best)] = true
+		d.markBad(p.key(best))
 		return
 	}
 	hint := "known here: " + strings.Join(keysOf(known), ", ")
@@ -231,33 +197,6 @@ func elementName(what string, item *yaml.Node) string {
 		}
 	}
 	return one
-}
-
-func (d *decoder) stringMap(n *yaml.Node, out reflect.Value, p path, what string) {
-	if n.Kind != yaml.MappingNode {
-		d.wrongType(n, p, what, "a mapping (key: value)", "")
-		return
-	}
-	if out.IsNil() {
-		out.Set(reflect.MakeMap(out.Type()))
-	}
-	entries := map[string]string{}
-	first := map[string]*yaml.Node{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, val := n.Content[i], n.Content[i+1]
-		if isMerge(key) {
-			d.merge(val, p, func(from *yaml.Node) { d.stringMap(from, out, p, what) })
-			continue
-		}
-		if !d.newKey(key, first) {
-			continue
-		}
-		var text string
-		d.value(val, reflect.ValueOf(&text).Elem(), p.key(key.Value), what+": "+clip(printableText(key.Value)))
-		entries[key.Value] = text
-	}
-	merged := out.Interface().(map[string]string)
-	maps.Copy(merged, entries)
 }
 
 // scalar decodes a text, a number, a truth value or a duration.

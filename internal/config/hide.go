@@ -90,6 +90,10 @@ func hideSecrets(src *diag.Source, root *yaml.Node) {
 // lengthInLine is how many characters of the line a scalar takes, or 0 where
 // that is not plain to see: it has several lines, escapes, a tag or an anchor.
 func lengthInLine(line string, n *yaml.Node) int {
+	const longest = 4096 // in a file of one long line, finding each place in it would take for ever
+	if len(line) > longest {
+		return 0
+	}
 	rest := []rune(line)
 	rest = rest[min(max(n.Column-1, 0), len(rest)):]
 	written := n.Value

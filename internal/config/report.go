@@ -50,13 +50,22 @@ const maxFindings = 100
 type report struct {
 	src     *diag.Source
 	at      positions
-	bad     map[path]bool
+	bad     map[path]bool // paths with an error
+	around  map[path]bool // paths that have one of them inside
 	list    diag.List
 	dropped int
+	// said are the findings so far: what is repeated by aliases is told once.
+	said map[finding]bool
+}
+
+// finding is what makes two diagnostics the same one.
+type finding struct {
+	at      diag.Position
+	summary string
 }
 
 func newReport(src *diag.Source) *report {
-	return &report{src: src, at: positions{}, bad: map[path]bool{}}
+	return &report{src: src, at: positions{}, bad: map[path]bool{}, around: map[path]bool{}, said: map[finding]bool{}}
 }
 
 // errorf reports an error about the value of a path, with an empty hint where
@@ -65,8 +74,8 @@ func (r *report) errorf(p path, hint, format string, args ...any) {
 	if r.isBad(p) {
 		return
 	}
-	r.bad[p] = true
-	r.add(r.src.At(diag.SeverityError, r.at.nearest(p), fmt.Sprintf(format, args...), hint))
+	r.markBad(p)
+	r.tell(diag.SeverityError, r.at.nearest(p), hint, "", fmt.Sprintf(format, args...))
 }
 
 // warnf reports a warning about the value of a path.
@@ -74,21 +83,39 @@ func (r *report) warnf(p path, hint, format string, args ...any) {
 	if r.isBad(p) {
 		return
 	}
-	r.add(r.src.At(diag.SeverityWarning, r.at.nearest(p), fmt.Sprintf(format, args...), hint))
+	r.tell(diag.SeverityWarning, r.at.nearest(p), hint, "", fmt.Sprintf(format, args...))
 }
 
 // errorAt reports an error about a place that is no path's.
 func (r *report) errorAt(at diag.Position, hint, format string, args ...any) {
-	r.add(r.src.At(diag.SeverityError, at, fmt.Sprintf(format, args...), hint))
+	r.tell(diag.SeverityError, at, hint, "", fmt.Sprintf(format, args...))
 }
 
-// add takes a diagnostic into the list, unless that is full.
-func (r *report) add(d diag.Diagnostic) {
-	if len(r.list) >= maxFindings {
+// tell takes a finding into the list, unless it is there already or the list is
+// full. Cutting the excerpt comes last: it takes time in a file of one long line.
+func (r *report) tell(severity diag.Severity, at diag.Position, hint, detail, summary string) {
+	this := finding{at, summary}
+	switch {
+	case r.full():
 		r.dropped++
-		return
+	case !r.said[this]:
+		r.said[this] = true
+		d := r.src.At(severity, at, summary, hint)
+		d.Detail = detail
+		r.list = append(r.list, d)
 	}
-	r.list = append(r.list, d)
+}
+
+// full reports whether further findings will only be counted.
+func (r *report) full() bool { return len(r.list) >= maxFindings }
+
+// markBad notes that a path has an error.
+func (r *report) markBad(p path) {
+	r.bad[p] = true
+	for p != "" && !r.around[p.parent()] {
+		p = p.parent()
+		r.around[p] = true
+	}
 }
 
 // isBad reports whether the path, or anything it is in, had an error.
@@ -105,14 +132,7 @@ func (r *report) isBad(p path) bool {
 
 // anyBadIn reports whether the path or anything inside it had an error, so that
 // rules about the whole of it would only confuse.
-func (r *report) anyBadIn(p path) bool {
-	for b := range r.bad {
-		if b == p || strings.HasPrefix(string(b), string(p)+".") || strings.HasPrefix(string(b), string(p)+"[") {
-			return true
-		}
-	}
-	return r.isBad(p)
-}
+func (r *report) anyBadIn(p path) bool { return r.around[p] || r.isBad(p) }
 
 // given reports whether the file says something at the path.
 func (r *report) given(p path) bool {

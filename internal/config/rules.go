@@ -43,7 +43,11 @@ func checkUnique(r *report, c *cluster.Cluster) {
 			}
 			names[h.Name] = h.Name
 		}
-		r.sameValue(internal, p.key("internalAddress"), h, "internalAddress", addrText(h.InternalAddress), "every host needs one of its own")
+		at, what := p.key("internalAddress"), "internalAddress"
+		if !r.given(at) {
+			at, what = p.key("address"), "address" // that is where it came from
+		}
+		r.sameValue(internal, at, h, what, addrText(h.InternalAddress), "every host needs one of its own")
 		if h.SSH.Bastion != nil || h.SSH.Local {
 			continue // behind bastions of different sites, addresses may repeat
 		}

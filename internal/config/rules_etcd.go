@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/internal/cluster"
@@ -16,17 +17,17 @@ const maxEtcdMembers = 7
 func checkEtcd(r *report, c *cluster.Cluster) {
 	members := c.EtcdHosts()
 	n, hosts := len(members), path("spec.hosts")
+	if n > 0 { // the last member is the one too many
+		hosts = hostPath(slices.IndexFunc(c.Hosts, func(h cluster.Host) bool { return h.Name == members[n-1].Name })).key("roles")
+	}
 	switch {
 	case n == 0 && len(c.ControlPlanes()) > 0:
 		r.errorf(hosts, "give an odd number of hosts the role etcd", "no host runs etcd")
 	case n > maxEtcdMembers:
 		r.errorf(hosts, "three survive one failure, five two, seven three", "%d etcd members are too many, %d is the most", n, maxEtcdMembers)
 	case n > 0 && n%2 == 0:
-		d := r.src.At(diag.SeverityWarning, r.at.nearest(hosts),
-			fmt.Sprintf("%d etcd members survive no more failures than %d: an odd number is better", n, n-1),
-			fmt.Sprintf("use %d or %d members", n-1, n+1))
-		d.Detail = toleranceTable(n)
-		r.add(d)
+		r.tell(diag.SeverityWarning, r.at.nearest(hosts), fmt.Sprintf("use %d or %d members", n-1, n+1), toleranceTable(n),
+			fmt.Sprintf("%d etcd members survive no more failures than %d: an odd number is better", n, n-1))
 	}
 	for i := range c.Hosts {
 		h, p := &c.Hosts[i], hostPath(i).key("roles")

@@ -54,39 +54,54 @@ func keysOf(fields []structField) []string {
 // homeOf tells where a key that is unknown among some fields belongs: one level
 // further in if it is known there, else anywhere in the file; "" if nowhere.
 func homeOf(key string, fields []structField) string {
+	var near []string
 	for _, f := range fields {
 		if f.typ.Kind() == reflect.Struct && slices.Contains(keysOf(structFields(f.typ)), key) {
-			return fmt.Sprintf("%s: {%s: …}", f.key, key)
+			near = append(near, fmt.Sprintf("%s: {%s: …}", f.key, key))
 		}
 	}
+	if len(near) > 0 {
+		return strings.Join(near, " or ")
+	}
+	const tooMany = 3 // such as port: naming one of its places would only mislead
+	homes := homesOf(key)
+	if len(homes) >= tooMany {
+		return ""
+	}
+	return strings.Join(homes, " or ")
+}
+
+// homesOf returns every place in a cluster file where a key is known.
+func homesOf(key string) []string {
+	var homes []string
 	seen := map[reflect.Type]bool{}
-	var search func(t reflect.Type, at string) string
-	search = func(t reflect.Type, at string) string {
+	var search func(t reflect.Type, at string)
+	search = func(t reflect.Type, at string) {
 		switch {
 		case t.Kind() == reflect.Pointer:
-			return search(t.Elem(), at)
+			search(t.Elem(), at)
+			return
 		case t.Kind() == reflect.Slice:
-			return search(t.Elem(), "each of "+at)
+			search(t.Elem(), "each of "+at)
+			return
 		case t.Kind() != reflect.Struct || seen[t]:
-			return ""
+			return
 		}
 		seen[t] = true
 		inner := structFields(t)
 		if slices.Contains(keysOf(inner), key) {
-			return at
+			homes = append(homes, at)
 		}
 		for _, f := range inner {
 			next := f.key
 			if at != topLevel {
 				next = at + "." + f.key
 			}
-			if home := search(f.typ, next); home != "" {
-				return home
-			}
+			search(f.typ, next)
 		}
-		return ""
 	}
-	return search(reflect.TypeFor[v1alpha1.Cluster](), topLevel)
+	search(reflect.TypeFor[v1alpha1.Cluster](), topLevel)
+	return homes
 }
 
 // topLevel is what messages call the place of apiVersion and kind.

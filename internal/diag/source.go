@@ -2,8 +2,10 @@ package diag
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // excerptWidth is how many characters of a line an excerpt shows at most;
@@ -73,53 +75,72 @@ func (s *Source) At(severity Severity, at Position, summary, hint string) Diagno
 // excerpt returns the line of a place, fit to print, and how many of its
 // characters stand before the place.
 func (s *Source) excerpt(at Position) (string, int) {
-	line := []rune(strings.TrimRight(s.lines[at.Line-1], " \t\r"))
-	column := min(max(at.Column-1, 0), len(line))
-
-	start, end := 0, len(line)
-	if end > excerptWidth {
-		start = min(max(column-excerptWidth/2, 0), len(line)-excerptWidth)
+	line := strings.TrimRight(s.lines[at.Line-1], " \t\r")
+	length := utf8.RuneCountInString(line)
+	column := min(max(at.Column-1, 0), length)
+	start, end := 0, length
+	if length > excerptWidth {
+		start = min(max(column-excerptWidth/2, 0), length-excerptWidth)
 		end = start + excerptWidth
 	}
-	spans := s.hidden[at.Line]
+	hidden := s.hiddenIn(at.Line, start, end)
+
 	var out []rune
 	if start > 0 {
 		out = append(out, '…')
 	}
-	caret, inSecret := 0, false
-	for i := start; i < end; i++ {
-		if i == column {
-			caret = len(out)
+	caret, i, inSecret := 0, 0, false
+	for _, char := range line {
+		if i == end {
+			break
 		}
-		if covered(spans, i) {
-			if !inSecret {
-				if column > i && covered(spans, column) {
-					caret = len(out)
-				}
+		if i >= start {
+			wasSecret := inSecret
+			inSecret = covered(hidden, i)
+			if i == column || inSecret && !wasSecret && column > i && coveredAll(hidden, i, column) {
+				caret = len(out)
+			}
+			switch {
+			case !inSecret:
+				out = append(out, printable(char))
+			case !wasSecret:
 				out = append(out, []rune(hiddenText)...)
 			}
-			inSecret = true
-			continue
 		}
-		inSecret = false
-		out = append(out, printable(line[i]))
+		i++
 	}
 	if column >= end {
 		caret = len(out)
 	}
-	if end < len(line) {
+	if end < length {
 		out = append(out, '…')
 	}
 	return string(out), caret
 }
 
-func covered(spans []span, i int) bool {
-	for _, s := range spans {
-		if i >= s.from && i < s.to {
-			return true
+// hiddenIn returns the hidden spans of a line that reach into a part of it.
+func (s *Source) hiddenIn(line, from, to int) []span {
+	var some []span
+	for _, h := range s.hidden[line] {
+		if h.from < to && h.to > from {
+			some = append(some, h)
 		}
 	}
-	return false
+	return some
+}
+
+func covered(spans []span, i int) bool {
+	return slices.ContainsFunc(spans, func(s span) bool { return i >= s.from && i < s.to })
+}
+
+// coveredAll reports whether everything from one place to another is hidden.
+func coveredAll(spans []span, from, to int) bool {
+	for i := from; i <= to; i++ {
+		if !covered(spans, i) {
+			return false
+		}
+	}
+	return true
 }
 
 // printable keeps a file from steering the terminal it is shown on.

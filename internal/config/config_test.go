@@ -1,0 +1,211 @@
+package config
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/diag"
+)
+
+// compareAddresses lets cmp look at addresses and ranges.
+var compareAddresses = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
+
+// TestMinimal checks the whole model of the smallest file.
+func TestMinimal(t *testing.T) {
+	got, list := Load("../../examples/minimal.yaml", testOptions())
+	if len(list) != 0 {
+		t.Errorf("findings: %v", list)
+	}
+	ssh := cluster.SSH{User: "root", Port: 22, Timeout: 10 * time.Second}
+	want := &cluster.Cluster{
+		Name: "kubernetes",
+		Kubernetes: cluster.Kubernetes{
+			Version: "v1.37.1", DNSDomain: "cluster.local", MaxPods: 110, NodeCIDRMaskSize: 24, ProxyMode: "nftables",
+		},
+		Hosts: []cluster.Host{
+			{Name: "cp-1", Address: "192.168.0.2", InternalAddress: netip.MustParseAddr("192.168.0.2"), Roles: []cluster.Role{"control-plane", "etcd"}, SSH: ssh},
+			{Name: "node-1", Address: "192.168.0.5", InternalAddress: netip.MustParseAddr("192.168.0.5"), Roles: []cluster.Role{"worker"}, SSH: ssh},
+		},
+		Endpoint: cluster.Endpoint{Domain: "lb.kubesphere.local", Port: 6443, LoadBalancer: cluster.LoadBalancer{Mode: "localhost", Type: "haproxy"}},
+		Etcd:     cluster.Etcd{Mode: "external", DataDir: "/var/lib/etcd", Heartbeat: 100 * time.Millisecond, Election: time.Second, QuotaBackendBytes: 2 << 30},
+		Network: cluster.Network{
+			Plugin: "flannel", PodCIDR: netip.MustParsePrefix("10.233.64.0/18"), ServiceCIDR: netip.MustParsePrefix("10.233.0.0/18"),
+			Flannel: cluster.Flannel{Backend: "vxlan"},
+		},
+	}
+	if diff := cmp.Diff(want, got, compareAddresses); diff != "" {
+		t.Errorf("cluster (-want +got):\n%s", diff)
+	}
+}
+
+// TestSSHInheritance checks which parts of an ssh block hosts and bastions take
+// over, and where paths lead.
+func TestSSHInheritance(t *testing.T) {
+	file, list := readTestFile(t, "testdata/complete.good.yaml")
+	if file == nil {
+		t.Fatal(list)
+	}
+	outer := &cluster.Bastion{Address: "203.0.113.1", SSH: cluster.SSH{
+		User: "jump", Port: 2022, PrivateKeyPath: "/files/keys/id_ed25519", PrivateKeyPassphrase: cluster.Secret{File: "/files/keys/passphrase"},
+		KnownHostsPath: "/files/known_hosts", HostKeyFingerprint: "SHA256:" + strings.Repeat("A", 43), Timeout: 90 * time.Second,
+	}}
+	inner := &cluster.Bastion{Address: "bastion.example.com", SSH: outer.SSH}
+	inner.SSH.Port, inner.SSH.HostKeyFingerprint, inner.SSH.Bastion = 22, "", outer
+	want := map[string]cluster.SSH{
+		"cp-1": {Local: true, SudoPassword: cluster.Secret{Prompt: true}},
+		"cp-2": { // another key, so not the first one's passphrase
+			User: "ubuntu", Port: 22, PrivateKeyPath: "/keys/other",
+			Password: cluster.Secret{Env: "SSH_PASSWORD"}, SudoPassword: cluster.Secret{Prompt: true},
+			KnownHostsPath: "/files/known_hosts", Timeout: 90 * time.Second, Bastion: inner,
+		},
+		"cp-3": {
+			User: "ubuntu", Port: 2222, PrivateKeyPath: "/files/keys/id_ed25519", PrivateKeyPassphrase: cluster.Secret{File: "/files/keys/passphrase"},
+			Password: cluster.Secret{Env: "SSH_PASSWORD"}, SudoPassword: cluster.Secret{Prompt: true},
+			KnownHostsPath: "/files/known_hosts", Timeout: 90 * time.Second, Bastion: inner,
+		},
+	}
+	for name, ssh := range want {
+		if diff := cmp.Diff(ssh, file.Cluster.Host(name).SSH); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestHomePaths(t *testing.T) {
+	const text = header + "spec: {ssh: {privateKeyPath: ~/.ssh/id}, hosts: [{name: a, address: 10.0.0.1, roles: [control-plane]}]}"
+	o := testOptions()
+	c, list := Parse("x.yaml", []byte(text), o)
+	if c == nil || c.Hosts[0].SSH.PrivateKeyPath != "/home/me/.ssh/id" {
+		t.Errorf("with a home folder: %v, %v", c, list)
+	}
+	o.Home = ""
+	t.Setenv("HOME", "")
+	_, list = Parse("x.yaml", []byte(text), o)
+	if len(list) != 1 || !strings.Contains(list[0].Summary, "your home folder is not known") {
+		t.Errorf("without one: %v", list)
+	}
+}
+
+// TestVersions checks which versions pass and how they come out.
+func TestVersions(t *testing.T) {
+	for given, want := range map[string]string{
+		"v1.37.1": "v1.37.1", "1.36.3": "v1.36.3", "": "", "v1.37.2": "", "1.36": "", "vv1.36.3": "", "v1.36.3 ": "", "V1.36.3": "", "2.0.0": "",
+	} {
+		text := header + `spec: {kubernetes: {version: "` + given + `"}, hosts: [{name: a, address: 10.0.0.1, roles: [control-plane]}]}`
+		c, list := Parse("x.yaml", []byte(text), testOptions())
+		switch {
+		case want == "" && c != nil:
+			t.Errorf("%q was accepted as %s", given, c.Kubernetes.Version)
+		case want == "" && (len(list) != 1 || !strings.Contains(list[0].Hint, "v1.35.4")):
+			t.Errorf("%q: findings %v, want one with the supported versions", given, list)
+		case want != "" && (c == nil || c.Kubernetes.Version != want):
+			t.Errorf("%q: %v, %v; want %s", given, c, list, want)
+		}
+	}
+}
+
+func TestExamples(t *testing.T) {
+	for _, path := range files(t, "../../examples/*.yaml") {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			if c, list := Load(path, testOptions()); c == nil || len(list) != 0 {
+				t.Errorf("findings: %v", list)
+			}
+		})
+	}
+}
+
+// TestFormatRoundTrip checks that the effective file means the same as the file
+// it came from, with nothing left to fill in.
+func TestFormatRoundTrip(t *testing.T) {
+	paths := append(files(t, "../../examples/*.yaml"), files(t, "testdata/*.good.yaml")...)
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, list := read(path, data, testOptions())
+			if before == nil {
+				t.Fatal(list)
+			}
+			after, list := read(path, Format(before.Document), testOptions())
+			if after == nil {
+				t.Fatalf("%v in\n%s", list, Format(before.Document))
+			}
+			if diff := cmp.Diff(before.Document, after.Document); diff != "" {
+				t.Errorf("document (-before +after):\n%s", diff)
+			}
+			if diff := cmp.Diff(before.Cluster, after.Cluster, compareAddresses, cmp.Comparer(sameSecret)); diff != "" {
+				t.Errorf("cluster (-before +after):\n%s", diff)
+			}
+			if len(after.Filled) != 0 {
+				t.Errorf("filled in again: %v", after.Filled)
+			}
+		})
+	}
+}
+
+func sameSecret(a, b cluster.Secret) bool { return a == b }
+
+// TestFormatLiterals checks texts that YAML would take for something else.
+func TestFormatLiterals(t *testing.T) {
+	doc := &v1alpha1.Cluster{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind}
+	doc.Spec.Hosts = []v1alpha1.Host{{Name: "1", Address: "10.0.0.1", Roles: []string{"control-plane"}, Labels: map[string]string{
+		"a": "true", "b": "1.10", "c": "null", "d": "", "e": "no", "f": "0x1f", "g": "~",
+	}}}
+	doc.Spec.SSH.Password = "p: {#\"'*&!\u00e9, "
+	var got v1alpha1.Cluster
+	r := newReport(diag.NewSource("x.yaml", nil))
+	decode(r, parseYAML(r, Format(doc))[0], &got)
+	if diff := cmp.Diff(doc, &got); diff != "" || len(r.list) != 0 {
+		t.Errorf("(-want +got) %s\n%v\n%s", diff, r.list, Format(doc))
+	}
+}
+
+// TestDefaultsExplained checks that every default that is filled in says where
+// and why, and that exactly the fields that have no default are left empty.
+func TestDefaultsExplained(t *testing.T) {
+	file, list := Read("../../examples/minimal.yaml", testOptions())
+	if file == nil {
+		t.Fatal(list)
+	}
+	filled := map[string]bool{}
+	for _, f := range file.Filled {
+		if f.Value == "" || f.Why == "" || filled[f.Path] {
+			t.Errorf("default %+v is unexplained or filled in twice", f)
+		}
+		filled[f.Path] = true
+	}
+	noDefault := map[string]bool{
+		"spec.kubernetes.extraSANs": true, "spec.ssh.privateKeyPath": true, "spec.ssh.privateKeyPassphraseFrom": true,
+		"spec.ssh.passwordFrom": true, "spec.ssh.password": true, "spec.ssh.sudoPasswordFrom": true, "spec.ssh.sudoPassword": true,
+		"spec.ssh.knownHostsPath": true, "spec.ssh.hostKeyFingerprint": true, "spec.ssh.bastion": true,
+		"spec.endpoint.loadBalancer.vip": true, "spec.endpoint.loadBalancer.address": true,
+	}
+	var walk func(v reflect.Value, p path)
+	walk = func(v reflect.Value, p path) {
+		for _, f := range structFields(v.Type()) {
+			field, at := v.FieldByIndex(f.index), p.key(f.key)
+			switch {
+			case f.typ.Kind() == reflect.Struct:
+				walk(field, at)
+			case at == "spec.hosts" || at == "apiVersion" || at == "kind":
+			case isEmpty(field) != noDefault[string(at)]:
+				t.Errorf("%s is %v: a field has a default or is listed here", at, field)
+			case !isEmpty(field) && !filled[string(at)]:
+				t.Errorf("%s was given a default that is not explained", at)
+			}
+		}
+	}
+	walk(reflect.ValueOf(*file.Document), "")
+}

@@ -1,0 +1,78 @@
+package config
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quorate/quorate/internal/diag"
+)
+
+// FuzzParse feeds anything at all. Whatever it is, it is either a cluster or an
+// error; errors about the content have a place inside the file; what is printed
+// does not steer the terminal; and a file that is accepted means the same once
+// it is written by Format.
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"testdata/*.yaml", "../../examples/*.yaml"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range paths {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, list := read("/files/fuzz.yaml", data, testOptions())
+		if (file == nil) != list.HasErrors() {
+			t.Fatalf("cluster %v with findings %v", file, list)
+		}
+		checkPlaces(t, data, list)
+		var out bytes.Buffer
+		if err := list.Print(&out, diag.PrintOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+			t.Errorf("the output holds a control character: %q", out.String()[i:])
+		}
+		if file == nil {
+			return
+		}
+		again, list := read("/files/fuzz.yaml", Format(file.Document), testOptions())
+		if again == nil {
+			t.Fatalf("what Format wrote is refused: %v\n%s", list, Format(file.Document))
+		}
+		if diff := cmp.Diff(file.Cluster, again.Cluster, compareAddresses, cmp.Comparer(sameSecret)); diff != "" {
+			t.Errorf("what Format wrote means something else (-before +after):\n%s", diff)
+		}
+	})
+}
+
+// checkPlaces checks that findings are inside the file, and that those without
+// a place are about the file as a whole.
+func checkPlaces(t *testing.T, data []byte, list diag.List) {
+	t.Helper()
+	lines := strings.Count(string(data), "\n") + 1
+	for _, d := range list {
+		whole := strings.HasPrefix(d.Summary, "the file ") || strings.HasSuffix(d.Summary, "more findings are not shown")
+		switch {
+		case d.File == "" || d.Summary == "":
+			t.Errorf("an empty finding: %+v", d)
+		case d.Line == 0 && !whole:
+			t.Errorf("no place: %+v", d)
+		case d.Line > lines || d.Line > 0 && d.Column < 1:
+			t.Errorf("a place outside the file of %d lines: %+v", lines, d)
+		case d.Caret > len([]rune(d.Excerpt)):
+			t.Errorf("the caret is outside the excerpt: %+v", d)
+		}
+	}
+}
