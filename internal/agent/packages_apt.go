@@ -47,11 +47,12 @@ func (a *Agent) aptInstall(ctx context.Context, names, files []string) (protocol
 	}
 	defer restore()
 	before := a.installedVersions(ctx, described)
-	args := []string{"install", "--no-remove"}
+	argv := aptGet(append([]string{"install", "--no-remove"}, wanted...)...)
 	if len(files) > 0 {
-		args = append(args, "--no-download")
+		// The files are complete, so dpkg alone orders and configures them;
+		// apt-get would look for the network.
+		argv = append([]string{"dpkg", "--install", "--force-confdef", "--force-confold", "--"}, wanted...)
 	}
-	argv := aptGet(append(args, wanted...)...)
 	output, err := a.packageTool(ctx, argv, aptEnv[:])
 	if err != nil && len(files) == 0 && ctx.Err() == nil {
 		// The lists of a host that was just installed are empty or stale.

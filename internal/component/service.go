@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/plan"
 )
 
@@ -70,14 +71,14 @@ func (s Service) Apply(ctx context.Context, rt *Runtime, _ func(string)) error {
 	case changed:
 		verb = "restart"
 	}
-	reply, err := h.Unit(ctx, protocol.UnitRequest{Name: s.Unit, DaemonReload: true, Enable: "enable", Verb: verb, NoBlock: s.NoBlock})
-	if err != nil {
-		if reply.Journal != "" {
-			return fmt.Errorf("%w\nits last words:\n%s", err, reply.Journal)
+	if verb != "" {
+		// What happened to the unit before is no news for Verify.
+		if _, err := h.Unit(ctx, protocol.UnitRequest{Name: s.Unit, DaemonReload: true, Verb: "reset-failed"}); err != nil {
+			return err
 		}
-		return err
 	}
-	return nil
+	_, err = h.Unit(ctx, protocol.UnitRequest{Name: s.Unit, DaemonReload: true, Enable: "enable", Verb: verb, NoBlock: s.NoBlock})
+	return err
 }
 
 // Verify implements Op.
@@ -102,8 +103,28 @@ func (s Service) Verify(ctx context.Context, rt *Runtime, say func(string)) erro
 			return err
 		}
 		if u := facts.Units[s.Unit]; !u.Running() {
+			if err := KeepsFailing(ctx, h, s.Unit, u); err != nil {
+				return err
+			}
 			return fmt.Errorf("%s is %s (%s)", s.Unit, u.Active, u.Sub)
 		}
 		return nil
 	})
+}
+
+// maxRestarts is how often a unit may have been restarted by systemd since it
+// was started before a wait for it gives up: it ends again and again.
+const maxRestarts = 5
+
+// KeepsFailing returns a Final error with the unit's last words when systemd
+// restarts it again and again; nil when it does not.
+func KeepsFailing(ctx context.Context, h *host.Host, unit string, u protocol.Unit) error {
+	if u.Running() || (u.Restarts < maxRestarts && u.Active != "failed") {
+		return nil
+	}
+	reply, err := h.Run(ctx, host.Command{Argv: []string{"journalctl", "--unit", unit, "--lines", "8", "--output", "cat", "--no-pager"}})
+	if err != nil {
+		return nil // the wait goes on; what it waits for will say more
+	}
+	return Final{fmt.Errorf("%s of %s ends again and again (%d restarts); its last words:\n%s", unit, h.Name(), u.Restarts, reply.Stdout)}
 }

@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -12,6 +13,14 @@ const pollInterval = 150 * time.Millisecond
 
 // sayAfter keeps a wait that is over at once from being told to people.
 const sayAfter = time.Second
+
+// Final marks an error that waiting will not mend: Until gives up at once.
+type Final struct{ Err error }
+
+func (f Final) Error() string { return f.Err.Error() }
+
+// Unwrap gives the error itself.
+func (f Final) Unwrap() error { return f.Err }
 
 // Until waits until cond is nil, and says what it waits for and why it is not
 // so yet. It ends with the last reason when the timeout or the context ends.
@@ -26,6 +35,9 @@ func Until(ctx context.Context, timeout time.Duration, what string, say func(str
 		err := cond(ctx)
 		if err == nil {
 			return nil
+		}
+		if final := (Final{}); errors.As(err, &final) {
+			return fmt.Errorf("%s: %w", what, final.Err)
 		}
 		// A condition that was cut off by the deadline says less than the
 		// reason before it.

@@ -28,18 +28,25 @@ func HealthOf(reply protocol.HTTPReply) error {
 }
 
 // WaitHealthy waits until the member of a host takes part in a quorum, and
-// notes on the host that it did.
-func WaitHealthy(ctx context.Context, rt *component.Runtime, hostName string, timeout time.Duration, say func(string)) error {
+// notes on the host that it did. Unit is what runs the member; it gives up when
+// that keeps failing.
+func WaitHealthy(ctx context.Context, rt *component.Runtime, hostName string, timeout time.Duration, unit string, say func(string)) error {
 	h, err := rt.Host(hostName)
 	if err != nil {
 		return err
 	}
 	err = component.Until(ctx, timeout, "the etcd member of "+hostName, say, func(ctx context.Context) error {
-		facts, err := h.Facts(ctx, protocol.FactsRequest{LocalHTTP: []protocol.HTTPQuery{HealthQuery()}})
+		facts, err := h.Facts(ctx, protocol.FactsRequest{LocalHTTP: []protocol.HTTPQuery{HealthQuery()}, Units: []string{unit}})
 		if err != nil {
 			return err
 		}
-		return HealthOf(facts.LocalHTTP[0])
+		health := HealthOf(facts.LocalHTTP[0])
+		if health != nil {
+			if err := component.KeepsFailing(ctx, h, unit, facts.Units[unit]); err != nil {
+				return err
+			}
+		}
+		return health
 	})
 	if err != nil {
 		return err

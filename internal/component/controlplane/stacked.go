@@ -89,5 +89,5 @@ func (o stackedMember) Apply(ctx context.Context, rt *component.Runtime, _ func(
 
 // Verify implements component.Op.
 func (o stackedMember) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	return etcd.WaitHealthy(ctx, rt, o.name, 5*time.Minute, say)
+	return etcd.WaitHealthy(ctx, rt, o.name, 5*time.Minute, "kubelet.service", say)
 }

@@ -18,9 +18,21 @@ type member struct{ component.Service }
 // one another, but a slow host may still be receiving its binaries.
 const formTimeout = 5 * time.Minute
 
+// Apply implements component.Op.
+func (m member) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	h, err := rt.Host(m.Host)
+	if err != nil {
+		return err
+	}
+	if err := h.Mkdir(ctx, rt.Cluster.Etcd.DataDir, 0o700); err != nil {
+		return err
+	}
+	return m.Service.Apply(ctx, rt, say)
+}
+
 // Verify implements component.Op.
 func (m member) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	if err := members.WaitHealthy(ctx, rt, m.Host, formTimeout, say); err != nil {
+	if err := members.WaitHealthy(ctx, rt, m.Host, formTimeout, unit, say); err != nil {
 		return fmt.Errorf("%w (see `journalctl -u %s` on %s)", err, unit, m.Host)
 	}
 	return nil
@@ -29,6 +41,6 @@ func (m member) Verify(ctx context.Context, rt *component.Runtime, say func(stri
 // startJoining starts a host's member with the membership that it joins.
 func startJoining(in component.Input, h *cluster.Host) func(context.Context, *component.Runtime, string) error {
 	return func(ctx context.Context, rt *component.Runtime, initialCluster string) error {
-		return newService(in, h, initialCluster, "existing").Apply(ctx, rt, func(string) {})
+		return member{newService(in, h, initialCluster, "existing")}.Apply(ctx, rt, func(string) {})
 	}
 }
