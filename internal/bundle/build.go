@@ -80,18 +80,25 @@ func Build(ctx context.Context, o Options, progress func(Progress)) (*Bundle, er
 	if err != nil {
 		return nil, err
 	}
+	if err := b.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if ready, ok := b.upToDate(ctx); ok {
+		return ready, nil
+	}
 	unlock, err := b.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if err := b.prepare(ctx); err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(b.work)
+	// Whoever held the lock may have built the same bundle.
 	if ready, ok := b.upToDate(ctx); ok {
 		return ready, nil
 	}
+	if err := b.makeScratch(); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(b.work)
 	if err := b.buildParts(ctx); err != nil {
 		return nil, fmt.Errorf("building the bundle of Kubernetes %s: %w", b.release.Kubernetes, err)
 	}
@@ -172,31 +179,44 @@ func (b *builder) lock(ctx context.Context) (unlock func(), err error) {
 	return unlock, err
 }
 
-// prepare makes the scratch folder and works out what the build is made from.
+// prepare works out what the build is made from. It changes nothing, so it
+// needs no lock.
 func (b *builder) prepare(ctx context.Context) error {
-	leftovers, err := filepath.Glob(filepath.Join(b.store.dir, "work-*"))
+	module, err := os.MkdirTemp("", "quorate-toolchain-")
 	if err != nil {
-		return err
+		return fmt.Errorf("asking for the Go version: %w", err)
 	}
-	for _, dir := range leftovers {
-		os.RemoveAll(dir)
-	}
-	if b.work, err = os.MkdirTemp(b.store.dir, "work-"); err != nil {
-		return fmt.Errorf("making a scratch folder: %w", err)
-	}
-	if b.system, err = thisDistribution(); err != nil {
-		return err
-	}
-	module := filepath.Join(b.work, "toolchain")
+	defer os.RemoveAll(module)
 	if err := writeSource(kubernetesPart(b.release).Source, module); err != nil {
 		return err
 	}
 	if b.goVer, err = toolchainVersion(ctx, module); err != nil {
 		return err
 	}
+	if b.system, err = thisDistribution(); err != nil {
+		return err
+	}
 	b.keepExtras()
 	b.plan, err = newBuildPlan(b.release, b.arch, b.extras, b.goVer, b.system)
 	return err
+}
+
+// makeScratch makes the scratch folder and removes those of builds that were
+// killed; the lock says that none of them is alive.
+func (b *builder) makeScratch() error {
+	leftovers, err := filepath.Glob(filepath.Join(b.store.dir, "work-*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range leftovers {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("removing what a killed build left: %w", err)
+		}
+	}
+	if b.work, err = os.MkdirTemp(b.store.dir, "work-"); err != nil {
+		return fmt.Errorf("making a scratch folder: %w", err)
+	}
+	return nil
 }
 
 // keepExtras adds the extras that the present bundle has: asking for less is

@@ -151,9 +151,9 @@ func cniPart(r catalog.Release) goPart {
 	return p
 }
 
-// flannelCNIPart is the CNI plugin that hands a pod's network over to bridge.
-// Its last home, flannel-io/cni-plugin, is no longer needed for that: the CNI
-// project's last release that had it does the same.
+// flannelCNIPart is the CNI plugin that reads the node's subnet from the flannel
+// daemon and hands the rest over to bridge. It comes from the last release of
+// the CNI project that had it; the plugins that it calls are the current ones.
 func flannelCNIPart(r catalog.Release) goPart {
 	const module = "github.com/containernetworking/plugins"
 	return goPart{
