@@ -46,6 +46,10 @@ type Bastion struct {
 	SSH     `yaml:",inline"`
 }
 
+// String is the bastion's address alone. Without it, fmt would print a bastion
+// inside another value field by field, literal passwords and all.
+func (b *Bastion) String() string { return b.Address }
+
 // SecretSource says where a secret value is. Exactly one field is given.
 type SecretSource struct {
 	// Env is the environment variable that holds it.

@@ -103,6 +103,10 @@ type Bastion struct {
 	SSH     SSH
 }
 
+// String is the bastion's address alone. Without it, fmt's %s would print a
+// bastion inside another value field by field, a literal secret included.
+func (b *Bastion) String() string { return b.Address }
+
 // Secret is a reference to a secret value. At most one field is set.
 type Secret struct {
 	Env     string // the environment variable that holds it

@@ -84,11 +84,11 @@ func TestExplodingFiles(t *testing.T) {
 	tests := map[string]string{
 		"merges": merges + "  hosts: [{<<: *m39}]\n",
 		"lists":  lists + "  hosts: *l39\n",
-		"hosts":  header + "spec:\n  hosts:\n  - &h " + host + strings.Repeat("\n  - *h", 100_000) + "\n",
-		"labels": header + "spec:\n  hosts:\n  - {name: a, labels: {" + strings.Repeat("a: b, ", 300_000) + "}}\n",
-		"keys":   header + "spec:\n" + strings.Repeat("  unknown: 1\n", 200_000),
+		"hosts":  header + "spec:\n  hosts:\n  - &h " + host + strings.Repeat("\n  - *h", 50_000) + "\n",
+		"labels": header + "spec:\n  hosts:\n  - {name: a, labels: {" + strings.Repeat("a: b, ", 50_000) + "}}\n",
+		"keys":   header + "spec:\n" + strings.Repeat("  unknown: 1\n", 30_000),
 		"deep":   header + "spec: " + strings.Repeat("[", 2_000_000),
-		"maps":   header + "spec: " + strings.Repeat("{a: ", 500_000),
+		"maps":   header + "spec: " + strings.Repeat("{a: ", 50_000),
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {

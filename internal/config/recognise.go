@@ -12,8 +12,11 @@ import (
 )
 
 // This file is the one place where a file's format is recognised. An importer
-// for another format is called from here, and gives a v1alpha1 document and the
-// places of its values, as decode does.
+// of another format is a package below this one (config/kubekey, config/ansible)
+// that knows only api/v1alpha1 and diag: it gives a v1alpha1 document, the place
+// of each value by its path in that document, and its own findings. document
+// calls it and puts the three into the report, as decode does with our own
+// format; defaults and checks then are the same for all.
 
 // foreign is a format of another tool: how to know it, and what it is called.
 type foreign struct {

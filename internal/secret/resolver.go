@@ -59,13 +59,13 @@ func (r *Resolver) Resolve(ctx context.Context, ref cluster.Secret, what string)
 		if !ok || text == "" {
 			return Value{}, fmt.Errorf("%s: environment variable %s is not set: set it and run again", what, ref.Env)
 		}
-		return Value{text}, nil
+		return NewValue(text), nil
 	case ref.File != "":
 		return r.fromFile(ctx, ref.File, what)
 	case ref.Prompt:
 		return r.ask(ctx, what)
 	}
-	return Value{ref.Literal}, nil
+	return NewValue(ref.Literal), nil
 }
 
 // Forget drops the answer to a question, so that it is asked again: a mistyped
@@ -112,8 +112,8 @@ func (r *Resolver) ask(ctx context.Context, what string) (Value, error) {
 	case text == "":
 		return Value{}, fmt.Errorf("%s: nothing was typed", what)
 	}
-	r.answers[what] = Value{text}
-	return Value{text}, nil
+	r.answers[what] = NewValue(text)
+	return NewValue(text), nil
 }
 
 // fromFile reads a secret from a file and warns when others may read it too.
@@ -148,7 +148,7 @@ func (r *Resolver) fromFile(ctx context.Context, path, what string) (Value, erro
 	case text == "":
 		return Value{}, fmt.Errorf("%s: %s is empty", what, path)
 	}
-	return Value{text}, nil
+	return NewValue(text), nil
 }
 
 // warnOnce passes a warning on unless it was given for the file before.

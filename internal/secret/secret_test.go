@@ -29,6 +29,7 @@ func TestValueNeverShows(t *testing.T) {
 	}
 	v := NewValue(password)
 	h := holder{"x", v, &v, cluster.Secret{Literal: password}}
+	deep := struct{ P *holder }{&holder{Name: "x", Secret: v}}
 
 	var log bytes.Buffer
 	for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
@@ -42,6 +43,9 @@ func TestValueNeverShows(t *testing.T) {
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		texts["value "+format] = fmt.Sprintf(format, v)
 		texts["holder "+format] = fmt.Sprintf(format, h)
+		if text := fmt.Sprintf(format, deep); strings.Contains(text, password) {
+			t.Errorf("deep %s shows the secret: %s", format, text)
+		}
 		texts["slice "+format] = fmt.Sprintf(format, []Value{v})
 	}
 	for how, text := range texts {

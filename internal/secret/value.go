@@ -10,16 +10,24 @@ const hidden = "(hidden)"
 
 // Value is a secret value. Printing, logging or marshalling it, alone or inside
 // another value, shows only that it is hidden. The zero Value is no secret.
-type Value struct{ text string }
+//
+// The text is behind a pointer because fmt, given a wrong verb for a value that
+// holds this one, prints all fields without asking any method.
+type Value struct{ text *string }
 
 // NewValue makes a value of a text.
-func NewValue(text string) Value { return Value{text: text} }
+func NewValue(text string) Value { return Value{&text} }
 
 // Reveal is the value itself, for the one place that needs it.
-func (v Value) Reveal() string { return v.text }
+func (v Value) Reveal() string {
+	if v.text == nil {
+		return ""
+	}
+	return *v.text
+}
 
 // IsZero reports whether there is no secret.
-func (v Value) IsZero() bool { return v.text == "" }
+func (v Value) IsZero() bool { return v.Reveal() == "" }
 
 // String hides the value.
 func (v Value) String() string {
