@@ -32,6 +32,10 @@ func convert(r *report, doc *v1alpha1.Cluster, folder string, o Options) *cluste
 		Network:    c.network("spec.network", &s.Network),
 	}
 	ssh := c.ssh("spec.ssh", "ssh", &s.SSH, cluster.SSH{})
+	if ssh.HostKeyFingerprint != "" && len(s.Hosts) > 1 {
+		c.warnf("spec.ssh.hostKeyFingerprint", "give each host its own, in its ssh block",
+			"ssh.hostKeyFingerprint expects the same key of all %d hosts", len(s.Hosts))
+	}
 	for i := range s.Hosts {
 		out.Hosts = append(out.Hosts, c.host(path("spec.hosts").index(i), &s.Hosts[i], ssh))
 	}

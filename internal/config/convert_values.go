@@ -71,6 +71,9 @@ func (c *converter) oneOf(p path, what, value string, known ...string) string {
 	if word, ok := wordsElsewhere()[value]; ok && slices.Contains(known, word) {
 		hint = "here it is called " + word
 	}
+	if remark := remarks()[value]; remark != "" {
+		hint = remark
+	}
 	c.errorf(p, hint, "%s must be %s, not %s", what, list(known), quote(value))
 	return ""
 }
@@ -84,6 +87,16 @@ func wordsElsewhere() map[string]string {
 		"kubekey": "external", "kubeadm": "stacked", "internal": "stacked",
 		"keepalived": "managed", "kubevip": "kube-vip",
 		"x86_64": "amd64", "aarch64": "arm64",
+	}
+}
+
+// remarks say what to do instead about values that other tools have and this
+// one does not.
+func remarks() map[string]string {
+	const ownPlugin = "write plugin: none, and install the plugin once the cluster is up"
+	return map[string]string{
+		"ipvs":   "Kubernetes is giving IPVS up; nftables takes its place",
+		"calico": ownPlugin, "cilium": ownPlugin, "kubeovn": ownPlugin, "weave": ownPlugin,
 	}
 }
 

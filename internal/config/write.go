@@ -20,10 +20,13 @@ const flowWidth = 100
 
 // Format writes a document as a cluster file: its fields in the order of the
 // types, empty ones left out, small mappings in one line. Reading it again
-// gives the same document. Literal passwords are written as they are, so the
+// gives the same document. The first lines, apiVersion and kind, are written
+// whether or not the document has them. Literal passwords are written as they are, so the
 // file should then have mode 0600.
 func Format(doc *v1alpha1.Cluster) []byte {
-	root := writeStruct(reflect.ValueOf(*doc), "")
+	whole := *doc
+	whole.APIVersion, whole.Kind = v1alpha1.APIVersion, v1alpha1.Kind
+	root := writeStruct(reflect.ValueOf(whole), "")
 	var out bytes.Buffer
 	dumper, err := yaml.NewDumper(&out, yaml.WithIndent(2), yaml.WithLineWidth(-1))
 	if err == nil {
