@@ -39,3 +39,22 @@ func RecordDone(ctx context.Context, rt *Runtime, subject, digest string, say fu
 		return client.Record(ctx, subject, digest)
 	})
 }
+
+// WorkloadReady waits until all pods of a workload, named
+// kind/namespace/name, are ready and up to date.
+func WorkloadReady(ctx context.Context, rt *Runtime, name string, say func(string)) error {
+	return Until(ctx, nodeTimeout, name, say, func(ctx context.Context) error {
+		client, err := rt.Kube(ctx)
+		if err != nil {
+			return err
+		}
+		w, ok, err := client.Workload(ctx, name)
+		switch {
+		case err != nil:
+			return err
+		case !ok || w.Desired == 0 || w.Ready < w.Desired || w.Updated < w.Desired:
+			return fmt.Errorf("%d of %d pods are ready", w.Ready, w.Desired)
+		}
+		return nil
+	})
+}

@@ -282,7 +282,7 @@ func planClusterSteps(in component.Input, s settings, out *component.Output) {
 			},
 		}, clusterPhases{
 			subject: recordAddons, digest: digest, candidates: hostsOf(in, s),
-			phases: [][]string{{"addon", "all"}},
+			phases: [][]string{{"addon", "all"}}, workloads: []string{"DaemonSet/kube-system/kube-proxy", "Deployment/kube-system/coredns"},
 		})
 	}
 }

@@ -169,6 +169,7 @@ type clusterPhases struct {
 	digest     string
 	candidates []host
 	phases     [][]string
+	workloads  []string // whose pods must run then
 }
 
 // Check implements component.Op.
@@ -202,5 +203,10 @@ func (o clusterPhases) on(ctx context.Context, rt *component.Runtime, h host, sa
 
 // Verify implements component.Op: it records what was applied.
 func (o clusterPhases) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	for _, name := range o.workloads {
+		if err := component.WorkloadReady(ctx, rt, name, say); err != nil {
+			return err
+		}
+	}
 	return component.RecordDone(ctx, rt, o.subject, o.digest, say)
 }

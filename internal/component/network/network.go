@@ -7,8 +7,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"fmt"
-	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
@@ -95,26 +93,9 @@ func (o flannel) Apply(ctx context.Context, rt *component.Runtime, _ func(string
 	return client.Apply(ctx, o.manifest)
 }
 
-// runTimeout bounds the start of flannel's pods on the nodes there are.
-const runTimeout = 4 * time.Minute
-
 // Verify implements component.Op: flannel runs on every node that is there.
 func (o flannel) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	err := component.Until(ctx, runTimeout, "flannel on every node", say, func(ctx context.Context) error {
-		client, err := rt.Kube(ctx)
-		if err != nil {
-			return err
-		}
-		w, ok, err := client.Workload(ctx, daemonSet)
-		switch {
-		case err != nil:
-			return err
-		case !ok || w.Desired == 0 || w.Ready < w.Desired || w.Updated < w.Desired:
-			return fmt.Errorf("%d of %d pods are ready", w.Ready, w.Desired)
-		}
-		return nil
-	})
-	if err != nil {
+	if err := component.WorkloadReady(ctx, rt, daemonSet, say); err != nil {
 		return err
 	}
 	return component.RecordDone(ctx, rt, subject, o.digest, say)
