@@ -22,7 +22,13 @@ func secretKey(key string) bool {
 			return true
 		}
 	}
-	return len(k) <= 20 && (editDistance(k, "password") <= 2 || editDistance(k, "sudopassword") <= 3)
+	return misspells(k, "password", 2) || misspells(k, "sudopassword", 3)
+}
+
+// misspells reports whether a word is another with at most so many mistakes.
+func misspells(word, other string, mistakes int) bool {
+	difference := len(word) - len(other)
+	return max(difference, -difference) <= mistakes && editDistance(word, other) <= mistakes
 }
 
 // secretNodes are a document's nodes in the file's order, with the secret ones

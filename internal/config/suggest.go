@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // didYouMean is a hint that names the candidate nearest to a word, or "" if
@@ -33,7 +34,12 @@ func nearest(word string, candidates []string) string {
 
 // plain is a word without the differences that styles of writing keys make.
 func plain(s string) string {
-	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == ' ' {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, s)
 }
 
 // editDistance is how many letters must be added, dropped, changed or swapped
