@@ -29,6 +29,8 @@ func (l *Lab) awaitBoot(ctx context.Context, host HostSpec) error {
 	}
 	group := l.hostCgroup(layout, host.Name)
 	started := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, bootTimeout, fmt.Errorf("it did not answer within %s", bootTimeout))
+	defer cancel()
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	err = poll(ctx, 25*time.Millisecond, func() error {

@@ -52,6 +52,20 @@ func (l cgroupLayout) mode() string {
 	return "legacy"
 }
 
+// systemdOptions are the kernel options (a container's systemd takes them as
+// arguments) that make a host's systemd use the hierarchies it is given. Where
+// the machine has mounted v1 alone, it would otherwise mount the v2 tree of
+// the whole machine, in which the host has no group of its own.
+func (l cgroupLayout) systemdOptions() []string {
+	switch l.mode() {
+	case "legacy":
+		return []string{"systemd.unified_cgroup_hierarchy=0", "systemd.legacy_systemd_cgroup_controller=1"}
+	case "hybrid":
+		return []string{"systemd.unified_cgroup_hierarchy=0"}
+	}
+	return nil
+}
+
 // parseCgroupLayout reads the layout out of /proc/self/mountinfo.
 func parseCgroupLayout(mountinfo string) (cgroupLayout, error) {
 	layout := cgroupLayout{root: "/sys/fs/cgroup"}

@@ -21,7 +21,10 @@ type Problem struct {
 // minimumFreeBytes is what a lab of six hosts needs on disk with a cluster on it.
 const minimumFreeBytes = 10 << 30
 
-// Check finds out what this machine lacks. It changes nothing.
+// tryPattern matches the folders in which Check tries overlays out.
+const tryPattern = ".try-*"
+
+// Check finds out what this machine lacks. It leaves nothing behind.
 func (s Store) Check() []Problem {
 	if err := requireRoot(); err != nil {
 		return []Problem{{err.Error(), "run it with sudo"}} // and nothing else can be tried
@@ -175,7 +178,7 @@ func tryOverlay(root string) error {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return fmt.Errorf("creating %s: %w", root, err)
 	}
-	dir, err := os.MkdirTemp(root, ".try-*")
+	dir, err := os.MkdirTemp(root, tryPattern)
 	if err != nil {
 		return fmt.Errorf("writing to %s: %w", root, err)
 	}

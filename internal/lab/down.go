@@ -22,6 +22,9 @@ func (s Store) Down(ctx context.Context, name string) error {
 		return err
 	}
 	if _, err := os.Stat(s.dir(name)); err != nil {
+		if err := s.tidy(ctx); err != nil {
+			return err
+		}
 		return fmt.Errorf("lab %s: %w; `quorate lab list` shows the labs of this machine", name, ErrNotFound)
 	}
 	lock, err := s.lockLab(ctx, name)
@@ -113,6 +116,14 @@ func (s Store) tidy(ctx context.Context) error {
 	}
 	names, err := s.names()
 	if err != nil || len(names) > 0 {
+		lock.release()
+		return err
+	}
+	tries, err := filepath.Glob(filepath.Join(s.Root, tryPattern)) // of interrupted checks
+	for _, try := range tries {
+		err = errors.Join(err, removeTree(try))
+	}
+	if err != nil {
 		lock.release()
 		return err
 	}

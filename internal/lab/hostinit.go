@@ -60,7 +60,7 @@ func InitHost(dir, name string) error {
 	if err := dropCapability(unix.CAP_SYS_TIME); err != nil {
 		return err
 	}
-	err = unix.Exec("/sbin/init", []string{"/sbin/init"}, []string{
+	err = unix.Exec("/sbin/init", append([]string{"/sbin/init"}, layout.systemdOptions()...), []string{
 		"container=quorate-lab",
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	})

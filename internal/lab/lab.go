@@ -128,6 +128,8 @@ func (s Store) Open(name string) (*Lab, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("lab %s: %w; `quorate lab list` shows the labs of this machine", name, ErrNotFound)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("lab %s: %w; run it with sudo", name, err)
 	case err != nil:
 		return nil, fmt.Errorf("lab %s: %w", name, err)
 	}
@@ -158,6 +160,9 @@ func (s Store) List() ([]*Lab, error) {
 // names lists the labs' folders.
 func (s Store) names() ([]string, error) {
 	entries, err := os.ReadDir(s.Root)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("listing labs: %w; run it with sudo", err)
+	}
 	if err != nil {
 		if err := ignoreMissing(err); err != nil {
 			return nil, fmt.Errorf("listing labs: %w", err)

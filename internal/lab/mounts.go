@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +27,7 @@ func mountHost(d disk, layout cgroupLayout) error {
 		m.directory(in(dir), 0o755)
 		m.mount(d.data(dir), in(dir), "", unix.MS_BIND, "")
 	}
-	for _, dir := range []string{"proc", "sys", "dev", "run", "tmp", ".old"} {
+	for _, dir := range []string{"proc", "sys", "dev", "run", "tmp"} {
 		m.directory(in(dir), 0o755)
 	}
 	m.mount("proc", in("proc"), "proc", quiet, "")
@@ -34,7 +36,7 @@ func mountHost(d disk, layout cgroupLayout) error {
 	m.devices(in("dev"))
 	m.cgroups(in("sys/fs/cgroup"), layout)
 	m.kernelFiles(root)
-	m.hideSwap(in("run"), in("proc/swaps"))
+	m.identity(root)
 	m.pivot(root)
 	return m.err
 }
@@ -134,25 +136,44 @@ func (m *mounter) readOnly(source, target string) {
 	m.mount("", target, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, "")
 }
 
-// hideSwap shows the host an empty list of swap areas: they are the machine's,
-// and a host that prepares itself for Kubernetes would switch them off.
-func (m *mounter) hideSwap(run, swaps string) {
-	if _, err := os.Stat(swaps); err != nil {
-		return // a kernel without swap
+// identity gives the host its own answers where the kernel would give the machine's.
+func (m *mounter) identity(root string) {
+	machineID, err := os.ReadFile(filepath.Join(root, "etc/machine-id"))
+	m.do("reading the host's machine id", func() error { return err })
+	m.cover(root, "proc/sys/kernel/random/boot_id", uuid([]byte(rand.Text())))
+	m.cover(root, "sys/devices/virtual/dmi/id/product_uuid", uuid(machineID))
+	// The swap areas are the machine's, and a host that prepares itself for
+	// Kubernetes would switch them off.
+	m.cover(root, "proc/swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")
+}
+
+// cover lays a file with the content over one of the kernel's, if it is there.
+func (m *mounter) cover(root, path, content string) {
+	target := filepath.Join(root, path)
+	if _, err := os.Stat(target); err != nil {
+		return
 	}
-	empty := filepath.Join(run, ".no-swap")
-	const header = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
-	m.do("hiding the machine's swap", func() error { return os.WriteFile(empty, []byte(header), 0o444) })
-	m.readOnly(empty, swaps)
+	source := filepath.Join(root, "run", ".lab-"+filepath.Base(path))
+	m.do("covering /"+path, func() error { return os.WriteFile(source, []byte(content), 0o444) })
+	m.readOnly(source, target)
+}
+
+// uuid makes one out of a seed, as the kernel writes them.
+func uuid(seed []byte) string {
+	sum := sha256.Sum256(seed)
+	sum[6], sum[8] = sum[6]&0x0f|0x40, sum[8]&0x3f|0x80 // version 4, variant 1
+	return fmt.Sprintf("%x-%x-%x-%x-%x\n", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
 // pivot makes root the root, lets go of the old one, and shares mounts from
 // here on, as Kubernetes' volumes need it.
 func (m *mounter) pivot(root string) {
 	m.do("changing to the new root", func() error { return unix.Chdir(root) })
-	m.do("changing the root", func() error { return unix.PivotRoot(".", ".old") })
+	// The old root ends up on top of the new one, and is taken off: that needs
+	// no directory for it in the host.
+	m.do("changing the root", func() error { return unix.PivotRoot(".", ".") })
+	m.do("letting go of the old root", func() error { return unix.Unmount(".", unix.MNT_DETACH) })
 	m.do("changing to the new root", func() error { return unix.Chdir("/") })
-	m.do("letting go of the old root", func() error { return unix.Unmount("/.old", unix.MNT_DETACH) })
 	m.mount("", "/", "", unix.MS_REC|unix.MS_SHARED, "")
 }
 

@@ -25,8 +25,12 @@ func (l *Lab) On(ctx context.Context, host string) error {
 	return l.operate(ctx, host, func(spec HostSpec) error { return l.start(ctx, spec) })
 }
 
+// rebootPatience is how long an orderly shutdown may take. Units get 20 seconds to stop.
+const rebootPatience = 30 * time.Second
+
 // Reboot asks the host's systemd for an orderly reboot, as Ctrl-Alt-Del does,
-// and waits until it has booted again.
+// and waits until it has booted again. A host that has not gone down after 30
+// seconds is reset.
 func (l *Lab) Reboot(ctx context.Context, host string) error {
 	return l.operate(ctx, host, func(spec HostSpec) error {
 		before, err := l.Host(host)
@@ -40,8 +44,6 @@ func (l *Lab) Reboot(ctx context.Context, host string) error {
 		if err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeoutCause(ctx, bootTimeout, fmt.Errorf("host %s did not reboot within %s", host, bootTimeout))
-		defer cancel()
 		// A systemd that is still starting might miss the signal.
 		if err := l.awaitBoot(ctx, spec); err != nil {
 			return err
@@ -49,17 +51,24 @@ func (l *Lab) Reboot(ctx context.Context, host string) error {
 		if err := l.hostCgroup(layout, host).signal(before.Init, unix.SIGINT); err != nil {
 			return fmt.Errorf("asking %s to reboot: %w", host, err)
 		}
-		err = poll(ctx, 20*time.Millisecond, func() error {
+		patience, cancel := context.WithTimeout(ctx, rebootPatience)
+		defer cancel()
+		err = poll(patience, 20*time.Millisecond, func() error {
 			now, err := l.Host(host)
-			if err == nil && (now.Init == before.Init || now.Init == 0) {
-				err = fmt.Errorf("it is still going down; its console is %s", l.consolePath(host))
+			if err == nil && now.Init == before.Init {
+				err = errors.New("it is still going down")
 			}
 			return err
 		})
-		if err != nil {
-			return err
+		if ctx.Err() != nil {
+			return fmt.Errorf("rebooting %s: %w", host, err)
 		}
-		return l.awaitBoot(ctx, spec)
+		if err != nil {
+			if err := l.stop(ctx, host); err != nil {
+				return err
+			}
+		}
+		return l.start(ctx, spec)
 	})
 }
 
@@ -145,8 +154,6 @@ func (l *Lab) start(ctx context.Context, spec HostSpec) error {
 	if now, err := l.Host(spec.Name); err != nil || now.State == Frozen {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, bootTimeout, fmt.Errorf("host %s did not answer within %s", spec.Name, bootTimeout))
-	defer cancel()
 	return l.awaitBoot(ctx, spec)
 }
 
