@@ -1,0 +1,60 @@
+# make lab    a real cluster on this machine: 3 control planes, 3 workers
+# make test   all tests; the end-to-end ones build real clusters and need root
+# make build  bin/quorate
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+BIN := bin/quorate
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# What is built for this machine and tested; the default of `quorate bundle build`.
+KUBERNETES ?=
+BUNDLE_FLAGS := $(if $(KUBERNETES),--kubernetes $(KUBERNETES))
+
+.PHONY: help
+help: ## Show what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/quorate, with the agents for both architectures in it
+	@hack/build-agent
+	go build -trimpath -buildvcs=false -ldflags '-X github.com/quorate/quorate/internal/version.stamped=$(VERSION)' -o $(BIN) ./cmd/quorate
+
+.PHONY: prepare
+prepare: ## Install the Debian packages that the lab and the tests need (root)
+	@hack/prepare
+
+.PHONY: bundle
+bundle: build prepare ## Build the offline bundle from source (about 10 minutes the first time)
+	$(BIN) bundle build --from-source --with agnhost $(BUNDLE_FLAGS)
+
+.PHONY: lab
+lab: bundle ## Build a real highly available cluster on this machine
+	$(BIN) lab up --yes $(BUNDLE_FLAGS)
+
+.PHONY: lab-down
+lab-down: build ## Take the lab down, leaving nothing
+	$(BIN) lab down
+
+.PHONY: test
+test: unit e2e ## All tests
+
+.PHONY: unit
+unit: build prepare ## Tests that need no cluster
+	go vet ./...
+	go test ./...
+
+.PHONY: e2e
+e2e: bundle ## Tests on real clusters in the lab (root)
+	QUORATE_E2E=$(CURDIR)/$(BIN) go test -count=1 -timeout 45m -parallel 1 -v ./test/e2e
+
+.PHONY: bench
+bench: bundle ## Time an apply beside a plain kubeadm sequence, on the same lab hosts
+	hack/bench
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for a while
+	hack/fuzz
+
+.PHONY: clean
+clean: ## Remove what was built here; caches and bundles stay
+	rm -rf bin

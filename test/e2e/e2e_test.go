@@ -1,0 +1,216 @@
+// Package e2e proves Quorate on real clusters: every script in this folder
+// makes lab hosts of its own, runs the real binary on them, and takes them
+// down. It needs root and a bundle; `make e2e` sees to both.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/quorate/quorate/internal/bundle"
+	"github.com/quorate/quorate/internal/catalog"
+)
+
+// TestScripts runs *.txtar in this folder. QUORATE_E2E is the binary to test.
+func TestScripts(t *testing.T) {
+	binary := os.Getenv("QUORATE_E2E")
+	if binary == "" {
+		t.Skip("builds real clusters: run `make e2e`, which sets QUORATE_E2E to the binary")
+	}
+	tools := t.TempDir()
+	if err := os.Symlink(binary, filepath.Join(tools, "quorate")); err != nil {
+		t.Fatal(err)
+	}
+	release, err := catalog.Lookup(catalog.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	extractKubectl(t, release, filepath.Join(tools, "kubectl"))
+	testscript.Run(t, testscript.Params{
+		Dir: ".",
+		// Progress is as interesting as failure when a script takes minutes.
+		TestWork: false,
+		Setup: func(env *testscript.Env) error {
+			name := "t-" + strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
+			lab := filepath.Join("/var/lib/quorate/labs", name)
+			env.Setenv("LAB", name)
+			env.Setenv("CLUSTER", filepath.Join(lab, "cluster.yaml"))
+			env.Setenv("KUBECONFIG", filepath.Join(lab, name+".kubeconfig"))
+			env.Setenv("AGNHOST", release.AgnhostImage())
+			env.Setenv("VERSION", release.Kubernetes)
+			env.Setenv("PATH", tools+":"+os.Getenv("PATH"))
+			env.Setenv("HOME", env.WorkDir)
+			cache, err := os.UserCacheDir()
+			if err != nil {
+				return err
+			}
+			env.Setenv("XDG_CACHE_HOME", cache)
+			env.Defer(func() {
+				out, err := exec.Command(binary, "lab", "down", "--name", name).CombinedOutput()
+				if err != nil {
+					t.Errorf("taking lab %s down: %v\n%s", name, err, out)
+				}
+			})
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"until": until, "within": within, "interrupted": interrupted, "agnhost": agnhost,
+		},
+	})
+}
+
+// until LIMIT COMMAND… runs a command again and again until it succeeds.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	limit, args := limitOf(ts, "until", neg, args)
+	deadline := time.Now().Add(limit)
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ts.Exec(args[0], args[1:]...)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("still failing after %s: %v", limit, err)
+		}
+		<-tick.C
+	}
+}
+
+// within LIMIT [!] COMMAND… runs a command that must end in time; with the
+// exclamation mark it must fail in time.
+func within(ts *testscript.TestScript, neg bool, args []string) {
+	limit, args := limitOf(ts, "within", neg, args)
+	wantFailure := args[0] == "!"
+	if wantFailure {
+		args = args[1:]
+	}
+	start := time.Now()
+	err := ts.Exec(args[0], args[1:]...)
+	took := time.Since(start)
+	switch {
+	case took > limit:
+		ts.Fatalf("it took %s, more than %s", took, limit)
+	case wantFailure && err == nil:
+		ts.Fatalf("unexpected success")
+	case !wantFailure && err != nil:
+		ts.Fatalf("%v", err)
+	}
+	ts.Logf("took %s", took.Round(10*time.Millisecond))
+}
+
+// interrupted AFTER COMMAND… starts a command and kills it with SIGKILL after a
+// time; a command that is quicker is no failure.
+func interrupted(ts *testscript.TestScript, neg bool, args []string) {
+	after, args := limitOf(ts, "interrupted", neg, args)
+	ctx, cancel := context.WithTimeout(context.Background(), after)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, lookPath(ts, args[0]), args[1:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "XDG_CACHE_HOME="+ts.Getenv("XDG_CACHE_HOME"), "PATH="+ts.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	ts.Logf("ended after %s: %v; its last line: %s", after, err, lines[len(lines)-1])
+	if err != nil && ctx.Err() == nil {
+		ts.Fatalf("it failed by itself:\n%s", out)
+	}
+}
+
+// lookPath finds a command in the script's PATH.
+func lookPath(ts *testscript.TestScript, name string) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	ts.Fatalf("no command %s", name)
+	return ""
+}
+
+func limitOf(ts *testscript.TestScript, name string, neg bool, args []string) (time.Duration, []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: %s DURATION COMMAND…", name)
+	}
+	limit, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	return limit, args[1:]
+}
+
+// agnhost HOST… imports Kubernetes' own test image from the bundle into the
+// container runtime of lab hosts.
+func agnhost(ts *testscript.TestScript, neg bool, hosts []string) {
+	if neg || len(hosts) == 0 {
+		ts.Fatalf("usage: agnhost HOST…")
+	}
+	dir, err := bundle.DefaultDir(ts.Getenv("VERSION"), "amd64")
+	ts.Check(err)
+	b, err := bundle.Open(dir)
+	ts.Check(err)
+	defer b.Close()
+	for _, host := range hosts {
+		r, w := io.Pipe()
+		go func() { w.CloseWithError(b.WriteImageArchive(w, ts.Getenv("AGNHOST"))) }()
+		cmd := exec.Command(lookPath(ts, "quorate"), "lab", "exec", "--name", ts.Getenv("LAB"), host, "--",
+			"ctr", "--namespace", "k8s.io", "images", "import", "--local", "-")
+		cmd.Stdin = r
+		out, err := cmd.CombinedOutput()
+		r.CloseWithError(io.ErrClosedPipe)
+		if err != nil {
+			ts.Fatalf("importing the test image into %s: %v\n%s", host, err, out)
+		}
+	}
+}
+
+// extractKubectl puts the bundle's kubectl at path.
+func extractKubectl(t *testing.T, release catalog.Release, path string) {
+	t.Helper()
+	dir, err := bundle.DefaultDir(release.Kubernetes, "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := bundle.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if err := extract(b, "kubectl", path); err != nil {
+		t.Fatalf("taking kubectl from the bundle: %v", err)
+	}
+}
+
+func extract(b *bundle.Bundle, name, path string) error {
+	f, ok := b.Binary(name)
+	if !ok {
+		return fmt.Errorf("the bundle has no %s", name)
+	}
+	r, err := b.OpenFile(f)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	z, err := zstd.NewReader(r)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, z); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
