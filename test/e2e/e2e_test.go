@@ -213,4 +213,3 @@ func extract(b *bundle.Bundle, name, path string) error {
 	}
 	return out.Close()
 }
-
