@@ -9,13 +9,15 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
 
-const maxHTTPBody = 4 << 10
+// maxHTTPBody is the most bytes of an answer that a reply carries.
+const maxHTTPBody = 64 << 10
 
 // askHTTP asks health endpoints from the host's own viewpoint, all at once.
 func (a *Agent) askHTTP(ctx context.Context, queries []protocol.HTTPQuery) []protocol.HTTPReply {
@@ -55,9 +57,16 @@ func (a *Agent) askOne(ctx context.Context, query protocol.HTTPQuery) (protocol.
 		}
 	}
 	defer transport.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, query.URL, nil)
+	method, content := http.MethodGet, io.Reader(nil)
+	if query.Body != "" {
+		method, content = http.MethodPost, strings.NewReader(query.Body)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, query.URL, content)
 	if err != nil {
 		return protocol.HTTPReply{}, err
+	}
+	if query.Body != "" {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	response, err := transport.RoundTrip(request)
 	if err != nil {

@@ -32,6 +32,10 @@ import (
 // once, whatever is wrong with it.
 const hostTimeout = 15 * time.Second
 
+// readyzTimeout, in milliseconds, outlasts the two seconds that an API server
+// gives etcd to answer: what comes then names the check that failed.
+const readyzTimeout = 2500
+
 // Observer observes one cluster through connected hosts.
 type Observer struct {
 	Cluster *cluster.Cluster
@@ -155,7 +159,9 @@ func (o Observer) probes(h *cluster.Host) []probe {
 	if h.Has(cluster.RoleControlPlane) {
 		address := net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(o.Cluster.Endpoint.Port))
 		out = append(out, probe{
-			queries: []protocol.HTTPQuery{{URL: "https://" + address + "/readyz?verbose", CAFile: component.KubernetesPKI + "/ca.crt"}},
+			queries: []protocol.HTTPQuery{{
+				URL: "https://" + address + "/readyz?verbose", CAFile: component.KubernetesPKI + "/ca.crt", TimeoutMillis: readyzTimeout,
+			}},
 			read: func(r []protocol.HTTPReply, h *state.Host, _ **state.EtcdMember) {
 				h.APIServer = &state.Probe{OK: r[0].Status == 200, Took: time.Duration(r[0].Millis) * time.Millisecond}
 				switch {

@@ -64,7 +64,7 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	for _, s := range sharedBy(c) {
 		if slices.Contains(s.hosts, h.Name) {
 			q.Files = append(q.Files,
-				protocol.FileQuery{Path: s.cert, Digest: true},
+				protocol.FileQuery{Path: s.cert, Digest: true, Certificate: true},
 				protocol.FileQuery{Path: s.key})
 		}
 	}

@@ -41,7 +41,7 @@ const (
 // Query asks for what Plan compares.
 func Query(h *cluster.Host, q *protocol.FactsRequest) {
 	if h.IsNode() && !h.Has(cluster.RoleControlPlane) {
-		q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConf})
+		q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConf, Certificate: true})
 	}
 }
 
