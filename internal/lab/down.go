@@ -86,13 +86,12 @@ func (l *Lab) forget(ctx context.Context, layout cgroupLayout) error {
 	if err != nil {
 		return err
 	}
+	var restored error
 	if !slices.ContainsFunc(names, func(name string) bool { return name != l.Name() }) {
 		if err := (cgroup{layout, cgroupParent}).remove(ctx); err != nil {
 			return err
 		}
-		if err := l.store.machine().restore(layout); err != nil {
-			return err
-		}
+		restored = l.store.machine().restore(layout)
 	}
 	entries, err := os.ReadDir(l.dir)
 	if err != nil {
@@ -105,7 +104,7 @@ func (l *Lab) forget(ctx context.Context, layout cgroupLayout) error {
 			}
 		}
 	}
-	return removeTree(l.dir)
+	return errors.Join(restored, removeTree(l.dir))
 }
 
 // tidy removes the store's own folders when no lab is left in them.

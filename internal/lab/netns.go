@@ -104,24 +104,25 @@ func shareNetnsDir() error {
 	return nil
 }
 
-// netnsDirIsMount reports whether netnsDir is a mount point of its own.
-func netnsDirIsMount() bool {
-	var dir, parent unix.Statx_t
-	const mask = unix.STATX_MNT_ID
-	if unix.Statx(unix.AT_FDCWD, netnsDir, 0, mask, &dir) != nil ||
-		unix.Statx(unix.AT_FDCWD, filepath.Dir(netnsDir), 0, mask, &parent) != nil {
+// isMountPoint reports whether something is mounted on dir.
+func isMountPoint(dir string) bool {
+	var at, above unix.Statx_t
+	if unix.Statx(unix.AT_FDCWD, dir, 0, unix.STATX_MNT_ID, &at) != nil ||
+		unix.Statx(unix.AT_FDCWD, filepath.Dir(dir), 0, unix.STATX_MNT_ID, &above) != nil {
 		return false
 	}
-	return dir.Mnt_id != parent.Mnt_id
+	return at.Mnt_id != above.Mnt_id
 }
 
-// removeNetnsDir undoes shareNetnsDir if no namespace is left in it.
-func removeNetnsDir() error {
-	if entries, err := os.ReadDir(netnsDir); err != nil || len(entries) > 0 {
+// removeNetnsDir undoes shareNetnsDir, if no namespace is left in it.
+func removeNetnsDir(dir string) error {
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		return ignoreMissing(err)
 	}
-	if err := unix.Unmount(netnsDir, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("unmounting %s: %w", netnsDir, err)
+	if isMountPoint(dir) {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmounting %s: %w", dir, err)
+		}
 	}
-	return ignoreMissing(os.Remove(netnsDir))
+	return ignoreMissing(os.Remove(dir))
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,7 +22,7 @@ var sharedSettings = []string{
 	"fs/protected_fifos", "fs/protected_hardlinks", "fs/protected_regular", "fs/protected_symlinks",
 	"kernel/core_pattern", "kernel/core_uses_pid", "kernel/panic", "kernel/panic_on_oops", "kernel/pid_max",
 	"kernel/sysrq", "kernel/threads-max", "kernel/keys/root_maxbytes", "kernel/keys/root_maxkeys",
-	"kernel/unprivileged_bpf_disabled", "kernel/printk",
+	"kernel/printk",
 	"net/netfilter/nf_conntrack_max", "net/core/somaxconn",
 	"vm/dirty_background_ratio", "vm/dirty_ratio", "vm/max_map_count", "vm/min_free_kbytes",
 	"vm/overcommit_memory", "vm/panic_on_oom", "vm/swappiness",
@@ -47,10 +46,11 @@ type machineRecord struct {
 type machine struct {
 	path   string // of the record
 	sysctl string // "/proc/sys"
+	netns  string // netnsDir
 }
 
 func (s Store) machine() machine {
-	return machine{path: filepath.Join(s.Root, ".machine.json"), sysctl: "/proc/sys"}
+	return machine{path: filepath.Join(s.Root, ".machine.json"), sysctl: "/proc/sys", netns: netnsDir}
 }
 
 // prepare notes the machine's settings, if no lab did before, and raises those
@@ -61,7 +61,7 @@ func (m machine) prepare(layout cgroupLayout) error {
 		return err
 	}
 	if record == nil {
-		record = &machineRecord{Boot: bootID(), Settings: map[string]string{}, NetnsDir: !netnsDirIsMount()}
+		record = &machineRecord{Boot: bootID(), Settings: map[string]string{}, NetnsDir: !isMountPoint(m.netns)}
 		for _, name := range sharedSettings {
 			if value, err := os.ReadFile(filepath.Join(m.sysctl, name)); err == nil {
 				record.Settings[name] = strings.TrimSpace(string(value))
@@ -139,12 +139,11 @@ func (m machine) restore(layout cgroupLayout) error {
 		}
 	}
 	if record.NetnsDir {
-		errs = append(errs, removeNetnsDir())
+		errs = append(errs, removeNetnsDir(m.netns))
 	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	return os.Remove(m.path)
+	// What cannot be restored now cannot be later either: the notes go, and the
+	// error says what is left to do.
+	return errors.Join(append(errs, os.Remove(m.path))...)
 }
 
 // read returns the record, or nil if there is none of the current boot.
@@ -160,22 +159,6 @@ func (m machine) read() (*machineRecord, error) {
 		return nil, nil // the reboot reset everything
 	}
 	return &record, nil
-}
-
-// settingsChanged lists the noted settings whose value differs by now.
-func (m machine) settingsChanged() []string {
-	record, err := m.read()
-	if err != nil || record == nil {
-		return nil
-	}
-	var changed []string
-	for name, value := range record.Settings {
-		if now, err := os.ReadFile(filepath.Join(m.sysctl, name)); err == nil && strings.TrimSpace(string(now)) != value {
-			changed = append(changed, name)
-		}
-	}
-	slices.Sort(changed)
-	return changed
 }
 
 func bootID() string {

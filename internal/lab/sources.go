@@ -79,7 +79,10 @@ func sourceKeyring(sourceFile string) string {
 		if key, value, ok := strings.Cut(line, ":"); ok && strings.EqualFold(key, "Signed-By") {
 			keys = strings.TrimSpace(value)
 		} else if _, rest, ok := strings.Cut(line, "signed-by="); ok && strings.HasPrefix(line, "deb ") {
-			keys = strings.FieldsFunc(rest, func(r rune) bool { return r == ']' || r == ' ' })[0]
+			keys = rest
+			if end := strings.IndexAny(rest, "] "); end >= 0 {
+				keys = rest[:end]
+			}
 		}
 		if filepath.IsAbs(keys) && !strings.ContainsAny(keys, " ,") && !slices.Contains(found, keys) {
 			found = append(found, keys)

@@ -42,7 +42,7 @@ func (s Store) Up(ctx context.Context, spec Spec, progress func(string)) (*Lab, 
 	if err := l.provision(ctx); err != nil {
 		return nil, fmt.Errorf("lab %s: %w", l.Name(), err)
 	}
-	progress(fmt.Sprintf("starting %d hosts on %s", len(l.record.Hosts), l.Subnet()))
+	progress(fmt.Sprintf("bringing up %d hosts on %s", len(l.record.Hosts), l.Subnet()))
 	if err := l.startAll(ctx, progress); err != nil {
 		return nil, err
 	}
