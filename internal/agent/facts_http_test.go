@@ -22,7 +22,7 @@ func TestHealthQueriesGetOrPost(t *testing.T) {
 	defer server.Close()
 
 	a := New(Options{})
-	defer a.spawner.close()
+	defer a.Close()
 	replies := a.askHTTP(t.Context(), []protocol.HTTPQuery{
 		{URL: server.URL}, {URL: server.URL, Body: "{}"}, {URL: server.URL + "/long"},
 	})

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os/user"
+	"sync"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -30,7 +31,7 @@ func Connect(ctx context.Context, options Options) (*host.Host, error) {
 		host: o.title(), user: o.User, root: o.User == "root", folder: o.agentFolder, sudoPassword: o.SudoPassword, log: o.Log,
 		launch: func(command string) (*process, error) { return launchRemote(client, command) },
 	}
-	conn, err := start.start(ctx)
+	agent, err := start.start(ctx)
 	if err != nil {
 		reason := client.reason()
 		client.Close()
@@ -39,7 +40,11 @@ func Connect(ctx context.Context, options Options) (*host.Host, error) {
 		}
 		return nil, err
 	}
-	return host.NewConn(ctx, o.title(), &agentConn{process: conn, reason: client.reason}, client.Close)
+	conn := &agentConn{process: agent, reason: client.reason}
+	return host.NewConn(ctx, o.title(), conn, func() error {
+		conn.awaitEnd()
+		return client.Close()
+	})
 }
 
 // resolve fills in what the options leave open, for the bastions too.
@@ -124,6 +129,8 @@ func launchRemote(client *client, command string) (*process, error) {
 type agentConn struct {
 	*process
 	reason func() error // why the connection under it ended, if known
+	once   sync.Once
+	ended  chan struct{} // closed when the process has ended; made by Close
 }
 
 func (c *agentConn) Read(p []byte) (int, error) {
@@ -148,10 +155,30 @@ func (c *agentConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// endGrace is how long an agent may take to end what it started before the
+// connection is taken from it: a little more than its own grace for programs.
+const endGrace = 4 * time.Second
+
+// Close ends the agent's input, and with it the agent. It does not wait.
 func (c *agentConn) Close() error {
-	c.stdin.Close()
-	c.kill()
+	c.once.Do(func() {
+		c.ended = make(chan struct{})
+		c.stdin.Close()
+		go func() {
+			defer close(c.ended)
+			timer := time.AfterFunc(endGrace, c.kill)
+			defer timer.Stop()
+			c.wait() // how it ended says nothing that its answers did not
+			c.kill()
+		}()
+	})
 	return nil
+}
+
+// awaitEnd returns when the agent has ended or was given up on.
+func (c *agentConn) awaitEnd() {
+	c.Close()
+	<-c.ended
 }
 
 func (c *agentConn) LocalAddr() net.Addr              { return agentAddr{} }

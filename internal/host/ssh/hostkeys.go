@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -49,11 +50,16 @@ func (k *hostKeys) load() error {
 
 // algorithms are the kinds of key to ask the host for: those that are known
 // of it, since a host has several keys and any but the known one looks new.
+// Of a host that is not known, certificates are of no use.
 func (k *hostKeys) algorithms() []string {
-	if k.options.HostKeyFingerprint != "" {
-		return nil
+	if k.options.HostKeyFingerprint == "" {
+		if known := k.db.HostKeyAlgorithms(k.options.endpoint()); len(known) > 0 {
+			return known
+		}
 	}
-	return k.db.HostKeyAlgorithms(k.options.endpoint())
+	return slices.DeleteFunc(ssh.SupportedAlgorithms().HostKeys, func(algorithm string) bool {
+		return strings.Contains(algorithm, "-cert-")
+	})
 }
 
 // check is the handshake's question whether the key is the host's.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"sync"
 	"syscall"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -22,13 +23,17 @@ func Local(ctx context.Context, name string) (*host.Host, error) {
 // LocalWithSudo is Local with a password for sudo, which is asked for at most
 // once and only if sudo wants it.
 func LocalWithSudo(ctx context.Context, name string, sudoPassword func(context.Context) (string, error)) (*host.Host, error) {
+	return local(ctx, name, protocol.AgentFolder, sudoPassword)
+}
+
+func local(ctx context.Context, name, folder string, sudoPassword func(context.Context) (string, error)) (*host.Host, error) {
 	who := "the current user"
 	if current, err := user.Current(); err == nil {
 		who = current.Username
 	}
 	start := starter{
 		host: name, user: who, root: os.Getuid() == 0, sudoPassword: sudoPassword,
-		folder: protocol.AgentFolder,
+		folder: folder,
 		log:    slog.New(slog.DiscardHandler), launch: launchLocal,
 	}
 	p, err := start.start(ctx)
@@ -36,8 +41,9 @@ func LocalWithSudo(ctx context.Context, name string, sudoPassword func(context.C
 		return nil, err
 	}
 	nothingKnown := func() error { return nil }
-	return host.NewConn(ctx, name, &agentConn{process: p, reason: nothingKnown}, func() error {
-		p.wait() // the agent's exit code says nothing that its answers did not
+	conn := &agentConn{process: p, reason: nothingKnown}
+	return host.NewConn(ctx, name, conn, func() error {
+		conn.awaitEnd()
 		return nil
 	})
 }
@@ -70,10 +76,16 @@ func launchLocal(command string) (*process, error) {
 		stderr.Close()
 		return nil, err
 	}
+	// Once the process was reaped, its number may be another's.
+	var mu sync.Mutex
+	reaped := false
 	return &process{
 		stdin: stdin, stdout: stdout, stderr: stderr,
 		wait: func() (int, error) {
 			err := cmd.Wait()
+			mu.Lock()
+			reaped = true
+			mu.Unlock()
 			if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 				return exit.ExitCode(), nil
 			}
@@ -83,7 +95,11 @@ func launchLocal(command string) (*process, error) {
 			// Its input ends, and with it the agent. What is still in the
 			// script (or sudo's question) is ended by the signal.
 			stdin.Close()
-			syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+			mu.Lock()
+			defer mu.Unlock()
+			if !reaped {
+				syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+			}
 			stdout.Close()
 		},
 	}, nil
