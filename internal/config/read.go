@@ -77,9 +77,34 @@ func checkText(r *report, data []byte) bool {
 	case !utf8.Valid(data):
 		r.errorAt(invalidUTF8(data), "save it as UTF-8", "the file is not UTF-8 text")
 	default:
-		return true
+		at, odd := oddLineBreak(data)
+		if odd == 0 {
+			return true
+		}
+		r.errorAt(at, "end lines with a newline (LF, or CR and LF)", "the line ends in %U, which some programs take for a line break and others do not", odd)
 	}
 	return false
+}
+
+// oddLineBreak finds a line break other than LF and CR LF. YAML has some that
+// nobody sees: lines would be counted otherwise than in the user's editor, and
+// secrets be hidden in the wrong one.
+func oddLineBreak(data []byte) (diag.Position, rune) {
+	at := diag.Position{Line: 1, Column: 1}
+	for i, char := range string(data) {
+		switch char {
+		case '\n':
+			at = diag.Position{Line: at.Line + 1}
+		case '\u0085', '\u2028', '\u2029':
+			return at, char
+		case '\r':
+			if i+1 == len(data) || data[i+1] != '\n' {
+				return at, char
+			}
+		}
+		at.Column++
+	}
+	return diag.Position{}, 0
 }
 
 // invalidUTF8 is where the first byte stands that is not UTF-8.
