@@ -85,6 +85,16 @@ func TestBinary(t *testing.T) {
 	}
 }
 
+func TestImageDigest(t *testing.T) {
+	m := mustOpen(t, smallBundle(t)).Manifest()
+	if got := m.ImageDigest(secondImage); got != m.Images[1].Digest {
+		t.Errorf("ImageDigest(%s) = %q, want %q", secondImage, got, m.Images[1].Digest)
+	}
+	if got := m.ImageDigest("registry.example/third:v3"); got != "" {
+		t.Errorf("an image that is not there has digest %q", got)
+	}
+}
+
 func TestPackages(t *testing.T) {
 	b := mustOpen(t, smallBundle(t))
 	names := func(wanted ...string) []string {
@@ -107,7 +117,7 @@ func TestPackages(t *testing.T) {
 	if _, err := b.Packages("debian", "12", "haproxy", "chrony"); err == nil || !strings.Contains(err.Error(), "no package chrony") {
 		t.Errorf("unknown package: %v", err)
 	}
-	if _, err := b.Packages("rocky", "9", "haproxy"); err == nil || !strings.Contains(err.Error(), "debian-12") {
+	if _, err := b.Packages("rocky", "9", "haproxy"); !errors.Is(err, ErrNoPackages) || !strings.Contains(err.Error(), "debian-12") {
 		t.Errorf("unknown distribution: error %v does not say which there are", err)
 	}
 }
