@@ -50,8 +50,8 @@ type Membership struct {
 	Initial string
 	// Known is the membership that running members report, nil while none does.
 	Known []state.EtcdPeer
-	// Joined is Known as etcd's initial-cluster has it, started members only.
-	Joined string
+	// Silence says why no running member could be asked, where none could.
+	Silence string
 }
 
 // PeerURL is the URL under which a host's member is known to the others.
@@ -85,7 +85,9 @@ func Assess(c *cluster.Cluster, snap *state.Snapshot) Membership {
 	if len(m.Known) > 0 && !formed {
 		m.Initial = join(m.Known)
 	}
-	m.Joined = join(slices.DeleteFunc(slices.Clone(m.Known), func(p state.EtcdPeer) bool { return p.Name == "" }))
+	if m.Known == nil {
+		m.Silence = silence(hosts, snap)
+	}
 	return m
 }
 
@@ -133,6 +135,17 @@ func known(snap *state.Snapshot) []state.EtcdPeer {
 		}
 	}
 	return nil
+}
+
+// silence collects why the hosts' members did not answer.
+func silence(hosts []*cluster.Host, snap *state.Snapshot) string {
+	var reasons []string
+	for _, h := range hosts {
+		if e, ok := snap.Etcd[h.Name]; ok && e.Error != "" {
+			reasons = append(reasons, h.Name+": "+e.Error)
+		}
+	}
+	return strings.Join(reasons, "; ")
 }
 
 // MemberDir exists once a member has data.

@@ -18,7 +18,7 @@ func StatusQueries(c *cluster.Cluster) []protocol.HTTPQuery {
 	pki := component.EtcdPKI(c)
 	ask := func(path, body string) protocol.HTTPQuery {
 		return protocol.HTTPQuery{
-			URL: fmt.Sprintf("https://127.0.0.1:%d%s", ClientPort, path), Body: body, TimeoutMillis: 2000,
+			URL: fmt.Sprintf("https://127.0.0.1:%d%s", ClientPort, path), Body: body, TimeoutMillis: 5000,
 			CAFile: pki + "/ca.crt", CertFile: pki + "/healthcheck-client.crt", KeyFile: pki + "/healthcheck-client.key",
 		}
 	}

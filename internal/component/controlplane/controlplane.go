@@ -6,6 +6,7 @@
 package controlplane
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -95,8 +96,8 @@ func manifest(pod string) string { return component.ManifestsDir + "/" + pod + "
 func Plan(in component.Input, out *component.Output) {
 	shared := clusterSettings(in.Cluster, in.Snapshot)
 	membership := etcd.Assess(in.Cluster, in.Snapshot)
-	var running []*cluster.Host // hosts whose API server is replaced, one after another
-	for _, h := range in.Cluster.ControlPlanes() {
+	var before []*cluster.Host // hosts whose API server a restart waits for
+	for _, h := range newFirst(in) {
 		facts := in.Snapshot.Facts(h.Name)
 		if facts == nil {
 			continue
@@ -111,9 +112,8 @@ func Plan(in component.Input, out *component.Output) {
 		if in.Cluster.Etcd.Mode == cluster.EtcdStacked {
 			planStackedMember(in, h, facts, s, membership, out)
 		}
-		if planStaticPods(in, h, facts, s, running, out) {
-			running = append(running, h)
-		}
+		planStaticPods(in, h, facts, s, before, out)
+		before = append(before, h)
 		planMark(in, h, facts, out)
 	}
 	planClusterSteps(in, shared, out)
@@ -192,8 +192,25 @@ func planKubelet(in component.Input, h *cluster.Host, facts *protocol.Facts, s s
 	}, startKubelet{hostOf(h, s)})
 }
 
-// planStaticPods reports whether it plans to replace a running API server.
-func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, after []*cluster.Host, out *component.Output) (replaces bool) {
+// newFirst orders the control-plane hosts so that API servers that are new
+// come up before one that runs is restarted.
+func newFirst(in component.Input) []*cluster.Host {
+	hosts := in.Cluster.ControlPlanes()
+	slices.SortStableFunc(hosts, func(a, b *cluster.Host) int { return cmp.Compare(runs(in, a), runs(in, b)) })
+	return hosts
+}
+
+// runs is 1 for a host that has its static pods, else 0.
+func runs(in component.Input, h *cluster.Host) int {
+	if f := in.Snapshot.Facts(h.Name); f != nil && f.Files[manifest("kube-apiserver")].Exists {
+		return 1
+	}
+	return 0
+}
+
+// planStaticPods plans a host's static pods. New ones start together; one that
+// runs is restarted only once those before it are ready.
+func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, before []*cluster.Host, out *component.Output) {
 	step := plan.Step{
 		ID: plan.On(component.StepControlPlane, h.Name), Host: h.Name, Title: "run the API server, controller manager and scheduler",
 		Needs: []plan.ID{
@@ -221,15 +238,14 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 		// The diff that a reviewer wants is that of the settings.
 		_, changes = component.FileChanges(facts, []component.File{{Path: configFile, Content: s.render(), Mode: 0o600}})
 	default:
-		return false
+		return
 	}
 	step.Changes = append(step.Changes, changes...)
 	if exist {
 		step.Impact = plan.ImpactRestart
-		step.Needs = append(step.Needs, component.Each(component.StepControlPlane, after)...)
+		step.Needs = append(step.Needs, component.Each(component.StepControlPlane, before)...)
 	}
 	out.Add(step, runStaticPods{host: hostOf(h, s), record: record, address: h.InternalAddress, port: in.Cluster.Endpoint.Port})
-	return exist
 }
 
 func planMark(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {

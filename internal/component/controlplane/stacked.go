@@ -41,7 +41,7 @@ func planStackedMember(in component.Input, h *cluster.Host, facts *protocol.Fact
 			"%s holds etcd data at %s, but the cluster does not list it as a member", h.Name, in.Cluster.Etcd.DataDir)
 	case etcd.Unknown:
 		out.Refuse("bring the other control-plane hosts back first: a new member can only join a cluster that answers",
-			"%s has no etcd data, and no etcd member answers", h.Name)
+			"%s has no etcd data, and no etcd member answers (%s)", h.Name, m.Silence)
 	case etcd.Joining:
 		var via []string
 		for _, o := range in.Cluster.EtcdHosts() {

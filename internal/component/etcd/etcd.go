@@ -126,7 +126,7 @@ func planMembers(in component.Input, out *component.Output) {
 				"%s holds etcd data at %s, but the cluster does not list it as a member", h.Name, in.Cluster.Etcd.DataDir)
 		case members.Unknown:
 			out.Refuse("start etcd on the other hosts first: a new member can only join a cluster that answers",
-				"%s has no etcd data, and no etcd member answers", h.Name)
+				"%s has no etcd data, and no etcd member answers (%s)", h.Name, membership.Silence)
 		case members.Joining:
 			id := plan.On(component.StepEtcdMember, h.Name)
 			join := members.Join{
