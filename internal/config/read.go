@@ -75,12 +75,15 @@ func checkText(r *report, data []byte) bool {
 	case bytes.IndexByte(data, 0) >= 0:
 		r.errorAt(whole, "is it the right file?", "the file is not text, it holds zero bytes")
 	case !utf8.Valid(data):
-		r.errorAt(invalidUTF8(data), "save it as UTF-8", "the file is not UTF-8 text")
+		at := invalidUTF8(data)
+		hideSecretText(r.src, at.Line)
+		r.errorAt(at, "save it as UTF-8", "the file is not UTF-8 text")
 	default:
 		at, odd := oddLineBreak(data)
 		if odd == 0 {
 			return true
 		}
+		hideSecretText(r.src, at.Line)
 		r.errorAt(at, "end lines with a newline (LF, or CR and LF)", "the line ends in %U, which some programs take for a line break and others do not", odd)
 	}
 	return false
