@@ -6,6 +6,7 @@ package kube
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -158,6 +159,10 @@ func FailedChecks(body string) string {
 			name, _, _ = strings.Cut(name, " ")
 			failed = append(failed, name)
 		}
+	}
+	var status struct{ Message string }
+	if len(failed) == 0 && json.Unmarshal([]byte(body), &status) == nil && status.Message != "" {
+		return status.Message
 	}
 	if len(failed) == 0 {
 		first, _, _ := strings.Cut(strings.TrimSpace(body), "\n")

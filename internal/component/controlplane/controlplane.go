@@ -22,6 +22,8 @@ import (
 
 const (
 	configFile = component.QuorateDir + "/kubeadm.yaml"
+	// clusterFile is what the phases that the cluster needs once are run with.
+	clusterFile = component.QuorateDir + "/kubeadm-cluster.yaml"
 	// recordFile holds the digest of the settings that the static pods were
 	// last made with. It is written after they were made.
 	recordFile = component.QuorateDir + "/static-pods.sha256"
@@ -102,7 +104,7 @@ func Plan(in component.Input, out *component.Output) {
 		if facts == nil {
 			continue
 		}
-		s := shared.forHost(h)
+		s := shared.forHost(h).ownEtcd(h)
 		if in.Cluster.Etcd.Mode == cluster.EtcdStacked {
 			s.EtcdInitialCluster, s.EtcdInitialState = membership.Initial, "new"
 			planEtcdTools(in, h, facts, out)
@@ -127,6 +129,12 @@ type host struct {
 
 func hostOf(h *cluster.Host, s settings) host {
 	return host{name: h.Name, config: component.File{Path: configFile, Content: s.render(), Mode: 0o600}}
+}
+
+// forCluster is a host as the phases that the cluster needs once see it: with
+// the settings that all hosts share.
+func forCluster(h *cluster.Host, s settings) host {
+	return host{name: h.Name, config: component.File{Path: clusterFile, Content: s.forHost(h).render(), Mode: 0o600}}
 }
 
 func planCertificates(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, out *component.Output) {
@@ -261,7 +269,7 @@ func planMark(in component.Input, h *cluster.Host, facts *protocol.Facts, out *c
 		ID: plan.On(stepMark, h.Name), Host: h.Name, Title: "mark the node as control plane", Why: "not marked",
 		Needs:   []plan.ID{plan.On(component.StepControlPlane, h.Name), component.StepClusterInit},
 		Changes: []plan.Change{{What: "node " + h.Name, Action: "update"}},
-	}, mark{hostOf(h, clusterSettings(in.Cluster, in.Snapshot).forHost(h))})
+	}, mark{hostOf(h, clusterSettings(in.Cluster, in.Snapshot).forHost(h).ownEtcd(h))})
 }
 
 func planClusterSteps(in component.Input, s settings, out *component.Output) {
@@ -306,7 +314,7 @@ func planClusterSteps(in component.Input, s settings, out *component.Output) {
 func hostsOf(in component.Input, s settings) []host {
 	var out []host
 	for _, h := range in.Cluster.ControlPlanes() {
-		out = append(out, hostOf(h, s.forHost(h)))
+		out = append(out, forCluster(h, s))
 	}
 	return out
 }

@@ -65,6 +65,17 @@ func (s settings) forHost(h *cluster.Host) settings {
 	return s
 }
 
+// ownEtcd makes the API server of a host that runs an etcd member use that
+// member alone. An API server that has several asks them in turn, and hangs
+// for seconds on one whose host has lost power; one that has lost its only
+// member is not ready, and the balancers leave it within two seconds.
+func (s settings) ownEtcd(h *cluster.Host) settings {
+	if own := etcd.URL(h.InternalAddress, etcd.ClientPort); slices.Contains(s.EtcdEndpoints, own) {
+		s.EtcdEndpoints = []string{own}
+	}
+	return s
+}
+
 // sans are the names that every API server's certificate carries: all
 // control-plane hosts' names and addresses, the endpoint's, and the user's.
 func sans(c *cluster.Cluster) []string {

@@ -29,7 +29,7 @@ func (h host) phase(ctx context.Context, rt *component.Runtime, args ...string) 
 		return err
 	}
 	argv := append([]string{component.Kubeadm, "init", "phase"}, args...)
-	argv = append(argv, "--config", configFile)
+	argv = append(argv, "--config", h.config.Path)
 	_, err = handle.Run(ctx, remote.Command{Argv: argv, Timeout: phaseTimeout})
 	return err
 }
