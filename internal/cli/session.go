@@ -67,6 +67,25 @@ func (t *target) open(ctx context.Context, stderr io.Writer) (*session, error) {
 
 // load reads the cluster file and finds the bundle; no host is touched.
 func (t *target) load(stderr io.Writer) (*session, error) {
+	s, err := t.read(stderr)
+	if err != nil {
+		return nil, err
+	}
+	dir := t.bundleDir
+	if dir == "" {
+		if dir, err = bundle.DefaultDir(s.cluster.Kubernetes.Version, "amd64"); err != nil {
+			return nil, err
+		}
+	}
+	s.bundle, err = bundle.Open(dir)
+	if errors.Is(err, bundle.ErrNotFound) && t.bundleDir == "" {
+		return s, nil
+	}
+	return s, err
+}
+
+// read reads the cluster file alone, for commands that install nothing.
+func (t *target) read(stderr io.Writer) (*session, error) {
 	c, list := config.Load(t.file, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
 	if list.HasErrors() {
 		return nil, &fileError{list}
@@ -79,18 +98,7 @@ func (t *target) load(stderr io.Writer) (*session, error) {
 	if err != nil {
 		return nil, usageError(fmt.Errorf("%s: %w", t.file, err))
 	}
-	s := &session{cluster: c, release: release, hosts: map[string]*host.Host{}, failed: map[string]error{}}
-	dir := t.bundleDir
-	if dir == "" {
-		if dir, err = bundle.DefaultDir(c.Kubernetes.Version, "amd64"); err != nil {
-			return nil, err
-		}
-	}
-	s.bundle, err = bundle.Open(dir)
-	if errors.Is(err, bundle.ErrNotFound) && t.bundleDir == "" {
-		return s, nil
-	}
-	return s, err
+	return &session{cluster: c, release: release, hosts: map[string]*host.Host{}, failed: map[string]error{}}, nil
 }
 
 // connect reaches every host at the same time.

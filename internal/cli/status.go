@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/status"
+	"github.com/quorate/quorate/internal/ui"
+)
+
+// statusConnectTimeout bounds reaching a host for a status, which is asked for
+// most when a host is off. A host that needs longer than this is worth a
+// problem of its own.
+const statusConnectTimeout = 3 * time.Second
+
+// statusOptions are the flags of `status`.
+type statusOptions struct {
+	target
+	output       string
+	certificates bool
+	timeout      time.Duration
+}
+
+func newStatusCommand() *cobra.Command {
+	o := statusOptions{}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show whether the cluster is healthy, how many failures it stands, and what to do",
+		Long: `Asks every host, etcd and the API once, all at the same time, and shows the etcd
+members and their leader, the API servers, who leads, the nodes and their
+proxies, the certificates, how many more failures the cluster stands, and for
+all that is wrong what to do. It works when parts of the cluster are down, and
+changes nothing.
+
+The exit code is 0 when the cluster is healthy and 1 when it is not.`,
+		Example: `  quorate status -f cluster.yaml
+  quorate status -f cluster.yaml --certificates
+  quorate status -f cluster.yaml --output json | jq -r .summary`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runStatus(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.flags(cmd)
+	f := cmd.Flags()
+	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	f.BoolVar(&o.certificates, "certificates", false, "list every certificate, not only the first of each kind to end")
+	f.DurationVar(&o.timeout, "timeout", statusConnectTimeout, "how long to wait for a host to answer")
+	return cmd
+}
+
+func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) error {
+	if o.output != "text" && o.output != "json" {
+		return usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
+	}
+	if o.timeout <= 0 {
+		return usageError(fmt.Errorf("--timeout %s is no time to wait", o.timeout))
+	}
+	s, err := o.read(stderr)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	for i := range s.cluster.Hosts {
+		waitAtMost(&s.cluster.Hosts[i].SSH, o.timeout)
+	}
+	s.connect(ctx, o.acceptNewHostKeys, stderr)
+	report := s.status(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if o.output == "json" {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(report)
+	} else {
+		err = printStatus(report, stdout, ui.StatusOptions{Certificates: o.certificates, Next: s.next(report, o.file, "")})
+	}
+	if err != nil {
+		return err
+	}
+	if !report.Healthy {
+		return silent(exitFailed)
+	}
+	return nil
+}
+
+// waitAtMost bounds the time to reach a host, its bastions included.
+func waitAtMost(s *cluster.SSH, timeout time.Duration) {
+	s.Timeout = timeout
+	if s.Bastion != nil {
+		waitAtMost(&s.Bastion.SSH, timeout)
+	}
+}
+
+// status observes the session's cluster and judges it.
+func (s *session) status(ctx context.Context) status.Report {
+	return status.Of(s.cluster, s.observer().Snapshot(ctx))
+}
+
+// showStatus observes anew and prints the status of the session's cluster, as
+// after an install. File is the cluster file and kubeconfig the
+// administrator's kubeconfig, as the commands worth running next name them.
+func (s *session) showStatus(ctx context.Context, w io.Writer, file, kubeconfig string) error {
+	report := s.status(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return printStatus(report, w, ui.StatusOptions{Next: s.next(report, file, kubeconfig)})
+}
+
+func printStatus(r status.Report, w io.Writer, o ui.StatusOptions) error {
+	var look ui.Look
+	if f, ok := w.(*os.File); ok {
+		look = ui.LookFor(f)
+	}
+	_, err := io.WriteString(w, ui.Status(r, look, o))
+	return err
+}
+
+// next are the commands worth running after a status. A kubeconfig that is
+// not named is looked for where apply puts it.
+func (s *session) next(r status.Report, file, kubeconfig string) []ui.NextCommand {
+	quorate := func(verb, why string) ui.NextCommand {
+		return ui.NextCommand{Command: strings.TrimSpace("quorate " + verb + fileFlag(file)), Why: why}
+	}
+	if kubeconfig == "" {
+		kubeconfig = kubeconfigPath(applyOptions{target: target{file: file}}, s.cluster)
+	}
+	kubectl := ui.NextCommand{Command: "kubectl --kubeconfig " + shellWord(kubeconfig) + " get nodes", Why: "use the cluster"}
+	if _, err := os.Stat(kubeconfig); errors.Is(err, os.ErrNotExist) {
+		kubectl = quorate("apply", "write a kubeconfig, too")
+	}
+	switch r.State {
+	case status.Absent:
+		return []ui.NextCommand{quorate("plan", "what would be done"), quorate("apply", "build it"), quorate("status", "look again")}
+	case status.Unreachable:
+		out := []ui.NextCommand{quorate("status --timeout 20s", "give the hosts more time")}
+		if h := s.cluster.Hosts[0]; !h.SSH.Local {
+			out = append(out, ui.NextCommand{Command: sshCommand(&h), Why: "see what SSH itself says"})
+		}
+		return out
+	case status.Degraded, status.Down:
+		return []ui.NextCommand{
+			quorate("status", "look again"), quorate("plan", "what apply would put right"), quorate("apply", "put it right"),
+		}
+	}
+	return []ui.NextCommand{
+		kubectl, quorate("plan", "does anything differ from the file?"), quorate("status --output json", "for monitoring"),
+	}
+}
+
+// fileFlag names the cluster file in a command, unless it is the default.
+func fileFlag(file string) string {
+	if file == "cluster.yaml" || file == "" {
+		return ""
+	}
+	return " -f " + shellWord(file)
+}
+
+func sshCommand(h *cluster.Host) string {
+	who := h.Address
+	if h.SSH.User != "" {
+		who = h.SSH.User + "@" + h.Address
+	}
+	command := "ssh"
+	if h.SSH.Port != 0 && h.SSH.Port != 22 {
+		command += fmt.Sprintf(" -p %d", h.SSH.Port)
+	}
+	if h.SSH.PrivateKeyPath != "" {
+		command += " -i " + shellWord(h.SSH.PrivateKeyPath)
+	}
+	return command + " " + shellWord(who)
+}
+
+// shellWord quotes a path for a POSIX shell where it must be.
+func shellWord(s string) string {
+	plain := strings.IndexFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+,%~", r)
+	}) < 0
+	if plain && s != "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,170 @@
+package status
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/diag"
+)
+
+// conclude counts the failures that are tolerated and words the whole.
+func (a assessment) conclude() {
+	slices.SortStableFunc(a.Problems, func(x, y Problem) int { return rank(x) - rank(y) })
+	ready := a.readyAPIServers()
+	serves := ready > 0 && a.Etcd.HasQuorum
+	if serves {
+		a.ToleratedFailures = min(a.Etcd.ToleratedFailures, ready-1)
+	}
+	a.Tolerance = a.tolerance(serves, ready)
+	switch {
+	case a.State == Absent:
+	case !slices.ContainsFunc(a.c.Hosts, func(h cluster.Host) bool { return a.reached(h.Name) }):
+		a.State = Unreachable
+	case !serves && !a.seenServing():
+		a.State = Down
+	case a.errors() > 0:
+		a.State = Degraded
+	default:
+		a.State = Healthy
+	}
+	a.Healthy = a.State == Healthy
+	a.Summary = a.summary()
+}
+
+// rank puts errors before warnings, and among the errors those that stop the
+// cluster first, then those of hosts.
+func rank(p Problem) int {
+	switch {
+	case p.Severity == diag.SeverityWarning:
+		return 3
+	case p.Kind == EtcdNoQuorum, p.Kind == EtcdNoLeader, p.Kind == NeverBuilt:
+		return 0
+	case p.Kind == HostUnreachable:
+		return 1
+	}
+	return 2
+}
+
+// seenServing reports whether a node's proxy reaches an API server of a host
+// that does not answer Quorate: then the cluster serves, unseen.
+func (a assessment) seenServing() bool {
+	return slices.ContainsFunc(a.c.ControlPlanes(), func(h *cluster.Host) bool {
+		return !a.reached(h.Name) && a.reachedByProxy(h.Name) != ""
+	})
+}
+
+func (a assessment) errors() int {
+	n := 0
+	for _, p := range a.Problems {
+		if p.Severity == diag.SeverityError {
+			n++
+		}
+	}
+	return n
+}
+
+// tolerance words how many more hosts may fail.
+func (a assessment) tolerance(serves bool, ready int) string {
+	total := len(a.c.ControlPlanes())
+	hosts := fmt.Sprintf("of %d control-plane hosts may fail", total)
+	switch {
+	case a.State == Absent && total > 1:
+		return fmt.Sprintf("by design, %d %s", a.ToleratedByDesign, hosts)
+	case total == 1 && (a.State == Absent || a.together()):
+		return "the only control-plane host must not fail"
+	case a.State != Absent && !serves:
+		return "no failure is tolerated: the cluster does not serve"
+	case !a.together():
+		return fmt.Sprintf("%d of %d etcd members and %d of %d API servers may fail",
+			a.Etcd.ToleratedFailures, a.Etcd.Voters, ready-1, total)
+	case a.ToleratedFailures < a.ToleratedByDesign:
+		return fmt.Sprintf("%s more %s; by design %d may", numeral(a.ToleratedFailures), hosts, a.ToleratedByDesign)
+	}
+	return fmt.Sprintf("%s %s", numeral(a.ToleratedFailures), hosts)
+}
+
+// numeral says none where a 0 is easily overlooked.
+func numeral(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return strconv.Itoa(n)
+}
+
+// together reports whether etcd runs on the control-plane hosts, so that a
+// host that fails takes one of each along.
+func (a assessment) together() bool {
+	members, hosts := a.c.EtcdHosts(), a.c.ControlPlanes()
+	return len(members) == len(hosts) && !slices.ContainsFunc(members, func(h *cluster.Host) bool { return !slices.Contains(hosts, h) })
+}
+
+// summary words the state in one line.
+func (a assessment) summary() string {
+	switch a.State {
+	case Absent:
+		return "no cluster here yet: run quorate apply"
+	case Unreachable:
+		return fmt.Sprintf("UNREACHABLE: none of the %d hosts answers", len(a.c.Hosts))
+	case Down:
+		if !a.Etcd.HasQuorum && len(a.s.Etcd) > 0 {
+			return "DOWN: etcd has no quorum, writes are stopped"
+		}
+		return "DOWN: no API server is ready"
+	}
+	tolerates := "; tolerates " + failures(a.ToleratedFailures)
+	if a.State == Healthy {
+		if n := len(a.Problems); n > 0 {
+			return fmt.Sprintf("healthy%s; %s", tolerates, plural(n, "warning"))
+		}
+		return "healthy" + tolerates
+	}
+	return "DEGRADED: " + a.mainProblems() + tolerates
+}
+
+// mainProblems names what is wrong in few words.
+func (a assessment) mainProblems() string {
+	var away []string
+	var other []Problem
+	for _, p := range a.Problems {
+		switch {
+		case p.Severity == diag.SeverityWarning:
+		case p.Kind == HostUnreachable:
+			away = append(away, p.Subject)
+		default:
+			other = append(other, p)
+		}
+	}
+	var parts []string
+	switch {
+	case len(away) == 1:
+		parts = append(parts, away[0]+" does not answer")
+	case len(away) > 1:
+		parts = append(parts, andList(away)+" do not answer")
+	}
+	if len(away) == 0 && len(other) > 0 {
+		summary, _, _ := strings.Cut(strings.TrimSpace(other[0].Subject+": "+other[0].Summary), "; ")
+		parts = append(parts, strings.TrimPrefix(summary, ": "))
+		other = other[1:]
+	}
+	if len(other) > 0 {
+		parts = append(parts, plural(len(other), "more problem"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func failures(n int) string {
+	if n == 0 {
+		return "no failure"
+	}
+	return plural(n, "failure")
+}
+
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
