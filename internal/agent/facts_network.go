@@ -113,7 +113,7 @@ func listening() []protocol.Listener {
 	for _, s := range sockets {
 		inodes[s.inode] = ""
 	}
-	nameOwners(inodes, time.Now().Add(25*time.Millisecond))
+	nameOwners(inodes, time.Now().Add(10*time.Millisecond))
 	listeners := make([]protocol.Listener, 0, len(sockets))
 	for _, s := range sockets {
 		listeners = append(listeners, protocol.Listener{

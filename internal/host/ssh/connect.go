@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"os/user"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/host"
@@ -57,6 +59,15 @@ func resolve(options Options) (*Options, error) {
 	}
 	if o.Address == "" {
 		return nil, fmt.Errorf("%s: no address to connect to", o.title())
+	}
+	// An address goes into known_hosts lines and messages, so it must be one.
+	if strings.ContainsFunc(o.Address, func(r rune) bool {
+		return r <= ' ' || r == 0x7f || strings.ContainsRune("'\"`\\,*?#|@/", r)
+	}) {
+		return nil, fmt.Errorf("%q: %q is not a host name or an IP address", o.title(), o.Address)
+	}
+	if strings.ContainsFunc(o.User, unicode.IsControl) {
+		return nil, fmt.Errorf("%s: %q is not a user name", o.title(), o.User)
 	}
 	if o.Port == 0 {
 		o.Port = 22
@@ -131,6 +142,10 @@ type agentConn struct {
 	reason func() error // why the connection under it ended, if known
 	once   sync.Once
 	ended  chan struct{} // closed when the process has ended; made by Close
+
+	// An SSH channel takes no write while its input is being closed.
+	writing sync.Mutex
+	closed  bool
 }
 
 func (c *agentConn) Read(p []byte) (int, error) {
@@ -146,6 +161,11 @@ func (c *agentConn) Read(p []byte) (int, error) {
 }
 
 func (c *agentConn) Write(p []byte) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.closed {
+		return 0, net.ErrClosed
+	}
 	n, err := c.stdin.Write(p)
 	if err != nil {
 		if reason := c.reason(); reason != nil {
@@ -163,7 +183,13 @@ const endGrace = 4 * time.Second
 func (c *agentConn) Close() error {
 	c.once.Do(func() {
 		c.ended = make(chan struct{})
-		c.stdin.Close()
+		if c.writing.TryLock() {
+			c.closed = true
+			c.stdin.Close()
+			c.writing.Unlock()
+		} else {
+			c.kill() // a write that the host does not take must not hold this up
+		}
 		go func() {
 			defer close(c.ended)
 			timer := time.AfterFunc(endGrace, c.kill)

@@ -67,16 +67,15 @@ func (s *starter) start(ctx context.Context) (*process, error) {
 		return nil, &AgentStartError{Host: s.host, Reason: err.Error()}
 	}
 	p.words = &lastWords{log: s.log, host: s.host}
-	dialogue := &sudoDialogue{starter: s, process: p, ctx: ctx}
+	quiet := time.AfterFunc(quietLimit, p.kill)
+	defer quiet.Stop()
+	dialogue := &sudoDialogue{starter: s, process: p, ctx: ctx, asking: func() { quiet.Stop() }}
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
 		io.Copy(dialogue, p.stderr)
 	}()
 	interrupted := context.AfterFunc(ctx, p.kill)
-	quiet := time.AfterFunc(quietLimit, p.kill)
-	dialogue.asking = func() { quiet.Stop() }
-	defer quiet.Stop()
 
 	buffered := bufio.NewReaderSize(p.stdout, 64<<10)
 	noise, err := s.converse(buffered, p, agents, quiet)
