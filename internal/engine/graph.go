@@ -12,6 +12,9 @@ import (
 type graph struct {
 	needs      [][]int
 	dependents [][]int
+	// anyOf are the steps of which one is needed, anyDependents the edges back.
+	anyOf         [][]int
+	anyDependents [][]int
 	// rank orders steps that are ready at the same time, least first: a long
 	// chain of dependents goes before a short one, since the run can't be
 	// over before that chain is; then the plan's own order.
@@ -23,28 +26,38 @@ type graph struct {
 func newGraph(p *plan.Plan) graph {
 	n := len(p.Steps)
 	g := graph{
-		needs:      make([][]int, n),
-		dependents: make([][]int, n),
-		broken:     map[int]error{},
+		needs:         make([][]int, n),
+		dependents:    make([][]int, n),
+		anyOf:         make([][]int, n),
+		anyDependents: make([][]int, n),
+		broken:        map[int]error{},
 	}
 	byID := make(map[plan.ID]int, n)
 	for i, s := range p.Steps {
-		for _, id := range s.Needs {
-			need, ok := byID[id]
-			if !ok {
-				g.broken[i] = fmt.Errorf("it needs %s, which is not a step before it in the plan", id)
-				continue
+		connect := func(ids []plan.ID, to [][]int, back [][]int) {
+			for _, id := range ids {
+				need, ok := byID[id]
+				if !ok {
+					g.broken[i] = fmt.Errorf("it needs %s, which is not a step before it in the plan", id)
+					continue
+				}
+				to[i] = append(to[i], need)
+				back[need] = append(back[need], i)
 			}
-			g.needs[i] = append(g.needs[i], need)
-			g.dependents[need] = append(g.dependents[need], i)
 		}
+		connect(s.Needs, g.needs, g.dependents)
+		connect(s.NeedsAny, g.anyOf, g.anyDependents)
 		if _, dup := byID[s.ID]; dup {
 			g.broken[i] = fmt.Errorf("another step of the plan is called %s too", s.ID)
 			continue
 		}
 		byID[s.ID] = i
 	}
-	g.rank = rank(g.dependents)
+	all := make([][]int, n)
+	for i := range all {
+		all[i] = slices.Concat(g.dependents[i], g.anyDependents[i])
+	}
+	g.rank = rank(all)
 	return g
 }
 

@@ -21,6 +21,8 @@ type walk struct {
 	started time.Time
 	steps   []event.StepResult // Outcome is empty until the step is settled
 	missing []int              // how many needs of a step are not done yet
+	choices []int              // how many of the steps it needs one of have not failed
+	chosen  []bool             // whether one of those is done, or none is needed
 	lanes   []*lane
 	laneOf  []*lane
 	running int
@@ -43,6 +45,8 @@ func newWalk(p *plan.Plan, x Executor, sink event.Sink, o Options) *walk {
 		started: time.Now(),
 		steps:   make([]event.StepResult, n),
 		missing: make([]int, n),
+		choices: make([]int, n),
+		chosen:  make([]bool, n),
 		laneOf:  make([]*lane, n),
 		cause:   make([]int, n),
 		slot:    make([]bool, n),
@@ -54,6 +58,8 @@ func newWalk(p *plan.Plan, x Executor, sink event.Sink, o Options) *walk {
 	for i, s := range p.Steps {
 		w.steps[i] = event.StepResult{ID: s.ID, Host: s.Host, Title: s.Title}
 		w.missing[i] = len(w.graph.needs[i])
+		w.choices[i] = len(w.graph.anyOf[i])
+		w.chosen[i] = w.choices[i] == 0
 		w.cause[i] = -1
 		l, ok := byHost[s.Host]
 		if !ok {
@@ -81,11 +87,11 @@ func (w *walk) announce() {
 }
 
 func (w *walk) loop(ctx context.Context) {
-	for i, n := range w.missing {
+	for i := range w.steps {
 		if err := w.graph.broken[i]; err != nil {
 			w.fail(i, ending{step: i, err: err})
-		} else if n == 0 {
-			w.laneOf[i].push(i)
+		} else {
+			w.offer(i)
 		}
 	}
 	beat := time.NewTicker(w.o.Heartbeat)
@@ -112,6 +118,14 @@ func (w *walk) loop(ctx context.Context) {
 	}
 }
 
+// offer puts a step in line when nothing that it needs is outstanding. A
+// broken or skipped step has an outcome already.
+func (w *walk) offer(i int) {
+	if w.missing[i] == 0 && w.chosen[i] && w.steps[i].Outcome == "" {
+		w.laneOf[i].push(i)
+	}
+}
+
 // startReady starts as many steps as the limits allow, best first.
 func (w *walk) startReady(ctx context.Context) {
 	for w.o.Limit <= 0 || w.running < w.o.Limit {
@@ -135,7 +149,7 @@ func (w *walk) start(ctx context.Context, i int) {
 	w.laneOf[i].running++
 	w.running++
 	w.cause[i] = w.last
-	w.slot[i] = w.last >= 0 && !slices.Contains(w.graph.needs[i], w.last)
+	w.slot[i] = w.last >= 0 && !slices.Contains(w.graph.needs[i], w.last) && !slices.Contains(w.graph.anyOf[i], w.last)
 	w.steps[i].Start = event.Seconds(time.Since(w.started))
 	w.stage.enter(i)
 	go w.supervise(ctx, i)
@@ -176,8 +190,12 @@ func (w *walk) succeed(i int, e ending) {
 	})
 	for _, d := range w.graph.dependents[i] {
 		w.missing[d]--
-		if w.missing[d] == 0 && w.steps[d].Outcome == "" { // a broken step has an outcome already
-			w.laneOf[d].push(d)
+		w.offer(d)
+	}
+	for _, d := range w.graph.anyDependents[i] {
+		if !w.chosen[d] {
+			w.chosen[d] = true
+			w.offer(d)
 		}
 	}
 }
@@ -197,9 +215,10 @@ func (w *walk) fail(i int, e ending) {
 	w.skipDependents(i)
 }
 
-// skipDependents settles everything that needs the failed step, directly or not.
+// skipDependents settles everything that needs the failed step, directly or
+// not; what needs one of several is skipped only with the last of them.
 func (w *walk) skipDependents(failed int) {
-	queue := slices.Clone(w.graph.dependents[failed])
+	queue := w.lostWith(failed)
 	for len(queue) > 0 {
 		i := queue[0]
 		queue = queue[1:]
@@ -210,8 +229,20 @@ func (w *walk) skipDependents(failed int) {
 		r.Outcome, r.Because = event.OutcomeSkipped, w.steps[failed].ID
 		w.settled++
 		w.stage.emit(event.StepSkipped{ID: r.ID, Host: r.Host, Title: r.Title, Because: r.Because})
-		queue = append(queue, w.graph.dependents[i]...)
+		queue = append(queue, w.lostWith(i)...)
 	}
+}
+
+// lostWith are the steps that can no longer be done once i cannot.
+func (w *walk) lostWith(i int) []int {
+	lost := slices.Clone(w.graph.dependents[i])
+	for _, d := range w.graph.anyDependents[i] {
+		w.choices[d]--
+		if w.choices[d] == 0 && !w.chosen[d] {
+			lost = append(lost, d)
+		}
+	}
+	return lost
 }
 
 func (w *walk) conclude() Result {

@@ -57,12 +57,15 @@ type Change struct {
 // Step is one idempotent change on one host, or on the cluster where Host is
 // empty. Op carries the work; package component gives it its behaviour.
 type Step struct {
-	ID     ID     `json:"id"`
-	Host   string `json:"host,omitempty"`
-	Title  string `json:"title"` // what, in the imperative: "start the etcd member"
-	Why    string `json:"why"`   // what was observed: "not running"
-	Needs  []ID   `json:"needs,omitempty"`
-	Impact Impact `json:"impact"`
+	ID    ID     `json:"id"`
+	Host  string `json:"host,omitempty"`
+	Title string `json:"title"` // what, in the imperative: "start the etcd member"
+	Why   string `json:"why"`   // what was observed: "not running"
+	Needs []ID   `json:"needs,omitempty"`
+	// NeedsAny are steps of which one must be done: the step starts with the
+	// first of them, and is skipped when all of them fail.
+	NeedsAny []ID   `json:"needsAny,omitempty"`
+	Impact   Impact `json:"impact"`
 	// Changes are in the order they are made.
 	Changes []Change `json:"changes,omitempty"`
 	// Op is opaque to this package so that plans stay data.
@@ -89,12 +92,13 @@ func New(cluster, verb string, steps []Step) (*Plan, error) {
 		byID[s.ID] = i
 	}
 	for i := range steps {
-		steps[i].Needs = slices.DeleteFunc(slices.Clone(steps[i].Needs), func(id ID) bool {
-			_, ok := byID[id]
-			return !ok
-		})
+		unplanned := func(id ID) bool { _, ok := byID[id]; return !ok }
+		steps[i].Needs = slices.DeleteFunc(slices.Clone(steps[i].Needs), unplanned)
 		slices.Sort(steps[i].Needs)
 		steps[i].Needs = slices.Compact(steps[i].Needs)
+		if slices.ContainsFunc(steps[i].NeedsAny, unplanned) {
+			steps[i].NeedsAny = nil // one of them is already so
+		}
 		if steps[i].Impact == "" {
 			steps[i].Impact = ImpactNone
 		}
@@ -125,7 +129,7 @@ func topological(steps []Step, byID map[ID]int) ([]Step, error) {
 			return fmt.Errorf("plan: steps need each other in a circle: %v", path)
 		}
 		mark[i] = open
-		for _, need := range steps[i].Needs {
+		for _, need := range slices.Concat(steps[i].Needs, steps[i].NeedsAny) {
 			if err := visit(byID[need], path); err != nil {
 				return err
 			}

@@ -225,7 +225,13 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 			plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name),
 		},
 	}
-	step.Needs = append(step.Needs, component.Each(component.StepEtcdMember, in.Cluster.EtcdHosts())...)
+	// An API server whose host runs a member waits for that one alone, which
+	// is healthy only when there is a quorum.
+	if slices.Contains(in.Cluster.EtcdHosts(), h) {
+		step.Needs = append(step.Needs, plan.On(component.StepEtcdMember, h.Name))
+	} else {
+		step.Needs = append(step.Needs, component.Each(component.StepEtcdMember, in.Cluster.EtcdHosts())...)
+	}
 	var missing []string
 	exist := false
 	for _, pod := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
@@ -285,7 +291,8 @@ func planClusterSteps(in component.Input, s settings, out *component.Output) {
 	if !recorded(recordCluster) {
 		out.Add(plan.Step{
 			ID: component.StepClusterInit, Title: "store the cluster's settings and the rules for joining", Why: why,
-			Needs: component.Each(component.StepControlPlane, controlPlanes),
+			// Whichever API server is ready first will do.
+			NeedsAny: component.Each(component.StepControlPlane, controlPlanes),
 			Changes: []plan.Change{
 				{What: "configmap kube-system/kubeadm-config", Action: "update"},
 				{What: "configmap kube-system/kubelet-config", Action: "update"},
