@@ -2,18 +2,13 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/quorate/quorate/internal/lab"
 )
@@ -78,6 +73,9 @@ system from Debian packages, which takes about a minute.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			spec := labSpec(lab.DefaultStore(), *name, o.spec, cmd.Flags().Changed)
+			if err := spec.Validate(); err != nil {
+				return usageError(err)
+			}
 			return runLabUp(cmd.Context(), spec, o, apply, cmd.ErrOrStderr())
 		},
 	}
@@ -210,53 +208,6 @@ func labOutputFlag(cmd *cobra.Command, output *string) {
 	cmd.Flags().StringVarP(output, "output", "o", "text", "text or json")
 }
 
-// printLabs prints value as JSON, or with text.
-func printLabs[T any](out io.Writer, format string, value T, text func(io.Writer, T) error) error {
-	switch format {
-	case "json":
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(value)
-	case "text":
-		return text(out, value)
-	}
-	return fmt.Errorf("--output %q: it is text or json", format)
-}
-
-func printLabStatus(out io.Writer, status lab.Status) error {
-	fmt.Fprintf(out, "Lab %s on %s, cluster file %s\n\n", status.Name, status.Subnet, status.ClusterFile)
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "HOST\tADDRESS\tROLES\tSTATE\tPROCESSES\tMEMORY")
-	for _, host := range status.Hosts {
-		roles := make([]string, len(host.Roles))
-		for i, role := range host.Roles {
-			roles[i] = string(role)
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d MiB\n",
-			host.Name, host.Address, strings.Join(roles, ", "), host.State, host.Processes, host.MemoryBytes>>20)
-	}
-	return table.Flush()
-}
-
-func printLabList(out io.Writer, labs []lab.Status) error {
-	if len(labs) == 0 {
-		_, err := fmt.Fprintln(out, "No labs. Make one with: quorate lab up")
-		return err
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tSUBNET\tHOSTS\tRUNNING\tCLUSTER FILE")
-	for _, status := range labs {
-		running := 0
-		for _, host := range status.Hosts {
-			if host.State == lab.Running {
-				running++
-			}
-		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", status.Name, status.Subnet, len(status.Hosts), running, status.ClusterFile)
-	}
-	return table.Flush()
-}
-
 // newLabHostCommand is an operation on one host.
 func newLabHostCommand(name *string, use, short string, operation func(*lab.Lab, context.Context, string) error) *cobra.Command {
 	verb, _, _ := strings.Cut(use, " ")
@@ -271,54 +222,6 @@ func newLabHostCommand(name *string, use, short string, operation func(*lab.Lab,
 				return err
 			}
 			return operation(l, cmd.Context(), args[0])
-		},
-	}
-}
-
-func newLabSSHCommand(name *string) *cobra.Command {
-	var user string
-	cmd := &cobra.Command{
-		Use:     "ssh HOST [-- COMMAND [ARG]...]",
-		Short:   "Log in to a host, or run a command on it, over SSH",
-		Example: "  quorate lab ssh cp-1\n  quorate lab ssh cp-1 -- journalctl -u kubelet -f\n  quorate lab ssh --user admin worker-1",
-		Args:    cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			l, err := lab.DefaultStore().Open(*name)
-			if err != nil {
-				return err
-			}
-			options, err := l.SSHArgs(args[0], user)
-			if err != nil {
-				return err
-			}
-			ssh, err := exec.LookPath("ssh")
-			if err != nil {
-				return errors.New("ssh is not installed; install openssh-client")
-			}
-			argv := append(append([]string{"ssh"}, options...), args[1:]...)
-			return unix.Exec(ssh, argv, os.Environ())
-		},
-	}
-	cmd.Flags().StringVarP(&user, "user", "l", "root", "log in as root, admin (sudo without a password) or operator (password in the lab's folder)")
-	return cmd
-}
-
-func newLabExecCommand(name *string) *cobra.Command {
-	return &cobra.Command{
-		Use:     "exec HOST -- COMMAND [ARG]...",
-		Short:   "Run a command on a host without its network: also when its cable is cut",
-		Example: "  quorate lab exec cp-1 -- ip addr\n  quorate lab exec cp-1 -- bash",
-		Args:    cobra.MinimumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := lab.DefaultStore().Open(*name)
-			if err != nil {
-				return err
-			}
-			enter, err := l.Command(cmd.Context(), args[0], args[1:]...)
-			if err != nil {
-				return err
-			}
-			return unix.Exec(enter.Path, enter.Args, os.Environ())
 		},
 	}
 }

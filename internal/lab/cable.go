@@ -92,6 +92,16 @@ func (n network) disconnect(host string) error {
 	return nil
 }
 
+// hasPort reports whether the host's cable leads to the switch, be it plugged in or not.
+func (n network) hasPort(host string) (bool, error) {
+	found := false
+	err := n.withPort(host, func(*netlink.Handle, netlink.Link) error {
+		found = true
+		return nil
+	})
+	return found, err
+}
+
 // cut takes the host's port out of the bridge: the host sees its link up and
 // hears nobody, as when a cable is pulled behind the next switch.
 func (n network) cut(host string) error {

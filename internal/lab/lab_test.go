@@ -321,6 +321,45 @@ func TestDownAfterEverythingWasKilled(t *testing.T) {
 	expectGone(t, l)
 }
 
+func TestUpFinishesWhatAnInterruptedOneBegan(t *testing.T) {
+	l := newTestLab(t, "cutoff", Spec{ControlPlanes: 1, Workers: 1})
+	for _, after := range []time.Duration{20, 50, 100, 200, 400, 800} {
+		if err := DefaultStore().Down(t.Context(), l.Name()); err != nil {
+			t.Fatal(err)
+		}
+		expectGone(t, l)
+		ctx, cancel := context.WithTimeout(t.Context(), after*time.Millisecond)
+		err := exec.CommandContext(ctx, "/proc/self/exe", "lab", "test-up", l.Name()).Run() // ends it with SIGKILL
+		cancel()
+		t.Logf("after %d ms: %v", after, err)
+		l = up(t, l.Spec())
+		expectState(t, l, "cp-1", Running)
+		expectState(t, l, "worker-1", Running)
+	}
+}
+
+func TestUpRepairsTheNetwork(t *testing.T) {
+	l := newTestLab(t, "net", Spec{ControlPlanes: 1})
+	link, err := netlink.LinkByName(l.record.Subnet.uplinkName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := netlink.LinkDel(link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.SSHArgs("cp-1", "root"); err == nil {
+		t.Error("a login would have sent packets out of the machine")
+	}
+	up(t, l.Spec())
+	if err := deleteNetns(l.network().netnsName()); err != nil {
+		t.Fatal(err)
+	}
+	up(t, l.Spec())
+	if got, err := sshRun(t, l, "cp-1", "root", "hostname"); err != nil || got != "cp-1" {
+		t.Errorf("after the repair: %s, %v", got, err)
+	}
+}
+
 // expectGone looks for anything that a lab may have left.
 func expectGone(t *testing.T, l *Lab) {
 	t.Helper()

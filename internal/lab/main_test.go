@@ -31,6 +31,8 @@ func runInternal(command string, args []string) int {
 		if status, err = EnterHost(args[0], args[1], args[2:]); err == nil {
 			return status
 		}
+	case "test-up":
+		_, err = DefaultStore().Up(context.Background(), Spec{Name: args[0], ControlPlanes: 1, Workers: 1}, func(string) {})
 	case "test-lock-holder":
 		fmt.Println(recordLockHolder(args[0]))
 	default:

@@ -139,25 +139,25 @@ func (n network) createUplink() error {
 	if err := netlink.RouteReplace(n.unreachableRoute()); err != nil {
 		return fmt.Errorf("adding an unreachable route for %s: %w", n.subnet.prefix(), err)
 	}
-	link, err := netlink.LinkByName(n.subnet.uplinkName())
-	if errors.As(err, new(netlink.LinkNotFoundError)) {
-		link, err = n.addUplink()
-	}
-	if err != nil {
-		return fmt.Errorf("creating interface %s: %w", n.subnet.uplinkName(), err)
-	}
-	if !n.owns(link) {
-		return fmt.Errorf("interface %s exists and is not this lab's (alias %q); remove it with `ip link del %[1]s` if it is not needed",
-			n.subnet.uplinkName(), link.Attrs().Alias)
-	}
-	if err := netlink.LinkSetAlias(link, n.alias()); err != nil {
-		return fmt.Errorf("marking interface %s: %w", n.subnet.uplinkName(), err)
-	}
 	handle, err := n.handle()
 	if err != nil {
 		return err
 	}
 	defer handle.Close()
+	link, err := netlink.LinkByName(n.subnet.uplinkName())
+	if err == nil && !n.owns(link) {
+		return fmt.Errorf("interface %s exists and is not this lab's (alias %q); remove it with `ip link del %[1]s` if it is not needed",
+			n.subnet.uplinkName(), link.Attrs().Alias)
+	}
+	if _, noPort := handle.LinkByName(uplinkPort); err != nil || noPort != nil {
+		link, err = n.replaceUplink(link)
+	}
+	if err != nil {
+		return fmt.Errorf("creating interface %s: %w", n.subnet.uplinkName(), err)
+	}
+	if err := netlink.LinkSetAlias(link, n.alias()); err != nil {
+		return fmt.Errorf("marking interface %s: %w", n.subnet.uplinkName(), err)
+	}
 	if err := plugInto(handle, uplinkPort); err != nil {
 		return err
 	}
@@ -176,8 +176,15 @@ func (n network) createUplink() error {
 	return netlink.LinkSetUp(link)
 }
 
-// addUplink makes the pair of interfaces, one end here and one in the switch.
-func (n network) addUplink() (netlink.Link, error) {
+// replaceUplink makes the pair of interfaces, one end here and one in the
+// switch. old is our end of a pair into a switch that is gone, or nil.
+func (n network) replaceUplink(old netlink.Link) (netlink.Link, error) {
+	if old != nil {
+		// The kernel may be about to delete it by itself.
+		if err := netlink.LinkDel(old); err != nil && !errors.Is(err, unix.ENODEV) {
+			return nil, err
+		}
+	}
 	ns, err := netns.GetFromPath(n.netnsPath())
 	if err != nil {
 		return nil, err

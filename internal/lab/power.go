@@ -146,6 +146,9 @@ func (l *Lab) start(ctx context.Context, spec HostSpec) error {
 	if !l.network().isUp() {
 		return fmt.Errorf("lab %s is not up; start it with: quorate lab up --name %[1]s --hosts-only", l.Name())
 	}
+	if err := l.stopUnwired(ctx, spec.Name); err != nil {
+		return err
+	}
 	if recordLockHolder(l.supervisorLock(spec.Name)) == 0 {
 		if err := l.startSupervisor(spec.Name); err != nil {
 			return err
@@ -155,6 +158,20 @@ func (l *Lab) start(ctx context.Context, spec HostSpec) error {
 		return err
 	}
 	return l.awaitBoot(ctx, spec)
+}
+
+// stopUnwired switches a host off that runs without a cable, because somebody
+// deleted the lab's switch under it. A host has its cable before it has an init.
+func (l *Lab) stopUnwired(ctx context.Context, host string) error {
+	now, err := l.Host(host)
+	if err != nil || now.State != Cut {
+		return err
+	}
+	wired, err := l.network().hasPort(host)
+	if err != nil || wired {
+		return err
+	}
+	return l.stop(ctx, host)
 }
 
 // stop switches the host off, through its supervisor if it has one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -74,6 +75,7 @@ func (s Store) define(ctx context.Context, spec Spec, baseDir string) (*Lab, err
 	if err != nil {
 		return nil, err
 	}
+	loadModules(ctx)
 	// The folder first: it is what `lab down` goes by.
 	if err := os.MkdirAll(s.dir(spec.Name), 0o700); err != nil {
 		return nil, fmt.Errorf("creating the lab's folder: %w", err)
@@ -107,6 +109,14 @@ func (s Store) define(ctx context.Context, spec Spec, baseDir string) (*Lab, err
 		return nil, fmt.Errorf("writing the lab's state: %w", err)
 	}
 	return l, nil
+}
+
+// loadModules loads what has settings of its own to adapt before hosts run,
+// where it is not built into the kernel. Modules stay loaded when labs go: no
+// one can tell who else uses them by then. A module that is missing is not our
+// error: what needs it says so.
+func loadModules(ctx context.Context) {
+	_ = exec.CommandContext(ctx, "modprobe", "--quiet", "--all", "br_netfilter", "nf_conntrack").Run()
 }
 
 // chooseSubnet picks a subnet that neither another lab nor a route of the machine uses.
