@@ -101,8 +101,18 @@ func (t *target) read(stderr io.Writer) (*session, error) {
 	return &session{cluster: c, release: release, hosts: map[string]*host.Host{}, failed: map[string]error{}}, nil
 }
 
-// connect reaches every host at the same time.
+// connect reaches every host at the same time, and waits for all of them.
 func (s *session) connect(ctx context.Context, acceptNew bool, stderr io.Writer) {
+	wait := s.startConnecting(ctx, acceptNew, stderr)
+	for _, h := range s.cluster.Hosts {
+		_, _ = wait(h.Name) // why one failed is kept in s.failed
+	}
+}
+
+// startConnecting begins to reach every host at the same time. What it returns
+// waits for one of them; all must have been waited for before the session is
+// closed.
+func (s *session) startConnecting(ctx context.Context, acceptNew bool, stderr io.Writer) func(host string) (*host.Host, error) {
 	var mu sync.Mutex
 	resolver := secret.NewResolver(func(message string) {
 		mu.Lock()
@@ -114,22 +124,32 @@ func (s *session) connect(ctx context.Context, acceptNew bool, stderr io.Writer)
 		defer mu.Unlock()
 		fmt.Fprintf(stderr, "connecting to %d hosts; still waiting for %s\n", len(s.cluster.Hosts), strings.Join(s.missing(), ", "))
 	})
-	defer slow.Stop()
-	var wg sync.WaitGroup
+	ended := map[string]chan struct{}{}
 	for i := range s.cluster.Hosts {
 		h := &s.cluster.Hosts[i]
-		wg.Go(func() {
+		done := make(chan struct{})
+		ended[h.Name] = done
+		go func() {
+			defer close(done)
 			handle, err := connectHost(ctx, h, resolver, acceptNew)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				s.failed[h.Name] = err
-				return
+			} else {
+				s.hosts[h.Name] = handle
 			}
-			s.hosts[h.Name] = handle
-		})
+			if len(s.missing()) == 0 {
+				slow.Stop()
+			}
+		}()
 	}
-	wg.Wait()
+	return func(name string) (*host.Host, error) {
+		<-ended[name]
+		mu.Lock()
+		defer mu.Unlock()
+		return s.hosts[name], s.failed[name]
+	}
 }
 
 // missing are the hosts that have neither answered nor failed.

@@ -73,8 +73,9 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 	for i := range s.cluster.Hosts {
 		waitAtMost(&s.cluster.Hosts[i].SSH, o.timeout)
 	}
-	s.connect(ctx, o.acceptNewHostKeys, stderr)
-	report := s.status(ctx)
+	observer := s.observer()
+	observer.Wait = s.startConnecting(ctx, o.acceptNewHostKeys, stderr)
+	report := status.Of(s.cluster, observer.Snapshot(ctx))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -102,16 +103,11 @@ func waitAtMost(s *cluster.SSH, timeout time.Duration) {
 	}
 }
 
-// status observes the session's cluster and judges it.
-func (s *session) status(ctx context.Context) status.Report {
-	return status.Of(s.cluster, s.observer().Snapshot(ctx))
-}
-
 // showStatus observes anew and prints the status of the session's cluster, as
 // after an install. File is the cluster file and kubeconfig the
 // administrator's kubeconfig, as the commands worth running next name them.
 func (s *session) showStatus(ctx context.Context, w io.Writer, file, kubeconfig string) error {
-	report := s.status(ctx)
+	report := status.Of(s.cluster, s.observer().Snapshot(ctx))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -144,19 +140,27 @@ func (s *session) next(r status.Report, file, kubeconfig string) []ui.NextComman
 	case status.Absent:
 		return []ui.NextCommand{quorate("plan", "what would be done"), quorate("apply", "build it"), quorate("status", "look again")}
 	case status.Unreachable:
-		out := []ui.NextCommand{quorate("status --timeout 20s", "give the hosts more time")}
-		if h := s.cluster.Hosts[0]; !h.SSH.Local {
-			out = append(out, ui.NextCommand{Command: sshCommand(&h), Why: "see what SSH itself says"})
-		}
-		return out
+		return append(s.askSSH(r), quorate("status --timeout 20s", "give the hosts more time"))
 	case status.Degraded, status.Down:
-		return []ui.NextCommand{
-			quorate("status", "look again"), quorate("plan", "what apply would put right"), quorate("apply", "put it right"),
+		if ssh := s.askSSH(r); ssh != nil {
+			return append(ssh, quorate("status", "look again"), quorate("plan", "what apply would put right"))
 		}
+		return []ui.NextCommand{quorate("plan", "what apply would put right"), quorate("apply", "put it right"), quorate("status", "look again")}
 	}
 	return []ui.NextCommand{
 		kubectl, quorate("plan", "does anything differ from the file?"), quorate("status --output json", "for monitoring"),
 	}
+}
+
+// askSSH is the command that shows what SSH itself says of the first host
+// that does not answer, if there is one.
+func (s *session) askSSH(r status.Report) []ui.NextCommand {
+	for _, p := range r.Problems {
+		if h := s.cluster.Host(p.Subject); p.Kind == status.HostUnreachable && h != nil && !h.SSH.Local {
+			return []ui.NextCommand{{Command: sshCommand(h), Why: "what SSH itself says of " + h.Name}}
+		}
+	}
+	return nil
 }
 
 // fileFlag names the cluster file in a command, unless it is the default.

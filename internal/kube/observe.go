@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
@@ -26,37 +28,60 @@ var workloads = []string{"DaemonSet/kube-system/kube-proxy", "Deployment/kube-sy
 func (c *Client) Observe(ctx context.Context) (*state.API, error) {
 	api := &state.API{Via: c.via, Leases: map[string]state.Lease{}, Workloads: map[string]state.Workload{}}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) { api.Version, err = c.Version(ctx); return err })
-	g.Go(func() (err error) { api.Nodes, err = c.Nodes(ctx); return err })
-	g.Go(func() (err error) { api.Record, err = c.Records(ctx); return err })
-	g.Go(func() error {
-		for _, name := range leases {
+	var mu sync.Mutex
+	ask := func(question func(context.Context) error) {
+		g.Go(func() error { return insist(ctx, question) })
+	}
+	ask(func(ctx context.Context) (err error) { api.Version, err = c.Version(ctx); return err })
+	ask(func(ctx context.Context) (err error) { api.Nodes, err = c.Nodes(ctx); return err })
+	ask(func(ctx context.Context) (err error) { api.Record, err = c.Records(ctx); return err })
+	for _, name := range leases {
+		ask(func(ctx context.Context) error {
 			lease, ok, err := c.lease(ctx, name)
-			if err != nil {
-				return err
-			}
 			if ok {
+				mu.Lock()
+				defer mu.Unlock()
 				api.Leases[name] = lease
 			}
-		}
-		return nil
-	})
-	g.Go(func() error {
-		for _, name := range workloads {
+			return err
+		})
+	}
+	for _, name := range workloads {
+		ask(func(ctx context.Context) error {
 			w, ok, err := c.Workload(ctx, name)
-			if err != nil {
-				return err
-			}
 			if ok {
+				mu.Lock()
+				defer mu.Unlock()
 				api.Workloads[name] = w
 			}
-		}
-		return nil
-	})
+			return err
+		})
+	}
 	if err := g.Wait(); err != nil {
 		return nil, fmt.Errorf("asking the API through %s: %w", c.via, err)
 	}
 	return api, nil
+}
+
+// patience are the times that a question is given before it is asked again;
+// after the last, it has all the time that its context has.
+var patience = [...]time.Duration{time.Second, 1500 * time.Millisecond}
+
+// insist asks a question again that gets no answer. An API server spreads its
+// requests over the etcd members, and for up to 40 s does not notice that one
+// of them is on a host that went away: a request that went there hangs, and
+// the same one asked again goes elsewhere.
+func insist(ctx context.Context, question func(context.Context) error) error {
+	for _, limit := range patience {
+		try, cancel := context.WithTimeout(ctx, limit)
+		err := question(try)
+		unanswered := try.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !unanswered {
+			return err
+		}
+	}
+	return question(ctx)
 }
 
 // Nodes returns all nodes by name.

@@ -4,8 +4,11 @@ package observe
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,6 +47,24 @@ type Observer struct {
 	Hosts map[string]*host.Host
 	// Failed says why a host is not connected.
 	Failed map[string]error
+	// Wait, when set, gives hosts instead of the two: it waits for one that is
+	// still being connected, so that a host that does not answer delays nothing
+	// but itself.
+	Wait func(host string) (*host.Host, error)
+}
+
+// handle is the handle of a host, or why there is none.
+func (o Observer) handle(name string) (*host.Host, error) {
+	if o.Wait != nil {
+		return o.Wait(name)
+	}
+	if h, ok := o.Hosts[name]; ok {
+		return h, nil
+	}
+	if err := o.Failed[name]; err != nil {
+		return nil, err
+	}
+	return nil, errors.New("not connected")
 }
 
 // Snapshot observes everything at once.
@@ -77,12 +98,9 @@ func (o Observer) Snapshot(ctx context.Context) *state.Snapshot {
 
 func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *state.EtcdMember) {
 	out := &state.Host{Name: h.Name}
-	handle, ok := o.Hosts[h.Name]
-	if !ok {
-		out.Error = "not connected"
-		if err := o.Failed[h.Name]; err != nil {
-			out.Error = err.Error()
-		}
+	handle, err := o.handle(h.Name)
+	if err != nil {
+		out.Error = err.Error()
 		return out, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
@@ -195,18 +213,55 @@ func (o Observer) probes(h *cluster.Host) []probe {
 	return out
 }
 
+// api asks the first API server that is ready, whichever hosts are still
+// being connected, and another one when that fails. The error names every
+// connected host's reason.
 func (o Observer) api(ctx context.Context) (*state.API, error) {
-	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
-	defer cancel()
-	var hosts []*host.Host
-	for _, h := range o.Cluster.ControlPlanes() {
-		if handle, ok := o.Hosts[h.Name]; ok {
-			hosts = append(hosts, handle)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // what is still asked is not waited for
+	hosts, endpoint := o.Cluster.ControlPlanes(), kube.Endpoint(o.Cluster)
+	type answer struct {
+		client *kube.Client
+		err    error // nil and no client: not connected, which is told with the host
+	}
+	answers := make(chan answer, len(hosts))
+	for _, h := range hosts {
+		go func() {
+			handle, err := o.handle(h.Name)
+			if err != nil {
+				answers <- answer{}
+				return
+			}
+			ctx, cancel := context.WithTimeout(ctx, hostTimeout)
+			defer cancel()
+			client, err := kube.New(ctx, handle, endpoint)
+			if err == nil {
+				err = client.Ready(ctx)
+			}
+			answers <- answer{client, err}
+		}()
+	}
+	var reasons []string
+	for range hosts {
+		a := <-answers
+		if a.err == nil && a.client != nil {
+			var api *state.API
+			if api, a.err = observeAPI(ctx, a.client); a.err == nil {
+				return api, nil
+			}
+		}
+		if a.err != nil {
+			reasons = append(reasons, a.err.Error())
 		}
 	}
-	client, err := kube.First(ctx, hosts, kube.Endpoint(o.Cluster))
-	if err != nil {
-		return nil, err
+	if len(reasons) == 0 {
+		return nil, errors.New("no control-plane host is connected")
 	}
+	return nil, fmt.Errorf("no API server answers: %s", strings.Join(reasons, "; "))
+}
+
+func observeAPI(ctx context.Context, client *kube.Client) (*state.API, error) {
+	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
+	defer cancel()
 	return client.Observe(ctx)
 }

@@ -3,7 +3,6 @@ package status
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/quorate/quorate/internal/cluster"
@@ -69,29 +68,23 @@ func (a assessment) errors() int {
 // tolerance words how many more hosts may fail.
 func (a assessment) tolerance(serves bool, ready int) string {
 	total := len(a.c.ControlPlanes())
-	hosts := fmt.Sprintf("of %d control-plane hosts may fail", total)
+	now, design := a.ToleratedFailures, a.ToleratedByDesign
 	switch {
-	case a.State == Absent && total > 1:
-		return fmt.Sprintf("by design, %d %s", a.ToleratedByDesign, hosts)
 	case total == 1 && (a.State == Absent || a.together()):
 		return "the only control-plane host must not fail"
-	case a.State != Absent && !serves:
+	case a.State == Absent:
+		return fmt.Sprintf("by design, %d of %d control-plane hosts may fail", design, total)
+	case !serves:
 		return "no failure is tolerated: the cluster does not serve"
 	case !a.together():
 		return fmt.Sprintf("%d of %d etcd members and %d of %d API servers may fail",
 			a.Etcd.ToleratedFailures, a.Etcd.Voters, ready-1, total)
-	case a.ToleratedFailures < a.ToleratedByDesign:
-		return fmt.Sprintf("%s more %s; by design %d may", numeral(a.ToleratedFailures), hosts, a.ToleratedByDesign)
+	case now < design && now == 0:
+		return fmt.Sprintf("no further control-plane host may fail; by design, %d of %d may", design, total)
+	case now < design:
+		return fmt.Sprintf("%d more control-plane hosts may fail; by design, %d of %d may", now, design, total)
 	}
-	return fmt.Sprintf("%s %s", numeral(a.ToleratedFailures), hosts)
-}
-
-// numeral says none where a 0 is easily overlooked.
-func numeral(n int) string {
-	if n == 0 {
-		return "none"
-	}
-	return strconv.Itoa(n)
+	return fmt.Sprintf("%d of %d control-plane hosts may fail", now, total)
 }
 
 // together reports whether etcd runs on the control-plane hosts, so that a
@@ -114,7 +107,7 @@ func (a assessment) summary() string {
 		}
 		return "DOWN: no API server is ready"
 	}
-	tolerates := "; tolerates " + failures(a.ToleratedFailures)
+	tolerates := "; tolerates " + failures(a.ToleratedFailures, a.ToleratedByDesign)
 	if a.State == Healthy {
 		if n := len(a.Problems); n > 0 {
 			return fmt.Sprintf("healthy%s; %s", tolerates, plural(n, "warning"))
@@ -155,11 +148,16 @@ func (a assessment) mainProblems() string {
 	return strings.Join(parts, ", ")
 }
 
-func failures(n int) string {
-	if n == 0 {
-		return "no failure"
+// failures words a number of failures; further ones where some happened.
+func failures(n, design int) string {
+	further := ""
+	if n < design {
+		further = "further "
 	}
-	return plural(n, "failure")
+	if n == 0 {
+		return "no " + further + "failure"
+	}
+	return plural(n, further+"failure")
 }
 
 func plural(n int, thing string) string {

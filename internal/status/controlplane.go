@@ -41,15 +41,25 @@ func (a assessment) controlPlanes() {
 	}
 	if a.s.API == nil {
 		if a.readyAPIServers() > 0 {
-			a.add(Problem{
-				Kind: APIUnusable, Severity: diag.SeverityError, Summary: "API servers are ready, and none of them lets Quorate ask",
-				Detail: a.s.APIError, Hint: "check /etc/kubernetes/admin.conf on the control-plane hosts",
-			})
+			a.apiUnusable()
 		}
 		return
 	}
 	a.lease(leaseScheduler, "no pod is scheduled")
 	a.lease(leaseControllerManager, "no controller runs: nothing is repaired or scaled")
+}
+
+// apiUnusable tells why the API told nothing although an API server is ready.
+func (a assessment) apiUnusable() {
+	p := Problem{
+		Kind: APIUnusable, Severity: diag.SeverityError, Summary: "API servers are ready, and none of them lets Quorate ask",
+		Detail: a.s.APIError, Hint: "check /etc/kubernetes/admin.conf on the control-plane hosts",
+	}
+	if shortly(a.s.APIError) == slow {
+		p.Summary = "API servers are ready, but do not answer questions in time"
+		p.Hint = "after a host was lost, requests can hang on its etcd member for up to 40 s; look again, then look at the load of the hosts"
+	}
+	a.add(p)
 }
 
 // apiServerProblem tells why a host's API server is not ready. Without a
@@ -87,13 +97,15 @@ func failedChecks(detail string) (string, bool) {
 	return "the checks " + andList(names) + " fail", true
 }
 
+const slow = "no answer in time"
+
 // shortly words an error of a connection for a table's cell.
 func shortly(detail string) string {
 	switch {
 	case strings.Contains(detail, "connection refused"):
 		return "not running"
-	case strings.Contains(detail, "deadline exceeded"), strings.Contains(detail, "timeout"):
-		return "no answer in time"
+	case strings.Contains(detail, "deadline exceeded"), strings.Contains(detail, "Timeout"), strings.Contains(detail, "timeout"):
+		return slow
 	case strings.Contains(detail, "x509"), strings.Contains(detail, "certificate"):
 		return "wrong certificate"
 	}
