@@ -109,7 +109,7 @@ func (b base) ensure(ctx context.Context, progress func(string)) (string, error)
 	if err := b.installBootstrapper(ctx, progress); err != nil {
 		return "", err
 	}
-	progress("building the hosts' root file system from Debian packages (once; about half a minute)")
+	progress("building the hosts' root file system from Debian packages (once; about a minute)")
 	if err := b.bootstrap(ctx, partial, progress); err != nil {
 		return "", errors.Join(err, os.RemoveAll(partial))
 	}
@@ -128,10 +128,25 @@ func (b base) installBootstrapper(ctx context.Context, progress func(string)) er
 		return nil
 	}
 	progress("installing the Debian package mmdebstrap (apt-get install mmdebstrap)")
-	cmd := exec.CommandContext(ctx, "apt-get", "install", "--yes", "--no-install-recommends", "mmdebstrap")
-	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	err := aptGet(ctx, "install", "--yes", "--no-install-recommends", "mmdebstrap")
+	if err != nil && ctx.Err() == nil { // most often the package lists are missing or old
+		progress("refreshing the package lists (apt-get update), then once more")
+		if err = aptGet(ctx, "update"); err == nil {
+			err = aptGet(ctx, "install", "--yes", "--no-install-recommends", "mmdebstrap")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("installing mmdebstrap: %w", err)
+	}
+	return nil
+}
+
+func aptGet(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, "apt-get", args...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8")
+	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) } // dpkg must not be cut short
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("installing mmdebstrap: %w\n%s", err, lastLines(output, 5))
+		return fmt.Errorf("apt-get %s: %w\n%s", args[0], err, lastLines(output, 5))
 	}
 	return nil
 }
