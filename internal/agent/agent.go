@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
@@ -47,6 +48,9 @@ type Agent struct {
 	spawner   *spawner
 	exit      context.CancelFunc // ends serving; set by Serve
 	exited    context.Context
+
+	lockMu sync.Mutex
+	held   *lockFile // the host's lock, where this agent holds it
 }
 
 // New makes an agent. Close must be called to end what it started.
@@ -68,12 +72,14 @@ func New(options Options) *Agent {
 	return a
 }
 
-// Close kills the process groups that the agent started and waits for them.
+// Close kills the process groups that the agent started, waits for them, and
+// then gives up the host's lock if the agent holds it.
 func (a *Agent) Close() {
 	a.exit()
 	if a.spawner != nil {
 		a.spawner.close()
 	}
+	a.releaseLock()
 }
 
 // Handler answers the operations under "/v1/".
@@ -86,6 +92,7 @@ func (a *Agent) Handler() http.Handler {
 	handle(mux, protocol.OpPackages, a.packages)
 	handle(mux, protocol.OpDial, a.dial)
 	handle(mux, protocol.OpFsync, a.fsync)
+	handle(mux, protocol.OpKill, a.kill)
 	handle(mux, protocol.OpExit, a.exitOp)
 	stream(mux, protocol.OpRead, a.read)
 	stream(mux, protocol.OpWrite, a.write)
@@ -93,6 +100,7 @@ func (a *Agent) Handler() http.Handler {
 	stream(mux, protocol.OpRun, a.run)
 	stream(mux, protocol.OpConnect, a.connect)
 	stream(mux, protocol.OpListen, a.listen)
+	stream(mux, protocol.OpLock, a.lock)
 	return mux
 }
 

@@ -151,7 +151,12 @@ func (a *Agent) remove(_ context.Context, request protocol.RemoveRequest) (proto
 	if request.Path == "/" {
 		return protocol.ChangedReply{}, protocol.Failure(protocol.KindInvalid, "refusing to remove /")
 	}
-	if request.Unmount {
+	switch {
+	case request.Empty:
+		return emptyDir(path)
+	case request.IfEmpty:
+		return removeIfEmpty(path)
+	case request.Unmount:
 		if err := unmountBelow(path); err != nil {
 			return protocol.ChangedReply{}, err
 		}

@@ -74,6 +74,7 @@ func (a *Agent) exitOp(_ context.Context, request protocol.ExitRequest) (protoco
 	if err := os.RemoveAll(a.ownFolder); err != nil {
 		return protocol.ChangedReply{}, err
 	}
+	a.releaseLock()
 	// The folder above goes only when nothing else is kept in it.
 	os.Remove(filepath.Dir(a.ownFolder))
 	return protocol.ChangedReply{Changed: true}, nil

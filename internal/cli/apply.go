@@ -26,6 +26,7 @@ import (
 type applyOptions struct {
 	target
 	yes        bool
+	breakLock  bool
 	output     string
 	kubeconfig string
 }
@@ -47,6 +48,7 @@ simply run again: what is done stays done.`,
 	}
 	o.flags(cmd)
 	o.bundleFlag(cmd)
+	breakLockFlag(cmd, &o.breakLock)
 	f := cmd.Flags()
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	f.StringVarP(&o.output, "output", "o", "auto", "how to show the run: "+strings.Join(ui.Modes(), ", "))
@@ -65,6 +67,11 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 		return err
 	}
 	defer s.close()
+	ctx, unlock, err := s.lock(ctx, "apply", o.breakLock)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	p, err := s.plan(ctx)
 	if err != nil {
 		return err
@@ -83,7 +90,7 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 	}
 	if !result.OK() {
 		if result.Interrupted {
-			return silent(exitInterrupted)
+			return interruption(ctx)
 		}
 		return silent(exitFailed)
 	}
@@ -126,7 +133,7 @@ func (s *session) run(ctx context.Context, p *plan.Plan, output string, stdout, 
 	defer cancel()
 	view := ui.New(mode, out, ui.Options{Interrupt: cancel, Force: func() { os.Exit(exitInterrupted) }})
 	sinks := []event.Sink{view.Send}
-	runID := event.NewRunID()
+	runID := s.runID
 	if dir, err := journal.Dir(s.cluster.Name); err == nil {
 		warn := func(err error) { fmt.Fprintln(stderr, "warning:", err) }
 		j, err := journal.Open(dir, journal.Header{RunID: runID, Cluster: p.Cluster, Verb: p.Verb, Tool: version.String(), Plan: p}, warn)

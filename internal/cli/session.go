@@ -48,6 +48,7 @@ type session struct {
 	bundle  *bundle.Bundle // nil when there is none
 	hosts   map[string]*host.Host
 	failed  map[string]error // why hosts are not connected
+	runID   string           // of the run that holds the hosts' lock
 }
 
 // open reads the cluster file and the bundle, and connects to all hosts at

@@ -42,6 +42,8 @@ const (
 	OpDial     = "dial"     // DialRequest → DialReply
 	OpListen   = "listen"   // ListenRequest → ListenReply; listens until the request ends
 	OpFsync    = "fsync"    // FsyncRequest → FsyncReply
+	OpLock     = "lock"     // LockRequest + renewals → LockReply, later LockLost; see lock.go
+	OpKill     = "kill"     // KillRequest → KillReply
 	OpExit     = "exit"     // removes the agent's folder if asked, then exits
 )
 
@@ -293,6 +295,28 @@ type RemoveRequest struct {
 	Recursive bool   `json:"recursive,omitempty"`
 	// Unmount also lazily unmounts every mount at or below Path first.
 	Unmount bool `json:"unmount,omitempty"`
+	// Empty removes what is in the directory Path, and Path itself unless it
+	// is a mount point or a symbolic link: those are the host's own. Every
+	// mount below it is lazily unmounted first; while one is left, nothing is
+	// removed, so that no other file system's files are.
+	Empty bool `json:"empty,omitempty"`
+	// IfEmpty removes Path only if it is an empty directory and no mount point.
+	IfEmpty bool `json:"ifEmpty,omitempty"`
+}
+
+// KillRequest ends processes at once, with SIGKILL, until none is left that
+// matches: containers and their shims, which outlive what started them.
+type KillRequest struct {
+	// Cgroups are paths below the hierarchies' roots, as "/kubepods.slice";
+	// every process in or below one matches, in whatever hierarchy.
+	Cgroups []string `json:"cgroups,omitempty"`
+	// Programs are the paths of executables.
+	Programs []string `json:"programs,omitempty"`
+}
+
+// KillReply tells how many processes were ended.
+type KillReply struct {
+	Ended int `json:"ended"`
 }
 
 // MkdirRequest makes Path and its parents and sets Path's mode.
