@@ -153,7 +153,8 @@ func aptGet(ctx context.Context, args ...string) error {
 
 // bootstrap unpacks the packages of the machine's own release into dir.
 func (b base) bootstrap(ctx context.Context, dir string, progress func(string)) error {
-	targets, err := exec.CommandContext(ctx, "apt-get", "indextargets", "Created-By: Packages").Output()
+	// Without release information, sources count whose lists were not fetched yet.
+	targets, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--no-release-info", "Created-By: Packages").Output()
 	if err != nil {
 		return fmt.Errorf("asking apt for the machine's package sources: %w", err)
 	}

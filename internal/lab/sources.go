@@ -15,7 +15,7 @@ type aptTarget struct {
 	sourceFile              string // where the configuration says so
 }
 
-// parseIndexTargets reads the output of `apt-get indextargets 'Created-By: Packages'`.
+// parseIndexTargets reads the output of `apt-get indextargets --no-release-info 'Created-By: Packages'`.
 func parseIndexTargets(output string) []aptTarget {
 	var targets []aptTarget
 	for stanza := range strings.SplitSeq(output, "\n\n") {
