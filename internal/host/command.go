@@ -17,6 +17,7 @@ type Command struct {
 	Env []string
 	Dir string
 	// Stdin is how secrets and other data reach the program; nil means none.
+	// A pipe's reading end is closed when the program has ended.
 	Stdin io.Reader
 	// Timeout bounds the run; 0 means only the context does.
 	Timeout time.Duration
@@ -39,6 +40,7 @@ func (h *Host) Run(ctx context.Context, command Command) (protocol.RunReply, err
 	}
 	var body io.Reader
 	if command.Stdin != nil {
+		defer releasePipe(command.Stdin)
 		body = bodyReader{command.Stdin}
 	}
 	var reply protocol.RunReply

@@ -89,9 +89,19 @@ func (h *Host) Mkdir(ctx context.Context, path string, mode fs.FileMode) error {
 // Unpack writes the files of a tar stream whose entries are named by absolute
 // paths and carry the records protocol.PAXSHA256 and, when compressed,
 // protocol.PAXEncoding. Either all entries are written or none. Changed lists
-// the paths that were different before.
+// the paths that were different before. When the stream is a pipe, its
+// reading end is closed in the end, so that a writer never waits for a host
+// that has given up.
 func (h *Host) Unpack(ctx context.Context, tarStream io.Reader) (changed []string, err error) {
+	defer releasePipe(tarStream)
 	var reply protocol.UnpackReply
 	err = h.callStream(ctx, "unpacking files", protocol.OpUnpack, struct{}{}, bodyReader{tarStream}, -1, &reply)
 	return reply.Changed, err
+}
+
+// releasePipe lets whoever writes into r, if it is a pipe, go on.
+func releasePipe(r io.Reader) {
+	if pipe, ok := r.(*io.PipeReader); ok {
+		pipe.Close()
+	}
 }

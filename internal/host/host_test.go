@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -75,6 +77,37 @@ func TestRun(t *testing.T) {
 	}
 	if _, err := h.Run(ctx, host.Command{Argv: []string{"no-such-program"}}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing program: %v", err)
+	}
+}
+
+func TestUnpackFailureReleasesTheWriter(t *testing.T) {
+	h := hosttest.Agent(t, t.TempDir(), nil)
+	out, in := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		archive := tar.NewWriter(in)
+		archive.WriteHeader(&tar.Header{Name: "relative", Size: 1 << 30, Mode: 0o600, Typeflag: tar.TypeReg})
+		var err error
+		for chunk := make([]byte, 1<<20); err == nil; {
+			_, err = archive.Write(chunk)
+		}
+		written <- err
+	}()
+	_, err := h.Unpack(t.Context(), out)
+	if failure, ok := errors.AsType[*protocol.Error](err); !ok || failure.Kind != protocol.KindInvalid {
+		t.Errorf("a relative entry: %v", err)
+	}
+	if err := <-written; !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("the writer ended with %v", err)
+	}
+}
+
+func TestStreamThatFailsIsTheCallersFault(t *testing.T) {
+	h := hosttest.Agent(t, t.TempDir(), nil)
+	broken := errors.New("the bundle cannot be read")
+	_, err := h.Unpack(t.Context(), io.MultiReader(bytes.NewReader(make([]byte, 1000)), iotest.ErrReader(broken)))
+	if !errors.Is(err, broken) || errors.Is(err, host.ErrUnreachable) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -70,6 +70,19 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+func TestTurnedAway(t *testing.T) {
+	server := serve(t, withPassword("right"))
+	options := server.options()
+	server.turnAway.Store(2)
+	mustConnect(t, options)
+
+	server.turnAway.Store(100)
+	_, err := Connect(t.Context(), options)
+	if tried := 100 - server.turnAway.Load(); !errors.Is(err, host.ErrUnreachable) || tried != dialAttempts {
+		t.Errorf("after %d attempts: %v", tried, err)
+	}
+}
+
 // freezer passes bytes on until it is told to stop, as a host that froze or
 // was cut off does.
 type freezer struct {

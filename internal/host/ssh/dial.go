@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/quorate/quorate/internal/host"
@@ -56,11 +59,32 @@ func dial(ctx context.Context, options *Options) (*client, error) {
 		}
 	}
 	c, err := dialOne(ctx, options, behind)
+	for attempt := 1; attempt < dialAttempts && errors.Is(err, errTurnedAway); attempt++ {
+		// At random, or all that were turned away would come back together.
+		pause := time.NewTimer(time.Duration(attempt)*dialPause + rand.N(dialPause))
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+		case <-pause.C:
+			c, err = dialOne(ctx, options, behind)
+			continue
+		}
+		break
+	}
 	if err != nil && behind != nil {
 		behind.Close()
 	}
 	return c, err
 }
+
+// A server turns connections away before it shows its key when many come at
+// once (sshd's MaxStartups: ten by default), as they do at a bastion.
+const (
+	dialAttempts = 5
+	dialPause    = 150 * time.Millisecond
+)
+
+var errTurnedAway = errors.New("the server closed the connection before the handshake")
 
 func dialOne(ctx context.Context, options *Options, behind *client) (*client, error) {
 	keys, err := newHostKeys(options)
@@ -115,6 +139,8 @@ func dialOne(ctx context.Context, options *Options, behind *client) (*client, er
 			return nil, &AuthError{Host: options.title(), User: options.User, Tried: offered.tried}
 		case ctx.Err() == nil && strings.Contains(err.Error(), "private key"):
 			return nil, fmt.Errorf("%s: %w", options.title(), err)
+		case !keys.asked && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+			err = fmt.Errorf("%w: %w", errTurnedAway, err)
 		}
 		return nil, unreachable(err)
 	}

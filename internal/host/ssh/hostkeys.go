@@ -22,6 +22,7 @@ type hostKeys struct {
 	options *Options
 	files   []string
 	db      *knownhosts.HostKeyDB
+	asked   bool  // the server has shown a key
 	refused error // why the key was not taken, since the handshake hides it
 }
 
@@ -64,6 +65,7 @@ func (k *hostKeys) algorithms() []string {
 
 // check is the handshake's question whether the key is the host's.
 func (k *hostKeys) check(hostname string, remote net.Addr, key ssh.PublicKey) error {
+	k.asked = true
 	k.refused = k.verify(hostname, remote, key)
 	return k.refused
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -26,8 +27,9 @@ type testServer struct {
 	listener net.Listener
 	config   *ssh.ServerConfig
 	hostKey  ssh.Signer
-	path     string // PATH of the commands
-	preamble string // printed to standard output before any command
+	path     string       // PATH of the commands
+	turnAway atomic.Int32 // connections to close before the handshake
+	preamble string       // printed to standard output before any command
 	// instead, when set, answers a command in place of running it.
 	instead func(command string, out, stderr io.Writer) int
 
@@ -65,6 +67,10 @@ func serve(t testing.TB, configure func(*testServer)) *testServer {
 			conn, err := s.listener.Accept()
 			if err != nil {
 				return
+			}
+			if s.turnAway.Add(-1) >= 0 {
+				conn.Close()
+				continue
 			}
 			s.mu.Lock()
 			s.conns[conn] = true
