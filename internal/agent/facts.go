@@ -20,9 +20,11 @@ func (a *Agent) facts(ctx context.Context, request protocol.FactsRequest) (proto
 	var facts protocol.Facts
 	var wg sync.WaitGroup
 	// Each function sets fields of facts that no other one sets.
-	wg.Go(func() { a.describeMachine(&facts) })
-	wg.Go(func() { facts.Interfaces = interfaces(); facts.DefaultRoute = defaultRoute() })
-	wg.Go(func() { facts.Listening = listening() })
+	if !request.Brief {
+		wg.Go(func() { a.describeMachine(&facts) })
+		wg.Go(func() { facts.Interfaces = interfaces(); facts.DefaultRoute = defaultRoute() })
+		wg.Go(func() { facts.Listening = listening() })
+	}
 	wg.Go(func() { facts.Files = a.describeFiles(request.Files) })
 	wg.Go(func() { facts.Dirs = a.listDirs(request.Dirs) })
 	wg.Go(func() { facts.Disks, facts.ReadOnlyRoot = a.measureDisks(request.Disks) })

@@ -234,7 +234,7 @@ func (i Images) Verify(ctx context.Context, rt *Runtime, _ func(string)) error {
 	if err != nil {
 		return err
 	}
-	facts, err := h.Facts(ctx, protocol.FactsRequest{Images: true, CtrPath: Ctr})
+	facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, Images: true, CtrPath: Ctr})
 	if err != nil {
 		return err
 	}
@@ -298,7 +298,7 @@ func (p Packages) Verify(ctx context.Context, rt *Runtime, _ func(string)) error
 	if err != nil {
 		return err
 	}
-	facts, err := h.Facts(ctx, protocol.FactsRequest{Packages: p.Names})
+	facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, Packages: p.Names})
 	if err != nil {
 		return err
 	}

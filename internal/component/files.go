@@ -77,7 +77,7 @@ func FilesAreSo(ctx context.Context, rt *Runtime, hostName string, files []File)
 	if err != nil {
 		return false, err
 	}
-	q := protocol.FactsRequest{}
+	q := protocol.FactsRequest{Brief: true}
 	for _, f := range files {
 		q.Files = append(q.Files, protocol.FileQuery{Path: f.Path, Digest: true})
 	}

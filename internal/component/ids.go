@@ -19,6 +19,7 @@ const (
 	StepCertificates = "controlplane/certificates"
 	StepControlPlane = "controlplane/static-pods"
 	StepClusterInit  = "kubernetes/cluster-settings"
+	StepNetwork      = "network/flannel"
 	StepProxy        = "endpoint/proxy"
 	StepJoin         = "worker/join"
 )

@@ -98,7 +98,7 @@ func (s Service) Verify(ctx context.Context, rt *Runtime, say func(string)) erro
 		if s.Ready != nil {
 			return s.Ready(ctx, rt)
 		}
-		facts, err := h.Facts(ctx, protocol.FactsRequest{Units: []string{s.Unit}})
+		facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, Units: []string{s.Unit}})
 		if err != nil {
 			return err
 		}

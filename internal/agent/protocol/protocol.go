@@ -84,6 +84,10 @@ func (e *Error) Is(target error) bool {
 // FactsRequest names what a snapshot needs to know beyond what is always
 // reported. All of it is answered in one round trip.
 type FactsRequest struct {
+	// Brief leaves out what is always reported (the machine, its network, its
+	// listeners) and answers only what is named below. Waits that look again
+	// several times a second ask for brief facts.
+	Brief bool `json:"brief,omitempty"`
 	// Files to describe. A missing file is reported as such, never an error.
 	Files []FileQuery `json:"files,omitempty"`
 	// Dirs to list, one level, names only.

@@ -7,6 +7,7 @@ package controlplane
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -30,10 +31,12 @@ const (
 
 	stepKubelet = "controlplane/kubelet"
 	stepMark    = "controlplane/mark"
-	stepAddons  = "kubernetes/addons"
+	stepProxy   = "kubernetes/kube-proxy"
+	stepDNS     = "kubernetes/coredns"
 
 	recordCluster = "cluster-settings"
-	recordAddons  = "addons"
+	recordProxy   = "kube-proxy"
+	recordDNS     = "coredns"
 
 	labelControlPlane = "node-role.kubernetes.io/control-plane"
 	taintControlPlane = "node-role.kubernetes.io/control-plane:NoSchedule"
@@ -194,7 +197,7 @@ func planKubelet(in component.Input, h *cluster.Host, facts *protocol.Facts, s s
 		ID: plan.On(stepKubelet, h.Name), Host: h.Name, Title: "start the kubelet", Why: "never started",
 		Needs: []plan.ID{
 			plan.On(component.StepCertificates, h.Name), plan.On(component.StepKubelet, h.Name),
-			plan.On(component.StepSettings, h.Name), plan.On(component.StepPackages, h.Name), plan.On(component.StepRuntime, h.Name),
+			plan.On(component.StepSettings, h.Name), plan.On(component.StepRuntime, h.Name),
 		},
 		Changes: []plan.Change{{What: component.KubeletDir + "/config.yaml", Action: "create"}, {What: "kubelet.service", Action: "start"}},
 	}, startKubelet{hostOf(h, s)})
@@ -303,19 +306,22 @@ func planClusterSteps(in component.Input, s settings, out *component.Output) {
 			phases: [][]string{{"upload-config", "all"}, {"bootstrap-token"}},
 		})
 	}
-	if !recorded(recordAddons) {
+	addOn := func(id plan.ID, subject, phase, workload string, needs ...plan.ID) {
+		if recorded(subject) {
+			return
+		}
 		out.Add(plan.Step{
-			ID: stepAddons, Title: "run kube-proxy and CoreDNS", Why: why,
-			Needs: []plan.ID{component.StepClusterInit},
-			Changes: []plan.Change{
-				{What: "daemonset kube-system/kube-proxy", Action: "update"},
-				{What: "deployment kube-system/coredns", Action: "update"},
-			},
+			ID: id, Title: "run " + path.Base(workload), Why: why, Needs: append(needs, component.StepClusterInit),
+			Changes: []plan.Change{{What: workload, Action: "update"}},
 		}, clusterPhases{
-			subject: recordAddons, digest: digest, candidates: hostsOf(in, s),
-			phases: [][]string{{"addon", "all"}}, workloads: []string{"DaemonSet/kube-system/kube-proxy", "Deployment/kube-system/coredns"},
+			subject: subject, digest: digest, candidates: hostsOf(in, s),
+			phases: [][]string{{"addon", phase}}, workload: workload,
 		})
 	}
+	addOn(stepProxy, recordProxy, "kube-proxy", "DaemonSet/kube-system/kube-proxy")
+	// A pod that is started before the pod network is there fails, and is
+	// tried again only after ten seconds.
+	addOn(stepDNS, recordDNS, "coredns", "Deployment/kube-system/coredns", component.StepNetwork)
 }
 
 func hostsOf(in component.Input, s settings) []host {

@@ -106,7 +106,7 @@ func (o runStaticPods) Verify(ctx context.Context, rt *component.Runtime, say fu
 	if err != nil {
 		return err
 	}
-	query := protocol.FactsRequest{LocalHTTP: []protocol.HTTPQuery{{
+	query := protocol.FactsRequest{Brief: true, LocalHTTP: []protocol.HTTPQuery{{
 		URL:    "https://" + net.JoinHostPort(o.address.String(), fmt.Sprint(o.port)) + "/readyz?verbose",
 		CAFile: component.KubernetesPKI + "/ca.crt", TimeoutMillis: 2000,
 	}}}
@@ -169,7 +169,7 @@ type clusterPhases struct {
 	digest     string
 	candidates []host
 	phases     [][]string
-	workloads  []string // whose pods must run then
+	workload   string // whose pods must run then; empty for none
 }
 
 // Check implements component.Op.
@@ -203,8 +203,8 @@ func (o clusterPhases) on(ctx context.Context, rt *component.Runtime, h host, sa
 
 // Verify implements component.Op: it records what was applied.
 func (o clusterPhases) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	for _, name := range o.workloads {
-		if err := component.WorkloadReady(ctx, rt, name, say); err != nil {
+	if o.workload != "" {
+		if err := component.WorkloadReady(ctx, rt, o.workload, say); err != nil {
 			return err
 		}
 	}

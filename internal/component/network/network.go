@@ -61,7 +61,7 @@ func Plan(in component.Input, out *component.Output) {
 		why = "settings differ"
 	}
 	out.Add(plan.Step{
-		ID: "network/flannel", Title: "run flannel on every node", Why: why,
+		ID: component.StepNetwork, Title: "run flannel on every node", Why: why,
 		Needs:   []plan.ID{component.StepClusterInit},
 		Changes: []plan.Change{{What: "daemonset kube-flannel/kube-flannel-ds", Action: "update"}},
 	}, flannel{manifest: manifest, digest: digest})

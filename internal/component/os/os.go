@@ -84,12 +84,13 @@ func planPackages(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 func packages(family string, c *cluster.Cluster, h *cluster.Host) []string {
 	var names []string
 	if h.IsNode() {
-		// portmap and the like call them on the host; kubeadm's preflight asks for conntrack.
+		// The portmap plugin calls nft on the host, and the preflight of
+		// kubeadm's upgrades asks for conntrack.
 		switch family {
 		case "debian":
-			names = append(names, "conntrack", "iptables", "nftables")
+			names = append(names, "conntrack", "nftables")
 		case "rhel":
-			names = append(names, "conntrack-tools", "iptables-nft", "nftables")
+			names = append(names, "conntrack-tools", "nftables")
 		}
 	}
 	if c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost && h.IsNode() && !h.Has(cluster.RoleControlPlane) {

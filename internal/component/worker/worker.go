@@ -56,7 +56,7 @@ func Plan(in component.Input, out *component.Output) {
 			ID: plan.On(component.StepJoin, h.Name), Host: h.Name, Title: "join as a worker", Why: "not part of the cluster",
 			Needs: []plan.ID{
 				component.StepClusterInit, plan.On(component.StepProxy, h.Name),
-				plan.On(component.StepPackages, h.Name), plan.On(component.StepSettings, h.Name), plan.On(component.StepRuntime, h.Name),
+				plan.On(component.StepSettings, h.Name), plan.On(component.StepRuntime, h.Name),
 				plan.On(component.StepImages, h.Name), plan.On(component.StepBinaries, h.Name), plan.On(component.StepKubelet, h.Name),
 			},
 			Changes: []plan.Change{{What: "node " + h.Name, Action: "create"}, {What: "kubelet.service", Action: "start"}},
