@@ -183,6 +183,9 @@ func sshCommand(h *cluster.Host) string {
 	if h.SSH.PrivateKeyPath != "" {
 		command += " -i " + shellWord(h.SSH.PrivateKeyPath)
 	}
+	if h.SSH.KnownHostsPath != "" {
+		command += " -o UserKnownHostsFile=" + shellWord(h.SSH.KnownHostsPath)
+	}
 	return command + " " + shellWord(who)
 }
 

@@ -83,11 +83,15 @@ func (a assessment) certificateProblems() {
 			}
 		}
 		if len(ended) > 0 {
-			a.error(CertificateExpired, g.host, fmt.Sprintf("expired on %s: %s", soon[g][0].Ends.UTC().Format(time.DateOnly), andList(ended)), renewal(g.kind, g.host))
+			a.error(CertificateExpired, g.host, fmt.Sprintf("its %s expired on %s", andList(ended), soon[g][0].Ends.UTC().Format(time.DateOnly)), renewal(g.kind, g.host))
 		}
 		if len(ending) > 0 {
 			first := soon[g][len(ended)]
-			a.warn(CertificateEnds, g.host, fmt.Sprintf("ends in %d days: %s", first.DaysLeft, andList(ending)), renewal(g.kind, g.host))
+			verb := "ends"
+			if len(ending) > 1 {
+				verb = "end"
+			}
+			a.warn(CertificateEnds, g.host, fmt.Sprintf("its %s %s in %s", andList(ending), verb, plural(first.DaysLeft, "day")), renewal(g.kind, g.host))
 		}
 	}
 }

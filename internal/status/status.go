@@ -118,8 +118,9 @@ func (a assessment) hosts() {
 			p.Summary += ": " + lost
 		}
 		if seenBy := a.reachedByProxy(h.Name); seenBy != "" {
-			p.Summary += fmt.Sprintf("; yet the proxy of %s reaches its API server, so the host is on", seenBy)
-			p.Hint = "mend the way to its SSH server"
+			// Right after a power-off, a proxy has not noticed it yet.
+			p.Summary += fmt.Sprintf("; yet the proxy of %s reaches its API server", seenBy)
+			p.Hint = "look again in a few seconds; if that stays so, the host is on: mend the way to its SSH server"
 		}
 		a.add(p)
 	}

@@ -58,8 +58,13 @@ func (v *statusView) headline() {
 	if !v.Healthy {
 		m = markFailed
 	}
-	text := clean(v.Cluster) + ": " + oneLine(v.Summary)
-	fmt.Fprintf(&v.out, "%s %s\n", v.mark(m), v.look.bold(clip(text, statusWidth-2, v.look.ellipsis())))
+	for i, line := range words(clean(v.Cluster)+": "+oneLine(v.Summary), statusWidth-2) {
+		lead := v.mark(m)
+		if i > 0 {
+			lead = " "
+		}
+		fmt.Fprintf(&v.out, "%s %s\n", lead, v.look.bold(line))
+	}
 	if v.State != status.Unreachable {
 		fmt.Fprintf(&v.out, "  %s\n", v.look.faint(v.Tolerance))
 	}
@@ -102,7 +107,7 @@ func (v *statusView) endpoint() {
 	}[v.Endpoint.Mode]
 	rows := [][]string{
 		{v.look.faint("endpoint"), fmt.Sprintf("https://%s (%s)", net.JoinHostPort(v.Endpoint.Domain, strconv.Itoa(v.Endpoint.Port)), strings.TrimSpace(how))},
-		{v.look.faint("kubernetes"), cmp.Or(v.Kubernetes.Running, v.Kubernetes.Desired+" wanted; the API does not answer")},
+		{v.look.faint("kubernetes"), cmp.Or(oneLine(v.Kubernetes.Running), v.Kubernetes.Desired+" wanted; the API does not answer")},
 	}
 	v.out.WriteString("\n" + indent(Table(nil, rows), "  ") + "\n")
 }
@@ -152,7 +157,7 @@ func (v *statusView) controlPlanes() {
 }
 
 func (v *statusView) nodes() {
-	ready, proxies := 0, false
+	ready, proxies, known := 0, false, v.Kubernetes.Running != ""
 	for _, n := range v.Nodes {
 		proxies = proxies || n.Proxy != nil
 	}
@@ -162,7 +167,7 @@ func (v *statusView) nodes() {
 		switch {
 		case n.Ready:
 			ready++
-		case v.Kubernetes.Running == "":
+		case !known:
 			state = "unknown"
 		case n.Kubelet == "":
 			state = n.Detail
@@ -176,7 +181,11 @@ func (v *statusView) nodes() {
 		for _, r := range n.Roles {
 			roles = append(roles, string(r))
 		}
-		row := []string{v.ok(n.Ready), clean(n.Name), cmp.Or(strings.Join(roles, ","), "not in the file"), v.cell(state, 24), clean(n.Kubelet)}
+		mark := v.ok(n.Ready)
+		if !known {
+			mark = v.mark(markWaiting)
+		}
+		row := []string{mark, clean(n.Name), cmp.Or(strings.Join(roles, ","), "not in the file"), v.cell(state, 24), clean(n.Kubelet)}
 		if proxies {
 			row = append(row, v.proxy(n.Proxy))
 		}
@@ -186,7 +195,11 @@ func (v *statusView) nodes() {
 	if proxies {
 		header = append(header, "PROXY")
 	}
-	v.section("NODES", fmt.Sprintf("%d of %d Ready", ready, len(v.Nodes)), header, rows)
+	note := fmt.Sprintf("%d of %d Ready", ready, len(v.Nodes))
+	if !known {
+		note = "not known: the API does not answer"
+	}
+	v.section("NODES", note, header, rows)
 }
 
 func (v *statusView) proxy(p *status.Proxy) string {
@@ -263,7 +276,7 @@ func (v *statusView) problems() {
 		if p.Subject != "" {
 			text = clean(p.Subject) + ": " + text
 		}
-		for i, line := range wrap(text, statusWidth-4) {
+		for i, line := range words(text, statusWidth-4) {
 			if i > 0 {
 				m = " "
 			}
@@ -279,9 +292,24 @@ func (v *statusView) problems() {
 }
 
 func (v *statusView) paragraph(text string) {
-	for _, line := range wrap(text, statusWidth-6) {
+	for _, line := range words(text, statusWidth-6) {
 		fmt.Fprintf(&v.out, "      %s\n", line)
 	}
+}
+
+// words breaks a text into lines of n cells between words only, so that paths
+// and commands in it can be copied whole.
+func words(text string, n int) []string {
+	var lines []string
+	for _, word := range strings.Fields(text) {
+		last := len(lines) - 1
+		if last >= 0 && width(lines[last])+1+width(word) <= n {
+			lines[last] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 // next shows the commands with their reasons beside them, or above them where

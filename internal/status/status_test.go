@@ -1,0 +1,405 @@
+package status_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/state"
+	"github.com/quorate/quorate/internal/status"
+	"github.com/quorate/quorate/internal/status/statustest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func member(w statustest.World, host string, change func(*state.EtcdMember)) {
+	m := w.Snapshot.Etcd[host]
+	change(&m)
+	w.Snapshot.Etcd[host] = m
+}
+
+func node(w statustest.World, name string, change func(*state.Node)) {
+	n := w.Snapshot.API.Nodes[name]
+	change(&n)
+	w.Snapshot.API.Nodes[name] = n
+}
+
+// everyMember changes the membership that all members report.
+func everyMember(w statustest.World, change func([]state.EtcdPeer) []state.EtcdPeer) {
+	for name := range w.Snapshot.Etcd {
+		member(w, name, func(m *state.EtcdMember) { m.Members = change(slices.Clone(m.Members)) })
+	}
+}
+
+type problem struct {
+	Kind     status.Kind
+	Subject  string
+	Severity diag.Severity
+}
+
+func err(k status.Kind, subject string) problem  { return problem{k, subject, diag.SeverityError} }
+func warn(k status.Kind, subject string) problem { return problem{k, subject, diag.SeverityWarning} }
+
+func TestProblems(t *testing.T) {
+	tests := []struct {
+		name      string
+		change    func(statustest.World)
+		problems  []problem
+		state     status.State
+		tolerated int
+		// says are parts of the words, hints included, of all problems and the summary.
+		says []string
+	}{
+		{"healthy", func(statustest.World) {}, nil, status.Healthy, 1, []string{"healthy; tolerates 1 failure"}},
+		{
+			"one host off", func(w statustest.World) { w.Off("cp-2") },
+			[]problem{err(status.HostUnreachable, "cp-2")}, status.Degraded, 0,
+			[]string{"DEGRADED: cp-2 does not answer; tolerates no further failure", "etcd member and API server count as down", "10.0.0.12:22"},
+		},
+		{
+			"a worker off", func(w statustest.World) { w.Off("worker-2") },
+			[]problem{err(status.HostUnreachable, "worker-2")}, status.Degraded, 1, []string{"worker-2 does not answer; tolerates 1 failure"},
+		},
+		{
+			"quorum lost", func(w statustest.World) { w.Off("cp-2", "cp-3") },
+			[]problem{
+				err(status.EtcdNoQuorum, "etcd"), err(status.HostUnreachable, "cp-2"), err(status.HostUnreachable, "cp-3"),
+				err(status.APIServerNotReady, "cp-1"),
+			},
+			status.Down, 0,
+			[]string{"DOWN: etcd has no quorum", "1 of 3 members run, 2 are needed", "bring 1 of cp-2 and cp-3 back", "the checks etcd and etcd-readiness fail, because etcd has no quorum"},
+		},
+		{
+			"all members run without a leader", func(w statustest.World) { w.LoseQuorum() },
+			[]problem{
+				err(status.EtcdNoLeader, "etcd"), err(status.APIServerNotReady, "cp-1"),
+				err(status.APIServerNotReady, "cp-2"), err(status.APIServerNotReady, "cp-3"),
+			},
+			status.Down, 0, []string{"they have no leader", "port 2380"},
+		},
+		{
+			"all API servers down, etcd well", func(w statustest.World) { w.APIDown("dial tcp 10.0.0.11:6443: connect: connection refused") },
+			[]problem{err(status.APIServerNotReady, "cp-1"), err(status.APIServerNotReady, "cp-2"), err(status.APIServerNotReady, "cp-3")},
+			status.Down, 0, []string{"DOWN: no API server is ready", "connection refused", "journalctl -u kubelet"},
+		},
+		{
+			"no host answers", func(w statustest.World) {
+				w.Off("cp-1", "cp-2", "cp-3", "worker-1", "worker-2", "worker-3")
+				w.Snapshot.API = nil
+			},
+			[]problem{
+				err(status.HostUnreachable, "cp-1"), err(status.HostUnreachable, "cp-2"), err(status.HostUnreachable, "cp-3"),
+				err(status.HostUnreachable, "worker-1"), err(status.HostUnreachable, "worker-2"), err(status.HostUnreachable, "worker-3"),
+			},
+			status.Unreachable, 0, []string{"none of the 6 hosts answers"},
+		},
+		{
+			"SSH alone is away", func(w statustest.World) {
+				for _, name := range []string{"cp-1", "cp-2", "cp-3"} {
+					w.Snapshot.Hosts[name] = &state.Host{Name: name, Error: name + ": refused"}
+				}
+				w.Snapshot.API, w.Snapshot.Etcd = nil, map[string]state.EtcdMember{}
+			},
+			[]problem{err(status.HostUnreachable, "cp-1"), err(status.HostUnreachable, "cp-2"), err(status.HostUnreachable, "cp-3")},
+			status.Degraded, 0, []string{"the proxy of worker-1 reaches its API server", "the host is on: mend the way to its SSH server"},
+		},
+		{
+			"never built", func(w statustest.World) { w.Bare() },
+			[]problem{err(status.NeverBuilt, "")}, status.Absent, 0, []string{"no cluster here yet: run quorate apply"},
+		},
+		{
+			"never built, a host off", func(w statustest.World) { w.Bare(); w.Off("cp-3") },
+			[]problem{err(status.NeverBuilt, ""), err(status.HostUnreachable, "cp-3")}, status.Absent, 0, nil,
+		},
+		{
+			"member down", func(w statustest.World) {
+				w.Snapshot.Etcd["cp-3"] = state.EtcdMember{Error: "dial tcp 127.0.0.1:2379: connect: connection refused"}
+			},
+			[]problem{err(status.EtcdMemberDown, "cp-3")}, status.Degraded, 0, []string{"connection refused", "journalctl -u etcd"},
+		},
+		{
+			"member cut off", func(w statustest.World) {
+				member(w, "cp-3", func(m *state.EtcdMember) { m.Leader = "0" })
+			},
+			[]problem{err(status.EtcdMemberDown, "cp-3")}, status.Degraded, 0, []string{"cut off from the others"},
+		},
+		{
+			"learner", func(w statustest.World) {
+				member(w, "cp-3", func(m *state.EtcdMember) { m.Learner = true })
+				everyMember(w, func(p []state.EtcdPeer) []state.EtcdPeer { p[2].Learner = true; return p })
+			},
+			[]problem{err(status.EtcdLearner, "cp-3")}, status.Degraded, 0, []string{"quorate apply promotes it"},
+		},
+		{
+			"not a member", func(w statustest.World) {
+				everyMember(w, func(p []state.EtcdPeer) []state.EtcdPeer { return p[:2] })
+				w.Snapshot.Etcd["cp-3"] = state.EtcdMember{Error: "refused"}
+			},
+			[]problem{err(status.EtcdNotMember, "cp-3")}, status.Degraded, 0, nil,
+		},
+		{
+			"member not in the file", func(w statustest.World) {
+				everyMember(w, func(p []state.EtcdPeer) []state.EtcdPeer {
+					return append(p, state.EtcdPeer{ID: "999", Name: "old", PeerURLs: []string{"https://10.0.0.99:2380"}})
+				})
+			},
+			// Four voters need three, so only one of the three that are seen well may go: none.
+			[]problem{warn(status.EtcdUnknownMember, "etcd")}, status.Healthy, 0, []string{"member old"},
+		},
+		{
+			"no space", func(w statustest.World) {
+				member(w, "cp-1", func(m *state.EtcdMember) { m.Errors = []string{"memberID:101 alarm:NOSPACE "} })
+			},
+			[]problem{err(status.EtcdAlarm, "cp-1")}, status.Degraded, 1, []string{"NOSPACE", "etcdctl alarm disarm"},
+		},
+		{
+			"corrupt", func(w statustest.World) {
+				member(w, "cp-1", func(m *state.EtcdMember) { m.Errors = []string{"memberID:101 alarm:CORRUPT "} })
+			},
+			[]problem{err(status.EtcdAlarm, "cp-1")}, status.Degraded, 0, []string{"CORRUPT"},
+		},
+		{
+			"nearly full", func(w statustest.World) {
+				member(w, "cp-1", func(m *state.EtcdMember) { m.DBBytes = 1900 << 20 })
+			},
+			[]problem{warn(status.EtcdNearlyFull, "cp-1")}, status.Healthy, 1, []string{"92 %"},
+		},
+		{
+			"etcd versions", func(w statustest.World) {
+				member(w, "cp-1", func(m *state.EtcdMember) { m.Version = "3.6.8" })
+			},
+			[]problem{warn(status.EtcdVersions, "etcd")}, status.Healthy, 1, []string{"cp-1 3.6.8, cp-2 3.7.0"},
+		},
+		{
+			"even", func(w statustest.World) {
+				w.Cluster.Hosts[2].Roles = []cluster.Role{cluster.RoleControlPlane}
+				delete(w.Snapshot.Etcd, "cp-3")
+				everyMember(w, func(p []state.EtcdPeer) []state.EtcdPeer { return p[:2] })
+			},
+			[]problem{warn(status.EtcdEven, "etcd")}, status.Healthy, 0, []string{"2 members tolerate no more failures than 1: 0", "use 1 or 3"},
+		},
+		{
+			"one API server not ready", func(w statustest.World) {
+				w.Snapshot.Hosts["cp-2"].APIServer = &state.Probe{Detail: "poststarthook/rbac/bootstrap-roles"}
+				w.BackendDown("cp-2")
+			},
+			[]problem{err(status.APIServerNotReady, "cp-2")}, status.Degraded, 1, []string{"the check poststarthook/rbac/bootstrap-roles fails"},
+		},
+		{
+			"API answers nothing", func(w statustest.World) {
+				w.Snapshot.API, w.Snapshot.APIError = nil, "cp-1: Unauthorized"
+			},
+			[]problem{err(status.APIUnusable, "")}, status.Degraded, 1, []string{"Unauthorized", "admin.conf"},
+		},
+		{
+			"API slow", func(w statustest.World) {
+				w.Snapshot.API, w.Snapshot.APIError = nil, "cp-1: context deadline exceeded"
+			},
+			[]problem{err(status.APIUnusable, "")}, status.Degraded, 1, []string{"do not answer questions in time"},
+		},
+		{
+			"stale lease", func(w statustest.World) {
+				w.Snapshot.API.Leases["kube-scheduler"] = state.Lease{Holder: "cp-2", Renewed: statustest.Taken.Add(-3 * time.Minute)}
+			},
+			[]problem{err(status.LeaseStale, "kube-scheduler")}, status.Degraded, 1, []string{"on cp-2 gave no sign for 3m0s", "no pod is scheduled"},
+		},
+		{
+			"lease by a clock that is behind", func(w statustest.World) {
+				w.Snapshot.API.Leases["kube-scheduler"] = state.Lease{Holder: "cp-2", Renewed: statustest.Taken.Add(-40 * time.Second)}
+				w.Snapshot.Hosts["cp-2"].Clock = -39 * time.Second
+			},
+			[]problem{warn(status.ClockSkew, "cp-1")}, status.Healthy, 1, []string{"39s ahead of that of cp-2"},
+		},
+		{
+			"no lease", func(w statustest.World) { delete(w.Snapshot.API.Leases, "kube-controller-manager") },
+			[]problem{err(status.LeaseStale, "kube-controller-manager")}, status.Degraded, 1, []string{"none of its instances leads"},
+		},
+		{
+			"clock far off", func(w statustest.World) { w.Snapshot.Hosts["worker-1"].Clock = 5 * time.Minute },
+			[]problem{err(status.ClockSkew, "worker-1")}, status.Degraded, 1, []string{"5m0s ahead", "chrony"},
+		},
+		{
+			"node not ready", func(w statustest.World) {
+				node(w, "worker-1", func(n *state.Node) { n.Ready, n.Reason = false, "container runtime network not ready" })
+			},
+			[]problem{err(status.NodeNotReady, "worker-1")}, status.Degraded, 1, []string{"network not ready"},
+		},
+		{
+			"node missing", func(w statustest.World) { delete(w.Snapshot.API.Nodes, "worker-3") },
+			[]problem{err(status.NodeMissing, "worker-3")}, status.Degraded, 1, nil,
+		},
+		{
+			"node not in the file", func(w statustest.World) {
+				node(w, "stray", func(n *state.Node) { n.Ready, n.Kubelet = true, statustest.Version })
+			},
+			[]problem{warn(status.NodeNotInFile, "stray")}, status.Healthy, 1, []string{"kubectl drain stray"},
+		},
+		{
+			"older kubelet", func(w statustest.World) { node(w, "worker-1", func(n *state.Node) { n.Kubelet = "v1.36.3" }) },
+			[]problem{warn(status.VersionDiffers, "worker-1")}, status.Healthy, 1, []string{"is v1.36.3, the file says v1.37.1"},
+		},
+		{
+			"older API server", func(w statustest.World) { w.Snapshot.API.Version = "v1.36.3" },
+			[]problem{warn(status.VersionDiffers, "cp-1")}, status.Healthy, 1, nil,
+		},
+		{
+			"proxy down", func(w statustest.World) {
+				w.Snapshot.Hosts["worker-1"].Proxy = &state.Proxy{Error: "dial unix /run/quorate-haproxy/state.sock: no such file"}
+			},
+			[]problem{err(status.ProxyUnreachable, "worker-1")}, status.Degraded, 1, []string{"systemctl status quorate-haproxy"},
+		},
+		{
+			"backend down for one worker", func(w statustest.World) {
+				b := &w.Snapshot.Hosts["worker-2"].Proxy.Backends[2]
+				b.Up, b.Detail = false, "L4TOUT"
+			},
+			[]problem{err(status.ProxyBackendDown, "worker-2")}, status.Degraded, 1, []string{"API server of cp-3, which is ready", "from worker-2 to port 6443 of cp-3", "L4TOUT"},
+		},
+		{
+			"all backends down for one worker", func(w statustest.World) {
+				for i := range w.Snapshot.Hosts["worker-2"].Proxy.Backends {
+					w.Snapshot.Hosts["worker-2"].Proxy.Backends[i].Up = false
+				}
+			},
+			[]problem{err(status.ProxyNoBackend, "worker-2")}, status.Degraded, 1, nil,
+		},
+		{
+			"backend missing", func(w statustest.World) {
+				p := w.Snapshot.Hosts["worker-2"].Proxy
+				p.Backends = p.Backends[:2]
+			},
+			[]problem{warn(status.ProxyBackendMissing, "worker-2")}, status.Healthy, 1, []string{"does not know of cp-3"},
+		},
+		{
+			"certificates end", func(w statustest.World) {
+				w.SetCertificate("cp-1", "/etc/kubernetes/pki/apiserver.crt", 12)
+				w.SetCertificate("cp-2", "/etc/kubernetes/admin.conf", 29)
+				w.SetCertificate("cp-3", "/etc/etcd/pki/server.crt", 30)
+			},
+			[]problem{warn(status.CertificateEnds, "cp-1"), warn(status.CertificateEnds, "cp-2")}, status.Healthy, 1,
+			[]string{"its apiserver.crt ends in 12 days quorate apply renews it", "kubeadm certs renew"},
+		},
+		{
+			"certificate expired", func(w statustest.World) { w.SetCertificate("cp-1", "/etc/etcd/pki/server.crt", -2) },
+			[]problem{err(status.CertificateExpired, "cp-1")}, status.Degraded, 1, []string{"its etcd/server.crt expired on 2026-11-19"},
+		},
+		{
+			"certificate unreadable", func(w statustest.World) {
+				f := w.Snapshot.Hosts["cp-1"].Facts.Files["/etc/kubernetes/pki/apiserver.crt"]
+				f.Certificates = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+				w.Snapshot.Hosts["cp-1"].Facts.Files["/etc/kubernetes/pki/apiserver.crt"] = f
+			},
+			[]problem{err(status.CertificateBad, "cp-1")}, status.Degraded, 1, nil,
+		},
+		{
+			"add-on not ready", func(w statustest.World) {
+				w.Snapshot.API.Workloads["Deployment/kube-system/coredns"] = state.Workload{Desired: 2}
+			},
+			[]problem{err(status.AddOnNotReady, "coredns")}, status.Degraded, 1, []string{"0 of 2", "kubectl -n kube-system describe deployment coredns"},
+		},
+		{
+			"add-on missing", func(w statustest.World) {
+				delete(w.Snapshot.API.Workloads, "DaemonSet/kube-flannel/kube-flannel-ds")
+			},
+			[]problem{err(status.AddOnNotReady, "flannel")}, status.Degraded, 1, []string{"is not installed"},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := statustest.Healthy()
+			test.change(w)
+			r := status.Of(w.Cluster, w.Snapshot)
+			var got []problem
+			words := r.Summary
+			for _, p := range r.Problems {
+				got = append(got, problem{p.Kind, p.Subject, p.Severity})
+				words += "\n" + strings.Join([]string{p.Summary, p.Detail, p.Hint}, " ")
+				if p.Summary == "" || p.Hint == "" {
+					t.Errorf("a problem must say what is wrong and what to do: %+v", p)
+				}
+			}
+			if d := cmp.Diff(test.problems, got); d != "" {
+				t.Errorf("problems (-want +got):\n%s", d)
+			}
+			if r.State != test.state || r.Healthy != (test.state == status.Healthy) || r.ToleratedFailures != test.tolerated {
+				t.Errorf("state %s (healthy: %v) tolerating %d, want %s tolerating %d", r.State, r.Healthy, r.ToleratedFailures, test.state, test.tolerated)
+			}
+			for _, part := range test.says {
+				if !strings.Contains(strings.ReplaceAll(words, "  ", " "), part) {
+					t.Errorf("the report does not say %q:\n%s", part, words)
+				}
+			}
+		})
+	}
+}
+
+func TestTolerance(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(statustest.World)
+		want   string
+	}{
+		{"as designed", func(statustest.World) {}, "1 of 3 control-plane hosts may fail"},
+		{"one lost", func(w statustest.World) { w.Off("cp-1") }, "no further control-plane host may fail; by design, 1 of 3 may"},
+		{"not serving", func(w statustest.World) { w.Off("cp-1", "cp-2") }, "no failure is tolerated: the cluster does not serve"},
+		{"not built", func(w statustest.World) { w.Bare() }, "by design, 1 of 3 control-plane hosts may fail"},
+		{
+			"single", func(w statustest.World) {
+				w.Cluster.Hosts = w.Cluster.Hosts[:1]
+				everyMember(w, func(p []state.EtcdPeer) []state.EtcdPeer { return p[:1] })
+			}, "the only control-plane host must not fail",
+		},
+		{
+			"etcd apart", func(w statustest.World) {
+				w.Cluster.Hosts[2].Roles = []cluster.Role{cluster.RoleEtcd}
+				delete(w.Snapshot.API.Nodes, "cp-3")
+			}, "1 of 3 etcd members and 1 of 2 API servers may fail",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := statustest.Healthy()
+			test.change(w)
+			if got := status.Of(w.Cluster, w.Snapshot).Tolerance; got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestJSON(t *testing.T) {
+	for name, change := range map[string]func(statustest.World){
+		"healthy": func(statustest.World) {}, "quorum-lost": func(w statustest.World) { w.Off("cp-2", "cp-3") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := statustest.Healthy()
+			change(w)
+			got, err := json.MarshalIndent(status.Of(w.Cluster, w.Snapshot), "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join("testdata", name+".json")
+			if *update {
+				if err := os.WriteFile(path, append(got, '\n'), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(want), string(got)+"\n"); d != "" {
+				t.Errorf("%s (-want +got):\n%s", path, d)
+			}
+		})
+	}
+}
