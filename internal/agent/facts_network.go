@@ -2,15 +2,11 @@ package agent
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"net"
 	"net/netip"
-	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
@@ -96,114 +92,4 @@ func parseDefaultRoute(text string) string {
 		}
 	}
 	return best
-}
-
-// socket is a listening TCP socket as /proc/net/tcp shows it.
-type socket struct {
-	address netip.AddrPort
-	inode   string
-}
-
-// listening lists the TCP sockets that listen, with the programs that own them
-// as far as they can be found quickly.
-func listening() []protocol.Listener {
-	sockets := parseListening(text("/proc/net/tcp"))
-	sockets = append(sockets, parseListening(text("/proc/net/tcp6"))...)
-	inodes := map[string]string{}
-	for _, s := range sockets {
-		inodes[s.inode] = ""
-	}
-	nameOwners(inodes, time.Now().Add(10*time.Millisecond))
-	listeners := make([]protocol.Listener, 0, len(sockets))
-	for _, s := range sockets {
-		listeners = append(listeners, protocol.Listener{
-			Address: s.address.Addr().String(),
-			Port:    int(s.address.Port()),
-			Process: inodes[s.inode],
-		})
-	}
-	return listeners
-}
-
-// parseListening reads /proc/net/tcp or tcp6. Lines it does not understand are
-// passed over.
-func parseListening(text string) []socket {
-	const listen = "0A"
-	var sockets []socket
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) < 10 || fields[3] != listen {
-			continue
-		}
-		address, ok := parseProcAddress(fields[1])
-		if !ok {
-			continue
-		}
-		sockets = append(sockets, socket{address: address, inode: fields[9]})
-	}
-	return sockets
-}
-
-// parseProcAddress reads an address as the kernel prints it: 32-bit words in
-// the machine's byte order (little-endian on all that we support), a colon,
-// and the port in hexadecimal.
-func parseProcAddress(s string) (netip.AddrPort, bool) {
-	host, port, ok := strings.Cut(s, ":")
-	if !ok {
-		return netip.AddrPort{}, false
-	}
-	number, err := strconv.ParseUint(port, 16, 16)
-	if err != nil {
-		return netip.AddrPort{}, false
-	}
-	raw, err := hex.DecodeString(host)
-	if err != nil || (len(raw) != 4 && len(raw) != 16) {
-		return netip.AddrPort{}, false
-	}
-	for word := range slices.Chunk(raw, 4) {
-		slices.Reverse(word)
-	}
-	address, _ := netip.AddrFromSlice(raw)
-	return netip.AddrPortFrom(address, uint16(number)), true
-}
-
-// nameOwners fills in the program that holds each socket inode. It walks the
-// open files of all processes, so it stops as soon as every owner is known or
-// the deadline has passed.
-func nameOwners(inodes map[string]string, deadline time.Time) {
-	missing := len(inodes)
-	processes, err := os.ReadDir("/proc")
-	if err != nil {
-		return
-	}
-	for _, process := range processes {
-		if missing == 0 || time.Now().After(deadline) {
-			return
-		}
-		pid := process.Name()
-		if _, err := strconv.Atoi(pid); err != nil {
-			continue
-		}
-		folder, err := os.Open("/proc/" + pid + "/fd")
-		if err != nil {
-			continue
-		}
-		names, _ := folder.Readdirnames(-1)
-		folder.Close()
-		for _, name := range names {
-			target, err := os.Readlink("/proc/" + pid + "/fd/" + name)
-			if err != nil {
-				continue
-			}
-			inode, ok := strings.CutPrefix(target, "socket:[")
-			if !ok {
-				continue
-			}
-			inode = strings.TrimSuffix(inode, "]")
-			if owner, wanted := inodes[inode]; wanted && owner == "" {
-				inodes[inode] = firstLine("/proc/" + pid + "/comm")
-				missing--
-			}
-		}
-	}
 }

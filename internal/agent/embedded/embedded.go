@@ -30,8 +30,9 @@ type Agent struct {
 	Name string
 	// SHA256 is the hex digest of the program.
 	SHA256 string
-	// Compressed is the program, compressed with gzip.
-	Compressed []byte
+
+	folder fs.FS
+	file   string
 }
 
 // Find gives the agent for an architecture as GOARCH names it. When the
@@ -59,16 +60,19 @@ func Find(arch string) (Agent, error) {
 	if raw, err := hex.DecodeString(digest); err != nil || len(raw) != sha256.Size {
 		return Agent{}, fmt.Errorf("the digest of the agent for %s inside this quorate is damaged: %q", arch, digest)
 	}
-	content, err := fs.ReadFile(folder, file+".gz")
-	if err != nil {
-		return Agent{}, err
-	}
-	return Agent{Name: digest[:16], SHA256: digest, Compressed: content}, nil
+	return Agent{Name: digest[:16], SHA256: digest, folder: folder, file: file + ".gz"}, nil
 }
 
-// Program undoes the compression.
+// Compressed gives the program, compressed with gzip.
+func (a Agent) Compressed() ([]byte, error) { return fs.ReadFile(a.folder, a.file) }
+
+// Program gives the program itself.
 func (a Agent) Program() ([]byte, error) {
-	decoder, err := gzip.NewReader(bytes.NewReader(a.Compressed))
+	compressed, err := a.Compressed()
+	if err != nil {
+		return nil, err
+	}
+	decoder, err := gzip.NewReader(bytes.NewReader(compressed))
 	if err != nil {
 		return nil, err
 	}

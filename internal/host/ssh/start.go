@@ -175,12 +175,13 @@ func (s *starter) upload(stdin io.Writer, agents map[string]embedded.Agent, want
 	if !ok {
 		return fmt.Errorf("%s (%s): %w", s.host, machine, embedded.ErrNotBuilt)
 	}
-	content := agent.Compressed
-	if packing != "gzip" {
-		var err error
-		if content, err = agent.Program(); err != nil {
-			return err
-		}
+	read := agent.Program
+	if packing == "gzip" {
+		read = agent.Compressed
+	}
+	content, err := read()
+	if err != nil {
+		return fmt.Errorf("%s: reading the agent inside this quorate: %w", s.host, err)
 	}
 	if _, err := fmt.Fprintf(stdin, "%d\n", len(content)); err != nil {
 		return errNoGreeting // the host's own words say why
