@@ -22,6 +22,10 @@ import (
 // problem of its own.
 const statusConnectTimeout = 3 * time.Second
 
+// statusAPITimeout bounds what is asked of the API. An API server that lost
+// its etcd would keep a status waiting, and that it does is status enough.
+const statusAPITimeout = 3 * time.Second
+
 // statusOptions are the flags of `status`.
 type statusOptions struct {
 	target
@@ -75,6 +79,7 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 	}
 	observer := s.observer()
 	observer.Wait = s.startConnecting(ctx, o.acceptNewHostKeys, stderr)
+	observer.APITimeout = statusAPITimeout
 	report := status.Of(s.cluster, observer.Snapshot(ctx))
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -65,7 +65,7 @@ func (c *Client) Observe(ctx context.Context) (*state.API, error) {
 
 // patience are the times that a question is given before it is asked again;
 // after the last, it has all the time that its context has.
-var patience = [...]time.Duration{time.Second, 1500 * time.Millisecond}
+var patience = [...]time.Duration{time.Second, time.Second}
 
 // insist asks a question again that gets no answer. An API server spreads its
 // requests over the etcd members, and for up to 40 s does not notice that one

@@ -3,6 +3,7 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,8 @@ type Observer struct {
 	// still being connected, so that a host that does not answer delays nothing
 	// but itself.
 	Wait func(host string) (*host.Host, error)
+	// APITimeout bounds the questions to the API; 0 means as long as a host's.
+	APITimeout time.Duration
 }
 
 // handle is the handle of a host, or why there is none.
@@ -246,7 +249,7 @@ func (o Observer) api(ctx context.Context) (*state.API, error) {
 		a := <-answers
 		if a.err == nil && a.client != nil {
 			var api *state.API
-			if api, a.err = observeAPI(ctx, a.client); a.err == nil {
+			if api, a.err = o.askAPI(ctx, a.client); a.err == nil {
 				return api, nil
 			}
 		}
@@ -260,8 +263,8 @@ func (o Observer) api(ctx context.Context) (*state.API, error) {
 	return nil, fmt.Errorf("no API server answers: %s", strings.Join(reasons, "; "))
 }
 
-func observeAPI(ctx context.Context, client *kube.Client) (*state.API, error) {
-	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
+func (o Observer) askAPI(ctx context.Context, client *kube.Client) (*state.API, error) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.APITimeout, hostTimeout))
 	defer cancel()
 	return client.Observe(ctx)
 }

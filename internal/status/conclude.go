@@ -48,8 +48,12 @@ func rank(p Problem) int {
 }
 
 // seenServing reports whether a node's proxy reaches an API server of a host
-// that does not answer Quorate: then the cluster serves, unseen.
+// that does not answer Quorate: then the cluster serves, unseen. What etcd
+// itself says of its quorum weighs more: a proxy notices a loss seconds later.
 func (a assessment) seenServing() bool {
+	if len(a.s.Etcd) > 0 && !a.Etcd.HasQuorum {
+		return false
+	}
 	return slices.ContainsFunc(a.c.ControlPlanes(), func(h *cluster.Host) bool {
 		return !a.reached(h.Name) && a.reachedByProxy(h.Name) != ""
 	})

@@ -77,7 +77,7 @@ func (a assessment) proxy(h *cluster.Host) *Proxy {
 	if observed == nil || observed.Error != "" {
 		p.Detail = "does not answer"
 		problem := Problem{
-			Kind: ProxyUnreachable, Severity: diag.SeverityError, Subject: h.Name, Summary: "its proxy does not answer, so its kubelet cannot reach the API",
+			Kind: ProxyUnreachable, Severity: diag.SeverityError, Subject: h.Name, Summary: "its proxy does not tell its state; without it, its kubelet does not reach the API",
 			Hint: fmt.Sprintf("on %s: systemctl status quorate-haproxy; quorate apply puts it right", h.Name),
 		}
 		if observed != nil {

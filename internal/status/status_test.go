@@ -92,6 +92,17 @@ func TestProblems(t *testing.T) {
 			status.Down, 0, []string{"DOWN: no API server is ready", "connection refused", "journalctl -u kubelet"},
 		},
 		{
+			"quorum lost, a proxy has not noticed", func(w statustest.World) {
+				w.Off("cp-2", "cp-3")
+				w.Snapshot.Hosts["worker-1"].Proxy.Backends[2].Up = true
+			},
+			[]problem{
+				err(status.EtcdNoQuorum, "etcd"), err(status.HostUnreachable, "cp-2"), err(status.HostUnreachable, "cp-3"),
+				err(status.APIServerNotReady, "cp-1"),
+			},
+			status.Down, 0, []string{"DOWN: etcd has no quorum", "look again in a few seconds"},
+		},
+		{
 			"no host answers", func(w statustest.World) {
 				w.Off("cp-1", "cp-2", "cp-3", "worker-1", "worker-2", "worker-3")
 				w.Snapshot.API = nil

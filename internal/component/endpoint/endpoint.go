@@ -54,7 +54,7 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 
 // StateQuery asks a host's proxy for its servers' state.
 func StateQuery() protocol.HTTPQuery {
-	return protocol.HTTPQuery{URL: "http://localhost/;csv", UnixSocket: stateSocket, TimeoutMillis: 1000}
+	return protocol.HTTPQuery{URL: "http://localhost/;csv", UnixSocket: stateSocket, TimeoutMillis: 2500}
 }
 
 // StateOf reads the answer to StateQuery.
