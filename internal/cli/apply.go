@@ -88,11 +88,8 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
-	if !result.OK() {
-		if result.Interrupted {
-			return interruption(ctx)
-		}
-		return silent(exitFailed)
+	if err := verdict(ctx, result); err != nil {
+		return err
 	}
 	if err := s.provenEmpty(ctx); err != nil {
 		return err
@@ -171,7 +168,7 @@ func confirm(ctx context.Context, yes bool, question string, stderr io.Writer) e
 	}()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	case a := <-answer:
 		if a == "y" || a == "yes" {
 			return nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quorate/quorate/internal/engine"
 	"github.com/quorate/quorate/internal/event"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/lock"
@@ -32,11 +33,17 @@ func (s *session) lock(ctx context.Context, purpose string, breakLock bool) (loc
 	}, nil
 }
 
-// interruption is what ended a run before its end: the lock's loss, which has
-// not been told yet, or the user, who knows.
-func interruption(ctx context.Context) error {
-	if lost, ok := errors.AsType[*host.LockLostError](context.Cause(ctx)); ok {
+// verdict is what a run that ended badly ends the command with: the lock's
+// loss, which has not been told yet, or the exit code alone.
+func verdict(ctx context.Context, result engine.Result) error {
+	if lost, ok := errors.AsType[*host.LockLostError](context.Cause(ctx)); ok && !result.OK() {
 		return lost
 	}
-	return silent(exitInterrupted)
+	switch {
+	case result.OK():
+		return nil
+	case result.Interrupted:
+		return silent(exitInterrupted)
+	}
+	return silent(exitFailed)
 }

@@ -77,7 +77,7 @@ func (s *session) plan(ctx context.Context) (*plan.Plan, error) {
 		return nil, err
 	}
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	}
 	if list.HasErrors() {
 		return nil, &refusal{list}
