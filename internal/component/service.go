@@ -71,12 +71,6 @@ func (s Service) Apply(ctx context.Context, rt *Runtime, _ func(string)) error {
 	case changed:
 		verb = "restart"
 	}
-	if verb != "" {
-		// What happened to the unit before is no news for Verify.
-		if _, err := h.Unit(ctx, protocol.UnitRequest{Name: s.Unit, DaemonReload: true, Verb: "reset-failed"}); err != nil {
-			return err
-		}
-	}
 	_, err = h.Unit(ctx, protocol.UnitRequest{Name: s.Unit, DaemonReload: true, Enable: "enable", Verb: verb, NoBlock: s.NoBlock})
 	return err
 }
@@ -94,6 +88,7 @@ func (s Service) Verify(ctx context.Context, rt *Runtime, say func(string)) erro
 	if timeout == 0 {
 		timeout = time.Minute
 	}
+	crash := CrashWatch{Unit: s.Unit}
 	return Until(ctx, timeout, s.Unit+" on "+s.Host, say, func(ctx context.Context) error {
 		if s.Ready != nil {
 			return s.Ready(ctx, rt)
@@ -103,7 +98,7 @@ func (s Service) Verify(ctx context.Context, rt *Runtime, say func(string)) erro
 			return err
 		}
 		if u := facts.Units[s.Unit]; !u.Running() {
-			if err := KeepsFailing(ctx, h, s.Unit, u); err != nil {
+			if err := crash.Look(ctx, h, u); err != nil {
 				return err
 			}
 			return fmt.Errorf("%s is %s (%s)", s.Unit, u.Active, u.Sub)
@@ -112,19 +107,30 @@ func (s Service) Verify(ctx context.Context, rt *Runtime, say func(string)) erro
 	})
 }
 
-// maxRestarts is how often a unit may have been restarted by systemd since it
-// was started before a wait for it gives up: it ends again and again.
+// maxRestarts is how often systemd may restart a unit during a wait before the
+// wait gives up: it ends again and again.
 const maxRestarts = 5
 
-// KeepsFailing returns a Final error with the unit's last words when systemd
-// restarts it again and again; nil when it does not.
-func KeepsFailing(ctx context.Context, h *host.Host, unit string, u protocol.Unit) error {
-	if u.Running() || (u.Restarts < maxRestarts && u.Active != "failed") {
+// CrashWatch notices, over several looks at a unit, that systemd restarts it
+// again and again. Restarts from before the first look do not count.
+type CrashWatch struct {
+	Unit   string
+	before int
+	looked bool
+}
+
+// Look returns a Final error with the unit's last words when it keeps ending;
+// nil when it runs or may still come up.
+func (c *CrashWatch) Look(ctx context.Context, h *host.Host, u protocol.Unit) error {
+	if !c.looked {
+		c.looked, c.before = true, u.Restarts
+	}
+	if u.Running() || (u.Restarts < c.before+maxRestarts && u.Active != "failed") {
 		return nil
 	}
-	reply, err := h.Run(ctx, host.Command{Argv: []string{"journalctl", "--unit", unit, "--lines", "8", "--output", "cat", "--no-pager"}})
+	reply, err := h.Run(ctx, host.Command{Argv: []string{"journalctl", "--unit", c.Unit, "--lines", "8", "--output", "cat", "--no-pager"}})
 	if err != nil {
 		return nil // the wait goes on; what it waits for will say more
 	}
-	return Final{fmt.Errorf("%s of %s ends again and again (%d restarts); its last words:\n%s", unit, h.Name(), u.Restarts, reply.Stdout)}
+	return Final{fmt.Errorf("%s of %s ends again and again (%d restarts); its last words:\n%s", c.Unit, h.Name(), u.Restarts-c.before, reply.Stdout)}
 }

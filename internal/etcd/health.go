@@ -39,7 +39,7 @@ func WaitHealthy(ctx context.Context, rt *component.Runtime, hostName string, ti
 	if err != nil {
 		return err
 	}
-	looks := 0
+	looks, crash := 0, component.CrashWatch{Unit: unit}
 	err = component.Until(ctx, timeout, "the etcd member of "+hostName, say, func(ctx context.Context) error {
 		request := protocol.FactsRequest{Brief: true, LocalHTTP: []protocol.HTTPQuery{HealthQuery()}}
 		if looks++; looks%unitEvery == 0 {
@@ -51,7 +51,7 @@ func WaitHealthy(ctx context.Context, rt *component.Runtime, hostName string, ti
 		}
 		health := HealthOf(facts.LocalHTTP[0])
 		if health != nil && request.Units != nil {
-			if err := component.KeepsFailing(ctx, h, unit, facts.Units[unit]); err != nil {
+			if err := crash.Look(ctx, h, facts.Units[unit]); err != nil {
 				return err
 			}
 		}
