@@ -34,7 +34,7 @@ func (a *Agent) Serve(ctx context.Context, conn net.Conn) error {
 			MaxReadFrameSize:              256 << 10,
 			// An operator who vanished without a word is noticed by a ping.
 			SendPingTimeout: 15 * time.Second,
-			PingTimeout:     15 * time.Second,
+			PingTimeout:     30 * time.Second,
 		},
 	}
 	stop := context.AfterFunc(ctx, a.exit)

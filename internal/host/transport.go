@@ -36,7 +36,7 @@ func NewConn(ctx context.Context, name string, conn net.Conn, closer func() erro
 			// A host that froze answers no ping; SSH's keepalives notice a
 			// host that is gone, this an agent that hangs.
 			SendPingTimeout: 15 * time.Second,
-			PingTimeout:     15 * time.Second,
+			PingTimeout:     30 * time.Second,
 		},
 	}
 	client, err := transport.NewClientConn(ctx, "http", "agent:80")
