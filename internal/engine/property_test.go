@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -28,6 +29,11 @@ func randomPlan(t testing.TB, r *rand.Rand) *plan.Plan {
 		for j := range i {
 			if r.Float64() < density {
 				steps[i].Needs = append(steps[i].Needs, steps[j].ID)
+			}
+		}
+		if i > 0 && r.IntN(4) == 0 {
+			for range 1 + r.IntN(4) {
+				steps[i].NeedsAny = append(steps[i].NeedsAny, steps[r.IntN(i)].ID)
 			}
 		}
 	}
@@ -72,6 +78,9 @@ func (c *chaos) Check(ctx context.Context, s plan.Step) (bool, error) {
 		if !c.applied[need] {
 			c.t.Errorf("%s was started before %s was done", s.ID, need)
 		}
+	}
+	if len(s.NeedsAny) > 0 && !slices.ContainsFunc(s.NeedsAny, func(id plan.ID) bool { return c.applied[id] }) {
+		c.t.Errorf("%s was started before any of %v was done", s.ID, s.NeedsAny)
 	}
 	c.total++
 	c.onHost[s.Host]++
@@ -172,6 +181,21 @@ func round(t *testing.T, seed uint64) {
 	checkCritical(t, res)
 }
 
+// anyOf tells whether one of the steps of which s needs one was done, and
+// whether one was left open, neither done nor lost.
+func anyOf(s plan.Step, got map[plan.ID]event.Outcome) (fulfilled, open bool) {
+	fulfilled = len(s.NeedsAny) == 0
+	for _, id := range s.NeedsAny {
+		switch got[id] {
+		case event.OutcomeChanged, event.OutcomeUnchanged:
+			fulfilled = true
+		case event.OutcomeInterrupted, event.OutcomeNotStarted:
+			open = true
+		}
+	}
+	return fulfilled, open
+}
+
 func checkOutcomes(t *testing.T, p *plan.Plan, x *chaos, res Result) {
 	got := outcomes(res)
 	for _, r := range res.Steps {
@@ -185,6 +209,11 @@ func checkOutcomes(t *testing.T, p *plan.Plan, x *chaos, res Result) {
 			case event.OutcomeInterrupted, event.OutcomeNotStarted:
 				undone = true
 			}
+		}
+		if fulfilled, open := anyOf(s, got); !fulfilled && open {
+			undone = true
+		} else if !fulfilled {
+			failedAbove = true
 		}
 		switch r.Outcome {
 		case event.OutcomeChanged, event.OutcomeUnchanged:
@@ -240,6 +269,9 @@ func checkEvents(t *testing.T, p *plan.Plan, rec *recorder, res Result) {
 				if !ended[need] {
 					t.Errorf("%s started before the end of %s was told", b.ID, need)
 				}
+			}
+			if len(s.NeedsAny) > 0 && !slices.ContainsFunc(s.NeedsAny, func(id plan.ID) bool { return ended[id] }) {
+				t.Errorf("%s started before the end of any of %v was told", b.ID, s.NeedsAny)
 			}
 			begun[b.ID] = true
 		case event.StepProgress:

@@ -78,7 +78,7 @@ func newWalk(p *plan.Plan, x Executor, sink event.Sink, o Options) *walk {
 func (w *walk) announce() {
 	infos := make([]event.StepInfo, len(w.plan.Steps))
 	for i, s := range w.plan.Steps {
-		infos[i] = event.StepInfo{ID: s.ID, Host: s.Host, Title: s.Title, Needs: s.Needs}
+		infos[i] = event.StepInfo{ID: s.ID, Host: s.Host, Title: s.Title, Needs: s.Needs, NeedsAny: s.NeedsAny}
 	}
 	w.stage.emit(event.RunStarted{
 		RunID: w.o.RunID, Verb: w.plan.Verb, Cluster: w.plan.Cluster,

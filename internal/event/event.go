@@ -47,6 +47,8 @@ type StepInfo struct {
 	Host  string    `json:"host,omitempty"` // empty for steps on the cluster as a whole
 	Title string    `json:"title"`
 	Needs []plan.ID `json:"needs,omitempty"`
+	// NeedsAny are steps of which it needs one.
+	NeedsAny []plan.ID `json:"needsAny,omitempty"`
 }
 
 // StepStarted says that a step entered a phase; a step sends one for each

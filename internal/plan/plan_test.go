@@ -76,6 +76,9 @@ func TestNewOrdersAnyGraph(t *testing.T) {
 				if r.IntN(5) == 0 {
 					steps[i].Needs = append(steps[i].Needs, ID(fmt.Sprint(j)))
 				}
+				if r.IntN(10) == 0 {
+					steps[i].NeedsAny = append(steps[i].NeedsAny, ID(fmt.Sprint(j)))
+				}
 			}
 		}
 		r.Shuffle(len(steps), func(a, b int) { steps[a], steps[b] = steps[b], steps[a] })
@@ -88,7 +91,7 @@ func TestNewOrdersAnyGraph(t *testing.T) {
 		}
 		seen := map[ID]bool{}
 		for _, s := range p.Steps {
-			for _, need := range s.Needs {
+			for _, need := range slices.Concat(s.Needs, s.NeedsAny) {
 				if !seen[need] {
 					t.Fatalf("seed %d: %s comes before %s, which it needs", seed, s.ID, need)
 				}

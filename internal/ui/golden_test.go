@@ -84,7 +84,7 @@ func samplePlan(t testing.TB) *plan.Plan {
 	steps = append(steps,
 		plan.Step{ID: "endpoint/haproxy@node-1", Host: "node-1", Title: "reload HAProxy", Why: "backend cp-3 is missing", Impact: plan.ImpactReload},
 		plan.Step{ID: "network/flannel", Title: "apply flannel", Why: "not there", Needs: []plan.ID{"controlplane/apiserver@cp-1"}},
-		plan.Step{ID: "network/kube-proxy", Title: "update kube-proxy", Why: "its server is not the endpoint", Impact: plan.ImpactRestart},
+		plan.Step{ID: "network/kube-proxy", Title: "update kube-proxy", Why: "its server is not the endpoint", Impact: plan.ImpactRestart, NeedsAny: []plan.ID{"controlplane/apiserver@cp-1", "endpoint/haproxy@node-1"}},
 	)
 	p, err := plan.New("prod", "apply", steps)
 	if err != nil {

@@ -243,19 +243,29 @@ func writeStep(out *strings.Builder, s plan.Step) {
 			elsewhere = append(elsewhere, string(need))
 		}
 	}
-	if len(elsewhere) > 0 {
-		for i, line := range wrapList(elsewhere, planWidth-len("    after ")) {
-			label := "    after "
-			if i > 0 {
-				label = "          "
-			}
-			out.WriteString(label + line + "\n")
-		}
+	writeNeeds(out, "    after ", elsewhere)
+	var any []string
+	for _, need := range s.NeedsAny {
+		any = append(any, string(need))
 	}
+	writeNeeds(out, "    after one of ", any)
 	for _, c := range s.Changes {
 		fmt.Fprintf(out, "    %s %s\n", pad(c.Action, len("restart")), oneLine(c.What))
 		if c.Diff != "" {
 			out.WriteString(indent(clean(c.Diff), "      ") + "\n")
 		}
+	}
+}
+
+// writeNeeds lists steps behind a label, further lines below the first's list.
+func writeNeeds(out *strings.Builder, label string, steps []string) {
+	if len(steps) == 0 {
+		return
+	}
+	for i, line := range wrapList(steps, planWidth-len(label)) {
+		if i > 0 {
+			label = strings.Repeat(" ", len(label))
+		}
+		out.WriteString(label + line + "\n")
 	}
 }
