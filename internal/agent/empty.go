@@ -11,6 +11,9 @@ import (
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
 
+// lostAndFound is the file system's own, at the top of each ext4.
+const lostAndFound = "lost+found"
+
 // emptyDir removes what is in a directory, and the directory itself unless it
 // is a mount point or was reached through a symbolic link: somebody put that
 // there for the data's sake.
@@ -38,6 +41,9 @@ func emptyDir(path string) (protocol.ChangedReply, error) {
 		return protocol.ChangedReply{}, err
 	}
 	for _, entry := range entries {
+		if mounted && entry.Name() == lostAndFound {
+			continue
+		}
 		if err := os.RemoveAll(filepath.Join(real, entry.Name())); err != nil {
 			return protocol.ChangedReply{}, err
 		}

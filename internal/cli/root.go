@@ -128,7 +128,7 @@ again at any time.`,
 		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
 	root.AddCommand(
-		newPlanCommand(), newApplyCommand(), newStatusCommand(),
+		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newKubectlCommand(),
 		newBundleCommand(), newLabCommand(applyForLab),
 	)
 	return root

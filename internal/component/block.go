@@ -8,6 +8,10 @@ const (
 	blockEnd   = "# end quorate\n"
 )
 
+// SwapOff stands before the swap entries of a host's fstab that Quorate has
+// commented out.
+const SwapOff = "# off for the kubelet (quorate): "
+
 // ReplaceBlock returns the text with Quorate's block set to the given lines:
 // replaced where it stands, else added at the end; removed when empty. What
 // others wrote is kept to the letter.

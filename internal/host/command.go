@@ -95,3 +95,11 @@ func (h *Host) Packages(ctx context.Context, request protocol.PackagesRequest) (
 	err := h.call(ctx, doing+" "+strings.Join(request.Names, " "), protocol.OpPackages, request, &reply)
 	return reply, err
 }
+
+// Kill ends every process that matches, at once, and waits until they are
+// gone. It tells how many there were.
+func (h *Host) Kill(ctx context.Context, request protocol.KillRequest) (ended int, err error) {
+	var reply protocol.KillReply
+	err = h.call(ctx, "ending processes", protocol.OpKill, request, &reply)
+	return reply.Ended, err
+}

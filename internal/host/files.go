@@ -75,6 +75,18 @@ func (h *Host) UnmountAndRemoveAll(ctx context.Context, path string) error {
 	return h.remove(ctx, protocol.RemoveRequest{Path: path, Recursive: true, Unmount: true})
 }
 
+// EmptyDir removes what is in a directory, and the directory itself unless it
+// is a mount point or a symbolic link. What is mounted below it is lazily
+// unmounted, never removed; a missing one is no error.
+func (h *Host) EmptyDir(ctx context.Context, path string) error {
+	return h.remove(ctx, protocol.RemoveRequest{Path: path, Empty: true})
+}
+
+// RemoveIfEmpty removes a directory if it is empty and no mount point.
+func (h *Host) RemoveIfEmpty(ctx context.Context, path string) error {
+	return h.remove(ctx, protocol.RemoveRequest{Path: path, IfEmpty: true})
+}
+
 func (h *Host) remove(ctx context.Context, request protocol.RemoveRequest) error {
 	var reply protocol.ChangedReply
 	return h.call(ctx, "removing "+request.Path, protocol.OpRemove, request, &reply)

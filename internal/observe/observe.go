@@ -52,6 +52,8 @@ type Observer struct {
 	// still being connected, so that a host that does not answer delays nothing
 	// but itself.
 	Wait func(host string) (*host.Host, error)
+	// Extra, when set, adds what a command wants to know of a host beyond Query.
+	Extra func(h *cluster.Host, q *protocol.FactsRequest)
 	// APITimeout bounds the questions to the API; 0 means as long as a host's.
 	APITimeout time.Duration
 }
@@ -109,6 +111,10 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
 	defer cancel()
 	q := Query(o.Cluster, o.Release, h)
+	if o.Extra != nil {
+		o.Extra(h, &q)
+		q.Files = mergeFiles(q.Files)
+	}
 	probes := o.probes(h)
 	for _, p := range probes {
 		q.LocalHTTP = append(q.LocalHTTP, p.queries...)

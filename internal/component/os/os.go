@@ -191,7 +191,7 @@ func withoutSwap(fstab string) (string, bool) {
 	for i, line := range lines {
 		fields := strings.Fields(line)
 		if len(fields) >= 3 && !strings.HasPrefix(fields[0], "#") && fields[2] == "swap" {
-			lines[i] = "# off for the kubelet (quorate): " + line
+			lines[i] = component.SwapOff + line
 			changed = true
 		}
 	}

@@ -1,0 +1,194 @@
+package reset
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/host"
+)
+
+// always is for work that looks for itself what there is to do, and is done
+// when it returns: the whole reset is verified by observing anew.
+type always struct{}
+
+// Check implements component.Op.
+func (always) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+// Verify implements component.Op.
+func (always) Verify(context.Context, *component.Runtime, func(string)) error { return nil }
+
+// stop is the work of reset/stop.
+type stop struct {
+	always
+	host  string
+	parts []part
+}
+
+// stopTimeout bounds the stop of one unit: systemd kills it after 90 seconds.
+const stopTimeout = 2 * time.Minute
+
+// Apply implements component.Op. What starts others is stopped first: the
+// kubelet, then the containers, then the runtime with the shims that outlive it.
+func (o stop) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	h, err := rt.Host(o.host)
+	if err != nil {
+		return err
+	}
+	if _, err := h.WriteFile(ctx, marker, []byte("A reset of this host was begun. Run `quorate reset` to finish it.\n"), 0o644); err != nil {
+		return err
+	}
+	for _, p := range o.parts {
+		say("stopping " + p.unit)
+		if err := stopUnit(ctx, h, p.unit); err != nil {
+			return err
+		}
+		kill := protocol.KillRequest{}
+		switch p.unit {
+		case "kubelet.service":
+			kill.Cgroups = []string{"/kubepods.slice", "/kubepods"}
+		case "containerd.service":
+			kill.Programs = []string{shim}
+		default:
+			continue
+		}
+		say("ending the containers")
+		if _, err := h.Kill(ctx, kill); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(o.parts, func(p part) bool { return p.unit == "kubelet.service" }) {
+		// Empty by now; systemd keeps it until it is told otherwise.
+		_, err = h.Unit(ctx, protocol.UnitRequest{Name: "kubepods.slice", Verb: "stop"})
+	}
+	return err
+}
+
+func stopUnit(ctx context.Context, h *host.Host, unit string) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	if _, err := h.Unit(ctx, protocol.UnitRequest{Name: unit, Enable: "disable", Verb: "stop"}); err != nil {
+		return err
+	}
+	_, err := h.Unit(ctx, protocol.UnitRequest{Name: unit, Verb: "reset-failed"})
+	return err
+}
+
+// data is the work of reset/data.
+type data struct {
+	always
+	host  string
+	parts []part
+}
+
+// Apply implements component.Op.
+func (o data) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	h, err := rt.Host(o.host)
+	if err != nil {
+		return err
+	}
+	for _, p := range o.parts {
+		for _, path := range p.data {
+			say("removing " + path)
+			if err := h.EmptyDir(ctx, path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// programs is the work of reset/programs.
+type programs struct {
+	always
+	host     string
+	parts    []part
+	binaries []string
+}
+
+// Apply implements component.Op. The unit files, which say whose the rest is,
+// go last.
+func (o programs) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	h, err := rt.Host(o.host)
+	if err != nil {
+		return err
+	}
+	var files, empty []string
+	files = append(files, o.binaries...)
+	for _, p := range o.parts {
+		for _, path := range p.settings {
+			if err := h.EmptyDir(ctx, path); err != nil {
+				return err
+			}
+		}
+		files = append(files, p.files...)
+		empty = append(empty, p.emptied...)
+	}
+	for _, p := range o.parts {
+		files = append(files, p.unitFile)
+	}
+	for _, path := range files {
+		if err := h.Remove(ctx, path); err != nil {
+			return err
+		}
+	}
+	for _, path := range empty {
+		if err := h.RemoveIfEmpty(ctx, path); err != nil {
+			return err
+		}
+	}
+	if len(o.parts) == 0 {
+		return nil
+	}
+	_, err = h.Unit(ctx, protocol.UnitRequest{DaemonReload: true})
+	return err
+}
+
+// settings is the work of reset/settings.
+type settings struct {
+	always
+	host string
+}
+
+// Apply implements component.Op. The folder with the marker goes last.
+func (o settings) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	h, err := rt.Host(o.host)
+	if err != nil {
+		return err
+	}
+	for _, file := range sharedFiles() {
+		if err := restore(ctx, h, file); err != nil {
+			return err
+		}
+	}
+	for _, path := range []string{modulesFile, sysctlFile, packages, component.QuorateDir} {
+		if err := h.RemoveAll(ctx, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore takes Quorate's lines out of a file and keeps its mode and owner.
+func restore(ctx context.Context, h *host.Host, file sharedFile) error {
+	facts, err := h.Facts(ctx, protocol.FactsRequest{Files: []protocol.FileQuery{{Path: file.path}}})
+	if err != nil {
+		return err
+	}
+	old := facts.Files[file.path]
+	if !old.Exists {
+		return nil
+	}
+	content, err := h.ReadFile(ctx, file.path)
+	if err != nil {
+		return err
+	}
+	text := file.without(string(content))
+	if text == string(content) {
+		return nil
+	}
+	_, err = h.Write(ctx, protocol.WriteRequest{Path: file.path, Mode: old.Mode, UID: old.UID, GID: old.GID}, []byte(text))
+	return err
+}
