@@ -18,6 +18,7 @@ import (
 	"github.com/quorate/quorate/internal/event"
 	"github.com/quorate/quorate/internal/journal"
 	"github.com/quorate/quorate/internal/plan"
+	"github.com/quorate/quorate/internal/status"
 	"github.com/quorate/quorate/internal/ui"
 	"github.com/quorate/quorate/internal/version"
 )
@@ -91,15 +92,14 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 	if err := verdict(ctx, result); err != nil {
 		return err
 	}
-	if err := s.provenEmpty(ctx); err != nil {
-		return err
-	}
-	return s.writeKubeconfig(ctx, o, stderr)
+	return s.conclude(ctx, o, stderr)
 }
 
-// provenEmpty observes anew: success is a plan with nothing left in it.
-func (s *session) provenEmpty(ctx context.Context) error {
-	p, err := s.plan(ctx)
+// conclude observes anew, once: success is a plan with nothing left in it.
+// What was observed is then shown, beside where the kubeconfig is.
+func (s *session) conclude(ctx context.Context, o applyOptions, stderr io.Writer) error {
+	in := s.input(ctx)
+	p, err := planFrom(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,15 @@ func (s *session) provenEmpty(ctx context.Context) error {
 		}
 		return fmt.Errorf("the run ended well, yet these still differ: %s; run `quorate plan` to see how", strings.Join(left, "; "))
 	}
-	return nil
+	if err := s.writeKubeconfig(ctx, o, stderr); err != nil {
+		return err
+	}
+	if o.output == string(ui.JSON) {
+		return nil
+	}
+	fmt.Fprintln(stderr)
+	report := status.Of(s.cluster, in.Snapshot)
+	return printStatus(report, stderr, ui.StatusOptions{Next: s.next(report, o.file, kubeconfigPath(o, s.cluster))})
 }
 
 // run walks a plan, shows it and records it.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/planner"
 	"github.com/quorate/quorate/internal/ui"
@@ -72,7 +73,12 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 
 // plan observes and plans. A refusal is an error with every reason.
 func (s *session) plan(ctx context.Context) (*plan.Plan, error) {
-	p, list, err := planner.Apply(s.input(ctx))
+	return planFrom(ctx, s.input(ctx))
+}
+
+// planFrom plans from what was observed.
+func planFrom(ctx context.Context, in component.Input) (*plan.Plan, error) {
+	p, list, err := planner.Apply(in)
 	if err != nil {
 		return nil, err
 	}

@@ -108,17 +108,6 @@ func waitAtMost(s *cluster.SSH, timeout time.Duration) {
 	}
 }
 
-// showStatus observes anew and prints the status of the session's cluster, as
-// after an install. File is the cluster file and kubeconfig the
-// administrator's kubeconfig, as the commands worth running next name them.
-func (s *session) showStatus(ctx context.Context, w io.Writer, file, kubeconfig string) error {
-	report := status.Of(s.cluster, s.observer().Snapshot(ctx))
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return printStatus(report, w, ui.StatusOptions{Next: s.next(report, file, kubeconfig)})
-}
-
 func printStatus(r status.Report, w io.Writer, o ui.StatusOptions) error {
 	var look ui.Look
 	if f, ok := w.(*os.File); ok {
@@ -137,7 +126,7 @@ func (s *session) next(r status.Report, file, kubeconfig string) []ui.NextComman
 	if kubeconfig == "" {
 		kubeconfig = kubeconfigPath(applyOptions{target: target{file: file}}, s.cluster)
 	}
-	kubectl := ui.NextCommand{Command: "kubectl --kubeconfig " + shellWord(kubeconfig) + " get nodes", Why: "use the cluster"}
+	kubectl := ui.NextCommand{Command: "quorate kubectl" + fileFlag(file) + " -- get nodes", Why: "use the cluster"}
 	if _, err := os.Stat(kubeconfig); errors.Is(err, os.ErrNotExist) {
 		kubectl = quorate("apply", "write a kubeconfig, too")
 	}
