@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/status"
+	"github.com/quorate/quorate/internal/status/statustest"
+)
+
+func TestNextCommands(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(statustest.World)
+		want   []string
+	}{
+		{"no kubeconfig yet", func(statustest.World) {}, []string{
+			"quorate apply -f 'my clusters/it'\\''s.yaml'", "quorate plan -f 'my clusters/it'\\''s.yaml'", "quorate status --output json -f 'my clusters/it'\\''s.yaml'",
+		}},
+		{"a host off", func(w statustest.World) { w.Off("cp-2") }, []string{
+			"ssh -p 2222 -i /keys/ed25519 -o UserKnownHostsFile=/keys/known op@10.0.0.12",
+			"quorate status -f 'my clusters/it'\\''s.yaml'", "quorate plan -f 'my clusters/it'\\''s.yaml'",
+		}},
+		{"nothing built", func(w statustest.World) { w.Bare() }, []string{
+			"quorate plan -f 'my clusters/it'\\''s.yaml'", "quorate apply -f 'my clusters/it'\\''s.yaml'", "quorate status -f 'my clusters/it'\\''s.yaml'",
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := statustest.Healthy()
+			test.change(w)
+			for i := range w.Cluster.Hosts {
+				w.Cluster.Hosts[i].SSH = cluster.SSH{User: "op", Port: 2222, PrivateKeyPath: "/keys/ed25519", KnownHostsPath: "/keys/known"}
+			}
+			s := session{cluster: w.Cluster}
+			var got []string
+			for _, c := range s.next(status.Of(w.Cluster, w.Snapshot), "my clusters/it's.yaml", "") {
+				got = append(got, c.Command)
+			}
+			if d := cmp.Diff(test.want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestWaitAtMostBoundsBastionsToo(t *testing.T) {
+	s := cluster.SSH{Timeout: time.Minute, Bastion: &cluster.Bastion{SSH: cluster.SSH{Timeout: time.Minute}}}
+	waitAtMost(&s, time.Second)
+	if s.Timeout != time.Second || s.Bastion.SSH.Timeout != time.Second {
+		t.Errorf("timeouts %s and %s", s.Timeout, s.Bastion.SSH.Timeout)
+	}
+}
