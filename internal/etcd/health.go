@@ -27,6 +27,19 @@ func HealthOf(reply protocol.HTTPReply) error {
 	return fmt.Errorf("it answers %d: %s", reply.Status, reply.Body)
 }
 
+// Healthy asks the member of a host once whether it can commit.
+func Healthy(ctx context.Context, rt *component.Runtime, hostName string) error {
+	h, err := rt.Host(hostName)
+	if err != nil {
+		return err
+	}
+	facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: []protocol.HTTPQuery{HealthQuery()}})
+	if err != nil {
+		return err
+	}
+	return HealthOf(facts.LocalHTTP[0])
+}
+
 // unitEvery is how many looks at the health make one at the unit, which costs
 // the host more.
 const unitEvery = 8

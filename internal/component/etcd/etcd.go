@@ -167,13 +167,19 @@ func planMember(in component.Input, h *cluster.Host, m members.Membership, needs
 	if len(changes) == 0 {
 		return
 	}
+	op := member{Service: service}
 	if impact == plan.ImpactRestart {
 		needs = append(needs, restartAfter(in, h)...)
+		for _, o := range in.Cluster.EtcdHosts() {
+			if o.Name != h.Name && m.Situations[o.Name] == members.Running {
+				op.others = append(op.others, o.Name)
+			}
+		}
 	}
 	out.Add(plan.Step{
 		ID: plan.On(component.StepEtcdMember, h.Name), Host: h.Name, Title: "run the etcd member",
 		Why: component.WhyOf(changes), Impact: impact, Changes: changes, Needs: needs,
-	}, member{Service: service})
+	}, op)
 }
 
 // restartAfter makes restarts follow one another, so that a quorum stays.

@@ -12,7 +12,12 @@ import (
 
 // member is the work of running a member: the service, and the proof that
 // the member takes part in a quorum.
-type member struct{ component.Service }
+type member struct {
+	component.Service
+	// others are the hosts of the other voters that run, where this one runs
+	// too and is to be restarted; empty where nothing is taken down.
+	others []string
+}
 
 // formTimeout bounds the forming of a quorum. Members start within seconds of
 // one another, but a slow host may still be receiving its binaries.
@@ -24,10 +29,32 @@ func (m member) Apply(ctx context.Context, rt *component.Runtime, say func(strin
 	if err != nil {
 		return err
 	}
+	if err := m.guardQuorum(ctx, rt); err != nil {
+		return err
+	}
 	if err := h.Mkdir(ctx, rt.Cluster.Etcd.DataDir, 0o700); err != nil {
 		return err
 	}
 	return m.Service.Apply(ctx, rt, say)
+}
+
+// guardQuorum refuses to take a voter down when the others alone are no
+// quorum: what was planned may no longer hold. A cluster of one has no others
+// to ask; its restart is in the plan for the user to see.
+func (m member) guardQuorum(ctx context.Context, rt *component.Runtime) error {
+	if len(m.others) == 0 {
+		return nil
+	}
+	healthy := 0
+	for _, name := range m.others {
+		if err := members.Healthy(ctx, rt, name); err == nil {
+			healthy++
+		}
+	}
+	if need := cluster.Quorum(len(m.others) + 1); healthy < need {
+		return fmt.Errorf("%s: restarting its etcd member would stop all writes: %d of the %d others are healthy and %d are needed; bring them back first", m.Host, healthy, len(m.others), need)
+	}
+	return nil
 }
 
 // Verify implements component.Op.
@@ -41,6 +68,6 @@ func (m member) Verify(ctx context.Context, rt *component.Runtime, say func(stri
 // startJoining starts a host's member with the membership that it joins.
 func startJoining(in component.Input, h *cluster.Host) func(context.Context, *component.Runtime, string) error {
 	return func(ctx context.Context, rt *component.Runtime, initialCluster string) error {
-		return member{newService(in, h, initialCluster, "existing")}.Apply(ctx, rt, func(string) {})
+		return member{Service: newService(in, h, initialCluster, "existing")}.Apply(ctx, rt, func(string) {})
 	}
 }
