@@ -48,10 +48,17 @@ func (o *Output) Add(s plan.Step, op Op) {
 	o.Steps = append(o.Steps, s)
 }
 
-// Refuse notes a reason not to go on; the hint says what to do about it.
+// Refuse notes a reason not to go on; the hint says what to do about it. A
+// reason that several parts or hosts give word for word is noted once.
 func (o *Output) Refuse(hint, format string, args ...any) {
+	summary := fmt.Sprintf(format, args...)
+	for _, known := range o.Refusals {
+		if known.Summary == summary && known.Hint == hint {
+			return
+		}
+	}
 	o.Refusals = append(o.Refusals, diag.Diagnostic{
-		Severity: diag.SeverityError, Summary: fmt.Sprintf(format, args...), Hint: hint,
+		Severity: diag.SeverityError, Summary: summary, Hint: hint,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -132,3 +133,5 @@ func (p PlainFiles) Apply(ctx context.Context, rt *Runtime, _ func(string)) erro
 
 // Verify implements Op: the agent verified what it wrote.
 func (p PlainFiles) Verify(context.Context, *Runtime, func(string)) error { return nil }
+
+func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -137,6 +137,23 @@ func known(snap *state.Snapshot) []state.EtcdPeer {
 	return nil
 }
 
+// Refusal tells why nothing can be planned for a host's member, and what to do
+// about it; both are empty where something can.
+func (m Membership) Refusal(c *cluster.Cluster, h *cluster.Host) (why, hint string) {
+	switch m.Situations[h.Name] {
+	case Lost:
+		return fmt.Sprintf("the etcd member of %s has lost its data folder %s", h.Name, c.Etcd.DataDir),
+			"the member must be removed and added anew; while the others have quorum nothing is lost"
+	case Foreign:
+		return fmt.Sprintf("%s holds etcd data at %s, but the cluster does not list it as a member", h.Name, c.Etcd.DataDir),
+			fmt.Sprintf("if it is left over from an earlier life of the host, run `quorate reset --host %s`", h.Name)
+	case Unknown:
+		return fmt.Sprintf("%s has no etcd data, and no etcd member answers (%s)", h.Name, m.Silence),
+			"bring the other etcd hosts back first: a new member can only join a cluster that answers"
+	}
+	return "", ""
+}
+
 // silence collects why the hosts' members did not answer.
 func silence(hosts []*cluster.Host, snap *state.Snapshot) string {
 	var reasons []string

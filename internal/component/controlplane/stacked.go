@@ -2,7 +2,6 @@ package controlplane
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -32,17 +31,11 @@ func planStackedMember(in component.Input, h *cluster.Host, facts *protocol.Fact
 		plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name), plan.On("etcd/binaries", h.Name),
 	}
 	changes := []plan.Change{{What: manifest("etcd"), Action: "create"}}
-	switch m.Situations[h.Name] {
-	case etcd.Lost:
-		out.Refuse("the member must be removed and added anew; while the others have quorum nothing is lost",
-			"the etcd member of %s has lost its data folder %s", h.Name, in.Cluster.Etcd.DataDir)
-	case etcd.Foreign:
-		out.Refuse(fmt.Sprintf("if it is left over from an earlier life of the host, run `quorate reset --host %s`", h.Name),
-			"%s holds etcd data at %s, but the cluster does not list it as a member", h.Name, in.Cluster.Etcd.DataDir)
-	case etcd.Unknown:
-		out.Refuse("bring the other control-plane hosts back first: a new member can only join a cluster that answers",
-			"%s has no etcd data, and no etcd member answers (%s)", h.Name, m.Silence)
-	case etcd.Joining:
+	if why, hint := m.Refusal(in.Cluster, h); why != "" {
+		out.Refuse(hint, "%s", why)
+		return
+	}
+	if m.Situations[h.Name] == etcd.Joining {
 		var via []string
 		for _, o := range in.Cluster.EtcdHosts() {
 			if m.Situations[o.Name] == etcd.Joining {
@@ -66,14 +59,14 @@ func planStackedMember(in component.Input, h *cluster.Host, facts *protocol.Fact
 			ID: id, Host: h.Name, Title: "join the etcd cluster as a learner, then as a voter", Why: "no voting member",
 			Needs: needs, Changes: append(changes, plan.Change{What: "etcd member " + h.Name, Action: "create"}),
 		}, join)
-	default:
-		if facts.Files[manifest("etcd")].Exists && facts.Files[etcd.FormedMarker].Exists {
-			return
-		}
-		out.Add(plan.Step{
-			ID: id, Host: h.Name, Title: "run the etcd member", Why: "not running", Needs: needs, Changes: changes,
-		}, stackedMember{hostOf(h, s)})
+		return
 	}
+	if facts.Files[manifest("etcd")].Exists && facts.Files[etcd.FormedMarker].Exists {
+		return
+	}
+	out.Add(plan.Step{
+		ID: id, Host: h.Name, Title: "run the etcd member", Why: "not running", Needs: needs, Changes: changes,
+	}, stackedMember{hostOf(h, s)})
 }
 
 // stackedMember is the work of running one of the first members.

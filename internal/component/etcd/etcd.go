@@ -5,7 +5,6 @@ package etcd
 
 import (
 	"embed"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -117,17 +116,11 @@ func planMembers(in component.Input, out *component.Output) {
 		}.plan(facts, out)
 		needs := []plan.ID{binaries, certificates}
 
-		switch membership.Situations[h.Name] {
-		case members.Lost:
-			out.Refuse("the member must be removed and added anew; while the others have quorum nothing is lost",
-				"the etcd member of %s has lost its data folder %s", h.Name, in.Cluster.Etcd.DataDir)
-		case members.Foreign:
-			out.Refuse(fmt.Sprintf("if it is left over from an earlier life of the host, run `quorate reset --host %s`", h.Name),
-				"%s holds etcd data at %s, but the cluster does not list it as a member", h.Name, in.Cluster.Etcd.DataDir)
-		case members.Unknown:
-			out.Refuse("start etcd on the other hosts first: a new member can only join a cluster that answers",
-				"%s has no etcd data, and no etcd member answers (%s)", h.Name, membership.Silence)
-		case members.Joining:
+		if why, hint := membership.Refusal(in.Cluster, h); why != "" {
+			out.Refuse(hint, "%s", why)
+			continue
+		}
+		if membership.Situations[h.Name] == members.Joining {
 			id := plan.On(component.StepEtcdMember, h.Name)
 			join := members.Join{
 				Host: h.Name, PeerURL: members.PeerURL(h), PKI: pkiDir, Via: via,
@@ -139,9 +132,9 @@ func planMembers(in component.Input, out *component.Output) {
 				Changes: []plan.Change{{What: configFile, Action: "create"}, {What: "etcd member " + h.Name, Action: "create"}},
 			}, join)
 			previous = id
-		default:
-			planMember(in, h, membership, needs, out)
+			continue
 		}
+		planMember(in, h, membership, needs, out)
 	}
 }
 

@@ -30,7 +30,7 @@ func networkOf(c *cluster.Cluster, h *cluster.Host, f findings) network {
 	if c.Network.Plugin == "flannel" && c.Network.Flannel.Backend == "host-gw" {
 		op.pods = c.Network.PodCIDR.String()
 	}
-	op.skip = !slices.ContainsFunc(f.parts, func(p part) bool { return p.unit == "kubelet.service" })
+	op.skip = !f.hasKubelet()
 	return op
 }
 

@@ -2,7 +2,6 @@ package reset
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -45,24 +44,31 @@ func (o stop) Apply(ctx context.Context, rt *component.Runtime, say func(string)
 		if err := stopUnit(ctx, h, p.unit); err != nil {
 			return err
 		}
-		kill := protocol.KillRequest{}
 		switch p.unit {
-		case "kubelet.service":
-			kill.Cgroups = []string{"/kubepods.slice", "/kubepods"}
-		case "containerd.service":
-			kill.Programs = []string{shim}
-		default:
-			continue
+		case kubeletUnit:
+			err = endPods(ctx, h, say)
+		case runtimeUnit:
+			_, err = h.Kill(ctx, protocol.KillRequest{Cgroups: []string{"/system.slice/" + runtimeUnit}, Programs: []string{shim}})
 		}
-		say("ending the containers")
-		if _, err := h.Kill(ctx, kill); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	if slices.ContainsFunc(o.parts, func(p part) bool { return p.unit == "kubelet.service" }) {
-		// Empty by now; systemd keeps it until it is told otherwise.
-		_, err = h.Unit(ctx, protocol.UnitRequest{Name: "kubepods.slice", Verb: "stop"})
+	return nil
+}
+
+// endPods ends every process of every pod.
+func endPods(ctx context.Context, h *host.Host, say func(string)) error {
+	say("ending the containers")
+	pods := protocol.KillRequest{Cgroups: []string{"/kubepods.slice", "/kubepods"}}
+	if _, err := h.Kill(ctx, pods); err != nil {
+		return err
 	}
+	// It is empty by now; systemd keeps it until it is told otherwise.
+	if _, err := h.Unit(ctx, protocol.UnitRequest{Name: "kubepods.slice", Verb: "stop"}); err != nil {
+		return err
+	}
+	_, err := h.Kill(ctx, pods) // for the groups that systemd does not know of
 	return err
 }
 

@@ -105,11 +105,16 @@ func find(in component.Input, facts *protocol.Facts) findings {
 		f.note(facts, p)
 	}
 	for _, name := range facts.Dirs[linksDir] {
-		if slices.Contains(links, name) {
+		if slices.Contains(links, name) && f.hasKubelet() {
 			f.links = append(f.links, plan.Change{What: "interface " + name, Action: "remove"})
 		}
 	}
 	return f
+}
+
+// hasKubelet reports whether the kubelet is ours, and so the pods' network.
+func (f findings) hasKubelet() bool {
+	return slices.ContainsFunc(f.parts, func(p part) bool { return p.unit == kubeletUnit })
 }
 
 // note words what is there of a part that is ours.

@@ -8,6 +8,7 @@
 package reset
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -18,6 +19,9 @@ import (
 )
 
 const (
+	kubeletUnit = "kubelet.service"
+	runtimeUnit = "containerd.service"
+
 	systemdDir  = "/etc/systemd/system"
 	modulesFile = "/etc/modules-load.d/quorate.conf"
 	sysctlFile  = "/etc/sysctl.d/90-quorate.conf"
@@ -25,9 +29,11 @@ const (
 	fstabFile   = "/etc/fstab"
 	packages    = "/var/lib/quorate/packages"
 	cniBin      = "/opt/cni/bin"
-	netnsDir    = "/run/netns"
-	linksDir    = "/sys/class/net"
-	shim        = "/usr/local/bin/containerd-shim-runc-v2"
+	// volumePlugins is made by the kubelet and filled by others, if at all.
+	volumePlugins = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec"
+	netnsDir      = "/run/netns"
+	linksDir      = "/sys/class/net"
+	shim          = "/usr/local/bin/containerd-shim-runc-v2"
 
 	// marker is written first and, with its folder, removed last: a reset that
 	// was interrupted is known for one.
@@ -59,12 +65,15 @@ func partsOf(c *cluster.Cluster) []part {
 	isKube := func(b catalog.Binary) bool { return strings.HasPrefix(b.Name, "kube") }
 	isEtcd := func(b catalog.Binary) bool { return strings.HasPrefix(b.Name, "etcd") }
 	kubelet := part{
-		unit: "kubelet.service", unitFile: unitPath("kubelet.service"),
+		unit: kubeletUnit, unitFile: unitPath(kubeletUnit),
 		files:    []string{unitPath("kubelet.service.d/10-kubeadm.conf"), "/etc/cni/net.d/10-flannel.conflist"},
 		settings: []string{component.KubernetesDir},
 		data:     []string{component.KubeletDir, "/var/lib/cni", "/run/flannel", "/var/log/pods", "/var/log/containers"},
-		emptied:  []string{unitPath("kubelet.service.d"), "/etc/cni/net.d", "/etc/cni"},
-		owns:     isKube,
+		emptied: []string{
+			unitPath("kubelet.service.d"), "/etc/cni/net.d", "/etc/cni", netnsDir,
+			volumePlugins, path.Dir(volumePlugins), path.Dir(path.Dir(volumePlugins)), path.Dir(path.Dir(path.Dir(volumePlugins))),
+		},
+		owns: isKube,
 	}
 	etcd := part{
 		unit: "etcd.service", unitFile: unitPath("etcd.service"),
@@ -80,8 +89,8 @@ func partsOf(c *cluster.Cluster) []part {
 	return []part{
 		kubelet,
 		{
-			unit: "containerd.service", unitFile: unitPath("containerd.service"),
-			settings: []string{"/etc/containerd"}, data: []string{"/run/containerd", "/var/lib/containerd"},
+			unit: runtimeUnit, unitFile: unitPath(runtimeUnit),
+			settings: []string{"/etc/containerd"}, data: []string{"/run/containerd", "/run/nri", "/var/lib/containerd"},
 			emptied: []string{cniBin, "/opt/cni", "/opt/containerd/bin", "/opt/containerd/lib", "/opt/containerd"},
 			owns:    func(b catalog.Binary) bool { return isCNI(b) || !isKube(b) && !isEtcd(b) },
 		},
@@ -111,14 +120,14 @@ func binariesOf(r catalog.Release) []catalog.Binary {
 // Query asks for what Plan looks at.
 func Query(c *cluster.Cluster, r catalog.Release, q *protocol.FactsRequest) {
 	component.AskFiles(q, modulesFile, sysctlFile, hostsFile, fstabFile)
-	for _, path := range []string{component.QuorateDir, marker, packages} {
-		q.Files = append(q.Files, protocol.FileQuery{Path: path})
+	for _, name := range []string{component.QuorateDir, marker, packages} {
+		q.Files = append(q.Files, protocol.FileQuery{Path: name})
 	}
 	for _, p := range partsOf(c) {
 		component.AskFiles(q, p.unitFile)
 		q.Units = append(q.Units, p.unit)
-		for _, path := range slices.Concat(p.files, p.settings) {
-			q.Files = append(q.Files, protocol.FileQuery{Path: path})
+		for _, name := range slices.Concat(p.files, p.settings) {
+			q.Files = append(q.Files, protocol.FileQuery{Path: name})
 		}
 		q.Dirs = append(q.Dirs, p.data...)
 	}

@@ -1,0 +1,119 @@
+package component
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/bundle"
+	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+// Kubeadm is kubeadm on a host.
+const Kubeadm = "/usr/local/bin/kubeadm"
+
+// RuntimeBinaries are the container runtime's: containerd, runc and the CNI
+// plugins. They are installed first, so that images can be imported while the
+// rest still travels.
+func RuntimeBinaries(r catalog.Release) []catalog.Binary {
+	return slices.DeleteFunc(r.Binaries(cluster.RoleWorker), func(b catalog.Binary) bool {
+		return strings.HasPrefix(b.Name, "kube")
+	})
+}
+
+// KubernetesBinaries are Kubernetes' own for a host's roles.
+func KubernetesBinaries(r catalog.Release, h *cluster.Host) []catalog.Binary {
+	role := cluster.RoleWorker
+	if h.Has(cluster.RoleControlPlane) {
+		role = cluster.RoleControlPlane
+	}
+	return slices.DeleteFunc(r.Binaries(role), func(b catalog.Binary) bool {
+		return !strings.HasPrefix(b.Name, "kube")
+	})
+}
+
+// AskBinaries asks for the digests of installed binaries.
+func AskBinaries(q *protocol.FactsRequest, binaries []catalog.Binary) {
+	for _, b := range binaries {
+		q.Files = append(q.Files, protocol.FileQuery{Path: b.InstallPath, Digest: true})
+	}
+}
+
+// PlanBinaries adds a step that installs the binaries which are missing or
+// differ from the bundle's. Without a bundle an installed binary is taken as
+// it is, and a missing one is refused.
+func PlanBinaries(in Input, h *cluster.Host, facts *protocol.Facts, id plan.ID, title string, binaries []catalog.Binary, out *Output) {
+	op := Binaries{Host: h.Name}
+	step := plan.Step{ID: id, Host: h.Name, Title: title}
+	running := false
+	for _, b := range binaries {
+		installed := facts.Files[b.InstallPath]
+		if in.Artefacts == nil {
+			if !installed.Exists {
+				refuseWithoutBundle(in, out)
+				return
+			}
+			continue
+		}
+		file, ok := in.Artefacts.Binary(b.Name)
+		if !ok {
+			out.Refuse("build it anew: quorate bundle build --kubernetes "+in.Cluster.Kubernetes.Version,
+				"the bundle lacks %s, which %s needs", b.Name, h.Name)
+			return
+		}
+		if installed.Exists && installed.SHA256 == file.SHA256 {
+			continue
+		}
+		action := "install"
+		if installed.Exists {
+			action, running = "update", true
+		}
+		step.Changes = append(step.Changes, plan.Change{What: b.InstallPath + " " + b.Version, Action: action})
+		op.Names = append(op.Names, b.Name)
+	}
+	if len(op.Names) == 0 {
+		return
+	}
+	step.Why = "not installed"
+	if running {
+		step.Why = "missing or of another version"
+	}
+	out.Add(step, op)
+}
+
+func refuseWithoutBundle(in Input, out *Output) {
+	out.Refuse("make one with `quorate bundle build --kubernetes "+in.Cluster.Kubernetes.Version+"`, or name one with --bundle",
+		"there is no bundle of Kubernetes %s, and hosts lack what it holds", in.Cluster.Kubernetes.Version)
+}
+
+// Binaries is the work of installing binaries from the bundle, all in one stream.
+type Binaries struct {
+	Host  string
+	Names []string
+}
+
+// Check implements Op. The agent itself leaves alone what is already so.
+func (b Binaries) Check(context.Context, *Runtime) (bool, error) { return false, nil }
+
+// Apply implements Op.
+func (b Binaries) Apply(ctx context.Context, rt *Runtime, say func(string)) error {
+	var files []bundle.File
+	var total int64
+	for _, name := range b.Names {
+		f, ok := rt.Bundle.Binary(name)
+		if !ok {
+			return fmt.Errorf("the bundle lacks %s", name)
+		}
+		files = append(files, f)
+		total += f.StoredSize
+	}
+	say(fmt.Sprintf("sending %d files, %d MB", len(files), total>>20))
+	return sendFiles(ctx, rt, b.Host, files, func(f bundle.File) string { return f.InstallPath })
+}
+
+// Verify implements Op: the agent verified every digest while it wrote.
+func (b Binaries) Verify(context.Context, *Runtime, func(string)) error { return nil }

@@ -1,0 +1,76 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/bundle"
+)
+
+// Packages is the work of installing distribution packages: from the bundle
+// where it holds them for the host's distribution, else from the host's own
+// package sources.
+type Packages struct {
+	Host  string
+	OS    protocol.OS
+	Names []string
+}
+
+// packageFolder holds package files while they are installed.
+const packageFolder = "/var/lib/quorate/packages"
+
+// Check implements Op.
+func (p Packages) Check(context.Context, *Runtime) (bool, error) { return false, nil }
+
+// Apply implements Op.
+func (p Packages) Apply(ctx context.Context, rt *Runtime, say func(string)) error {
+	h, err := rt.Host(p.Host)
+	if err != nil {
+		return err
+	}
+	request := protocol.PackagesRequest{Names: p.Names}
+	if rt.Bundle != nil {
+		files, err := rt.Bundle.Packages(p.OS.ID, p.OS.Version, p.Names...)
+		switch {
+		case errors.Is(err, bundle.ErrNoPackages):
+			say("the bundle has no packages for " + p.OS.PrettyName + ": using the host's own sources")
+		case err != nil:
+			return err
+		default:
+			to := func(f bundle.File) string { return packageFolder + "/" + path.Base(f.Path) }
+			if err := sendFiles(ctx, rt, p.Host, files, to); err != nil {
+				return err
+			}
+			for _, f := range files {
+				request.Files = append(request.Files, to(f))
+			}
+		}
+	}
+	say("installing " + strings.Join(p.Names, ", "))
+	if _, err := h.Packages(ctx, request); err != nil {
+		return err
+	}
+	return h.RemoveAll(ctx, packageFolder)
+}
+
+// Verify implements Op.
+func (p Packages) Verify(ctx context.Context, rt *Runtime, _ func(string)) error {
+	h, err := rt.Host(p.Host)
+	if err != nil {
+		return err
+	}
+	facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, Packages: p.Names})
+	if err != nil {
+		return err
+	}
+	for _, name := range p.Names {
+		if facts.Packages[name] == "" {
+			return fmt.Errorf("%s: package %s is not installed after installing it", p.Host, name)
+		}
+	}
+	return nil
+}

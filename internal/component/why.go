@@ -1,0 +1,26 @@
+package component
+
+import (
+	"strings"
+
+	"github.com/quorate/quorate/internal/plan"
+)
+
+// WhyOf puts what was observed into words, from the changes it asks for.
+func WhyOf(changes []plan.Change) string {
+	words := make([]string, 0, len(changes))
+	for _, c := range changes {
+		switch c.Action {
+		case "create":
+			words = append(words, c.What+" missing")
+		case "start":
+			words = append(words, c.What+" not running")
+		case "enable":
+			words = append(words, c.What+" not enabled")
+		case "restart", "reload":
+		default:
+			words = append(words, c.What+" differs")
+		}
+	}
+	return strings.Join(words, "; ")
+}
