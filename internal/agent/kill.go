@@ -41,6 +41,7 @@ func (a *Agent) kill(ctx context.Context, request protocol.KillRequest) (protoco
 			ended[pid] = true
 		}
 		if len(left) == 0 {
+			removeCgroups(request.Cgroups)
 			return protocol.KillReply{Ended: len(ended)}, nil
 		}
 		select {
@@ -111,6 +112,41 @@ func matches(pid int, request protocol.KillRequest) bool {
 	}
 	text, err := os.ReadFile(proc + "/cgroup")
 	return err == nil && inCgroups(string(text), request.Cgroups)
+}
+
+// removeCgroups removes what is empty of the groups, in every hierarchy.
+// One that stays does no harm and is gone with the next boot.
+func removeCgroups(cgroups []string) {
+	if len(cgroups) == 0 {
+		return
+	}
+	mounts, err := readMounts()
+	if err != nil {
+		return
+	}
+	for _, m := range mounts {
+		if m.kind != "cgroup" && m.kind != "cgroup2" {
+			continue
+		}
+		for _, cgroup := range cgroups {
+			removeEmptyTree(m.point + cgroup)
+		}
+	}
+}
+
+// removeEmptyTree removes a directory and those below it, the deepest first.
+// The files of a cgroup go with it.
+func removeEmptyTree(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			removeEmptyTree(filepath.Join(dir, entry.Name()))
+		}
+	}
+	syscall.Rmdir(dir)
 }
 
 // isDead reports whether a process is a zombie, which has ended already.

@@ -312,7 +312,8 @@ type RemoveRequest struct {
 // matches: containers and their shims, which outlive what started them.
 type KillRequest struct {
 	// Cgroups are paths below the hierarchies' roots, as "/kubepods.slice";
-	// every process in or below one matches, in whatever hierarchy.
+	// every process in or below one matches, in whatever hierarchy. The
+	// groups themselves are removed when they are empty.
 	Cgroups []string `json:"cgroups,omitempty"`
 	// Programs are the paths of executables.
 	Programs []string `json:"programs,omitempty"`
