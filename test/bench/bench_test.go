@@ -135,3 +135,13 @@ func TestTimes(t *testing.T) {
 		}
 	}
 }
+
+func TestUsageOf(t *testing.T) {
+	got, err := usageOf("usage_usec 2500000\nuser_usec 1\nsystem_usec 2\n")
+	if err != nil || got != 2500*time.Millisecond {
+		t.Errorf("%s, %v", got, err)
+	}
+	if _, err := usageOf("user_usec 1\n"); err == nil {
+		t.Error("a cpu.stat without usage_usec was read")
+	}
+}

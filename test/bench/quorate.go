@@ -25,14 +25,16 @@ type quorateRun struct {
 	before, after time.Duration
 	nodesReady    time.Duration // since the start, by the API's record, whole seconds
 	traffic       traffic
-	second        process   // the apply that has nothing to do
-	plans         []process // `quorate plan`: facts of all hosts, compared
+	cpu           processorTime // of the first apply
+	second        process       // the apply that has nothing to do
+	plans         []process     // `quorate plan`: facts of all hosts, compared
 }
 
 // process is one run of the quorate binary.
 type process struct {
 	start time.Time
 	took  time.Duration
+	cpu   time.Duration
 	peak  int64 // resident memory at its highest, bytes
 }
 
@@ -46,13 +48,21 @@ func measureQuorate(ctx context.Context, o options, work string) (quorateRun, er
 		kubeconfig := filepath.Join(work, "kubeconfig")
 		settle()
 		fmt.Fprintln(os.Stderr, "a: quorate apply")
+		bare, err := hostsCPU(l.Name())
+		if err != nil {
+			return err
+		}
 		var events []byte
-		var err error
 		r.apply, events, err = runQuorate(ctx, o, state, "apply", "-f", l.ClusterFilePath(), "--bundle", o.bundle,
 			"--yes", "--output", "json", "--kubeconfig", kubeconfig)
 		if err != nil {
 			return err
 		}
+		built, err := hostsCPU(l.Name())
+		if err != nil {
+			return err
+		}
+		r.cpu = processorTime{hosts: built - bare, operator: r.apply.cpu}
 		if r.result, err = readEvents(bytes.NewReader(events)); err != nil {
 			return err
 		}
@@ -104,6 +114,7 @@ func runQuorate(ctx context.Context, o options, state string, args ...string) (p
 	p.took = time.Since(p.start)
 	close(ended)
 	p.peak = <-peak
+	p.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	if err != nil {
 		return p, nil, errors.Join(ctx.Err(), fmt.Errorf("quorate %s: %w\n%s", args[0], err, bytes.TrimSpace(stderr.Bytes())))
 	}

@@ -26,6 +26,7 @@ type referenceRun struct {
 	addons     phase         // what comes after it and does not count
 	nodesReady time.Duration // since the start, by the API's record, whole seconds
 	traffic    traffic
+	cpu        processorTime // until the add-ons run, as quorate waits for
 }
 
 // phase is one part of the script's work.
@@ -52,10 +53,19 @@ func measureReference(ctx context.Context, o options, release catalog.Release, b
 		}
 		settle()
 		fmt.Fprintln(os.Stderr, "b: plain kubeadm")
+		bare, err := hostsCPU(l.Name())
+		if err != nil {
+			return err
+		}
 		start := time.Now()
 		if err := r.build(ctx, dir, start); err != nil {
 			return err
 		}
+		built, err := hostsCPU(l.Name())
+		if err != nil {
+			return err
+		}
+		r.cpu.hosts = built - bare
 		fmt.Fprintf(os.Stderr, "b: all nodes Ready after %s\n", seconds(r.took))
 		ready, err := allReadySince(ctx, l, o.controlPlanes+o.workers)
 		if err != nil {
@@ -87,6 +97,7 @@ func (r *referenceRun) build(ctx context.Context, dir string, start time.Time) e
 	if err := cmd.Wait(); err != nil {
 		return errors.Join(ctx.Err(), fmt.Errorf("%w\n%s", err, bytes.TrimSpace(stderr.Bytes())))
 	}
+	r.cpu.operator = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	if readErr == nil && r.took == 0 {
 		readErr = errors.New("the script ended without saying that the nodes are Ready")
 	}

@@ -138,9 +138,9 @@ func costs(ours []quorateRun, theirs []referenceRun) string {
 		{"quorate plan (facts of all hosts), median", seconds(median(plans)), fmt.Sprintf("min %s of %d", seconds(slices.Min(plans)), len(plans))},
 		{"peak memory of quorate", megabytes(peak), "goal: below 150 MB"},
 		{"steps", fmt.Sprint(event.Counts.Total(ours[0].result.Counts)), ""},
-	}) + "\n" + ui.Table([]string{"BYTES", "SENT BY THE OPERATOR", "RECEIVED BY A CONTROL PLANE", "BY A WORKER"}, [][]string{
-		{"a", megabytes(a.sent), megabytes(a.controlPlane), megabytes(a.worker)},
-		{"b", megabytes(b.sent), megabytes(b.controlPlane), megabytes(b.worker)},
+	}) + "\n" + ui.Table([]string{"", "PROCESSOR TIME", "OF IT BY THE OPERATOR", "BYTES SENT", "RECEIVED BY A CONTROL PLANE", "BY A WORKER"}, [][]string{
+		{"a", seconds(ours[0].cpu.total()), seconds(ours[0].cpu.operator), megabytes(a.sent), megabytes(a.controlPlane), megabytes(a.worker)},
+		{"b'", seconds(theirs[0].cpu.total()), seconds(theirs[0].cpu.operator), megabytes(b.sent), megabytes(b.controlPlane), megabytes(b.worker)},
 	})
 }
 
