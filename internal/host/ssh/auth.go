@@ -21,15 +21,37 @@ type credentials struct {
 	options  *Options
 	password func() (string, error) // asks once
 
-	mu    sync.Mutex
-	tried []string
-	agent net.Conn // to ssh-agent; nil when it is not used
+	mu     sync.Mutex
+	tried  []string
+	failed error    // why what was named could not be offered at all
+	agent  net.Conn // to ssh-agent; nil when it is not used
 }
 
 func newCredentials(ctx context.Context, options *Options) *credentials {
 	c := &credentials{ctx: ctx, options: options}
-	c.password = sync.OnceValues(func() (string, error) { return options.Password(ctx) })
+	c.password = sync.OnceValues(func() (string, error) {
+		password, err := options.Password(ctx)
+		return password, c.cannot(err)
+	})
 	return c
+}
+
+// cannot keeps why something could not be offered: the SSH library would give
+// it out as a failure of the handshake, and the host has no part in it.
+func (c *credentials) cannot(err error) error {
+	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.failed = err
+	}
+	return err
+}
+
+// failure is what cannot kept, or nil.
+func (c *credentials) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failed
 }
 
 // close ends the connection to ssh-agent; its keys cannot sign any more.
@@ -84,14 +106,14 @@ func (c *credentials) keys() ([]ssh.Signer, error) {
 	if len(c.options.PrivateKey) > 0 {
 		signer, err := c.parse("the given key", c.options.PrivateKey)
 		if err != nil {
-			return nil, err
+			return nil, c.cannot(err)
 		}
 		signers = append(signers, signer)
 	}
 	if path := c.options.PrivateKeyPath; path != "" {
 		signer, err := c.load(expandHome(path))
 		if err != nil {
-			return nil, err
+			return nil, c.cannot(err)
 		}
 		signers = append(signers, signer)
 	}
@@ -120,7 +142,7 @@ func (c *credentials) keys() ([]ssh.Signer, error) {
 func (c *credentials) load(path string) (ssh.Signer, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the private key: %w", err)
+		return nil, fmt.Errorf("reading the private key: %w; check privateKeyPath", err)
 	}
 	return c.parse(path, content)
 }
@@ -134,14 +156,14 @@ func (c *credentials) parse(name string, content []byte) (ssh.Signer, error) {
 	case err == nil:
 		return &notingSigner{signer, c, "key " + name}, nil
 	case !ok:
-		return nil, fmt.Errorf("%s is not a private key that can be read: %w", name, err)
+		return nil, fmt.Errorf("%s is not a private key that can be read: %w; check privateKeyPath", name, err)
 	case c.options.Passphrase == nil:
 		return nil, fmt.Errorf("key %s is encrypted and no passphrase was given: give it, or add the key to ssh-agent", name)
 	}
 	unlock := sync.OnceValues(func() (ssh.Signer, error) {
 		passphrase, err := c.options.Passphrase(c.ctx)
 		if err != nil {
-			return nil, err
+			return nil, c.cannot(err)
 		}
 		signer, err := ssh.ParsePrivateKeyWithPassphrase(content, []byte(passphrase))
 		if err != nil {

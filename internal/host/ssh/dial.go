@@ -108,7 +108,11 @@ func dialOne(ctx context.Context, options *Options, behind *client) (*client, er
 	// A password or a passphrase may be typed by a person, so that the
 	// handshake's time is that of the network only until keys are exchanged.
 	// Closing the connection is the one way to interrupt it everywhere.
-	timer := time.AfterFunc(options.ConnectTimeout, func() { conn.Close() })
+	var late atomic.Bool
+	timer := time.AfterFunc(options.ConnectTimeout, func() {
+		late.Store(true)
+		conn.Close()
+	})
 	defer timer.Stop()
 	interrupted := context.AfterFunc(ctx, func() { conn.Close() })
 	defer interrupted()
@@ -135,10 +139,12 @@ func dialOne(ctx context.Context, options *Options, behind *client) (*client, er
 		switch {
 		case keys.refused != nil:
 			return nil, keys.refused
+		case ctx.Err() == nil && offered.failure() != nil:
+			return nil, fmt.Errorf("%s: %w", options.title(), offered.failure())
 		case ctx.Err() == nil && strings.Contains(err.Error(), "unable to authenticate"):
 			return nil, &AuthError{Host: options.title(), User: options.User, Tried: offered.tried}
-		case ctx.Err() == nil && strings.Contains(err.Error(), "private key"):
-			return nil, fmt.Errorf("%s: %w", options.title(), err)
+		case late.Load():
+			err = fmt.Errorf("its SSH server said nothing more within %s", options.ConnectTimeout)
 		case !keys.asked && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
 			err = fmt.Errorf("%w: %w", errTurnedAway, err)
 		}
