@@ -105,7 +105,7 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 	out := &state.Host{Name: h.Name}
 	handle, err := o.handle(h.Name)
 	if err != nil {
-		out.Error = err.Error()
+		out.Error, out.Unreachable = err.Error(), unreachable(err)
 		return out, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
@@ -122,7 +122,7 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 	asked := time.Now()
 	facts, err := handle.Facts(ctx, q)
 	if err != nil {
-		out.Error = err.Error()
+		out.Error, out.Unreachable = err.Error(), unreachable(err)
 		return out, nil
 	}
 	// The host read its clock somewhere within the round trip.
@@ -141,9 +141,14 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 	return out, member
 }
 
+// unreachable tells whether an error is a host's silence.
+func unreachable(err error) bool {
+	return errors.Is(err, host.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded)
+}
+
 // Query is everything that planning wants to know of a host.
 func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host) protocol.FactsRequest {
-	q := protocol.FactsRequest{Disks: []string{"/", "/var/lib", c.Etcd.DataDir}}
+	q := protocol.FactsRequest{Disks: component.Disks(c)}
 	os.Query(c, h, &q)
 	containerd.Query(r, h, &q)
 	kubelet.Query(r, h, &q)

@@ -6,6 +6,7 @@ package planner
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/cluster"
@@ -21,6 +22,7 @@ import (
 	"github.com/quorate/quorate/internal/component/worker"
 	"github.com/quorate/quorate/internal/diag"
 	"github.com/quorate/quorate/internal/plan"
+	"github.com/quorate/quorate/internal/state"
 )
 
 // Apply plans everything that makes the cluster as desired. It returns no
@@ -52,24 +54,23 @@ func Apply(in component.Input) (*plan.Plan, diag.List, error) {
 const (
 	minControlPlaneCPUs   = 2
 	minControlPlaneMemory = 1700 << 20
-	minDiskAvailable      = 4 << 30
 	maxClockSkew          = 30 * time.Second
 )
 
 // check refuses what would fail half-way: all hosts are looked at before
 // anything is changed.
 func check(in component.Input, out *component.Output) {
+	if in.Artefacts != nil && in.Artefacts.Kubernetes != in.Cluster.Kubernetes.Version {
+		out.Refuse(fmt.Sprintf("build one with `quorate bundle build --kubernetes %s`", in.Cluster.Kubernetes.Version),
+			"the bundle is for Kubernetes %s, but the cluster file asks for %s", in.Artefacts.Kubernetes, in.Cluster.Kubernetes.Version)
+	}
 	machines := map[string]string{}
 	var clocks []time.Duration
 	for i := range in.Cluster.Hosts {
 		h := &in.Cluster.Hosts[i]
 		observed := in.Snapshot.Hosts[h.Name]
 		if observed == nil || observed.Facts == nil {
-			reason := "it was not observed"
-			if observed != nil {
-				reason = observed.Error
-			}
-			out.Refuse("nothing was changed; bring the host back, or take it out of the cluster file", "%s cannot be reached: %s", h.Name, reason)
+			refuseUnobserved(h.Name, observed, out)
 			continue
 		}
 		checkHost(in, h, out)
@@ -87,6 +88,20 @@ func check(in component.Input, out *component.Output) {
 			out.Refuse("synchronise the clocks (chrony or systemd-timesyncd): certificates and leases depend on them",
 				"the hosts' clocks are %s apart: %s", skew.Round(time.Second), clockList(in))
 		}
+	}
+}
+
+// refuseUnobserved refuses a host that could not be looked at. Why it lets
+// nobody in tells what to do about it; a host that is silent has to come back.
+func refuseUnobserved(name string, observed *state.Host, out *component.Output) {
+	switch {
+	case observed == nil:
+		out.Refuse("", "%s was not observed", name)
+	case observed.Unreachable:
+		out.Refuse("bring the host back, or take it out of the cluster file",
+			"%s cannot be reached: %s", name, strings.TrimPrefix(observed.Error, name+": "))
+	default:
+		out.Refuse("", "%s: %s", name, strings.TrimPrefix(observed.Error, name+": "))
 	}
 }
 
@@ -116,13 +131,6 @@ func checkHost(in component.Input, h *cluster.Host, out *component.Output) {
 		out.Refuse(fmt.Sprintf("build one with `quorate bundle build --kubernetes %s --arch %s`", in.Cluster.Kubernetes.Version, f.Arch),
 			"%s is %s, but the bundle is for %s", h.Name, f.Arch, in.Artefacts.Arch)
 	}
-	if in.Artefacts != nil && in.Artefacts.Kubernetes != in.Cluster.Kubernetes.Version {
-		out.Refuse(fmt.Sprintf("build one with `quorate bundle build --kubernetes %s`", in.Cluster.Kubernetes.Version),
-			"the bundle is for Kubernetes %s, but the cluster file asks for %s", in.Artefacts.Kubernetes, in.Cluster.Kubernetes.Version)
-	}
-	if f.ReadOnlyRoot {
-		out.Refuse("remount it read-write, and look for disk errors in the kernel's log", "the root file system of %s is read-only", h.Name)
-	}
 	if h.Has(cluster.RoleControlPlane) {
 		if f.CPUs < minControlPlaneCPUs {
 			out.Refuse("give the host more CPUs", "%s has %d CPU; a control-plane host needs %d", h.Name, f.CPUs, minControlPlaneCPUs)
@@ -131,10 +139,7 @@ func checkHost(in component.Input, h *cluster.Host, out *component.Output) {
 			out.Refuse("give the host more memory", "%s has %d MB of memory; a control-plane host needs %d MB", h.Name, f.MemoryBytes>>20, minControlPlaneMemory>>20)
 		}
 	}
-	bare := !f.Files[component.KubeletConf].Exists
-	if disk, ok := f.Disks["/var/lib"]; ok && bare && disk.Available < minDiskAvailable {
-		out.Refuse("free or add disk space", "%s has %d MB free at /var/lib; %d MB are needed", h.Name, disk.Available>>20, minDiskAvailable>>20)
-	}
+	checkDisks(in.Cluster, h, f, out)
 	checkPorts(in, h, out)
 }
 

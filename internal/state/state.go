@@ -25,8 +25,11 @@ type Snapshot struct {
 type Host struct {
 	Name string `json:"name"`
 	// Error is why the host could not be observed; Facts is nil then.
-	Error string          `json:"error,omitempty"`
-	Facts *protocol.Facts `json:"facts,omitempty"`
+	Error string `json:"error,omitempty"`
+	// Unreachable tells that it does not answer at all, as when it is off: with
+	// any other Error it, or this machine, does not let Quorate in.
+	Unreachable bool            `json:"unreachable,omitempty"`
+	Facts       *protocol.Facts `json:"facts,omitempty"`
 	// Clock is how far the host's clock is ahead of the operator's.
 	Clock time.Duration `json:"clock,omitempty"`
 	// APIServer is what the host's own API server answered to /readyz.
