@@ -68,6 +68,9 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 		return err
 	}
 	defer s.close()
+	if err := mayWriteKubeconfig(kubeconfigPath(o, s.cluster), s.cluster); err != nil {
+		return err
+	}
 	ctx, unlock, err := s.lock(ctx, "apply", o.breakLock)
 	if err != nil {
 		return err

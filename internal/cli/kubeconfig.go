@@ -50,22 +50,57 @@ func (s *session) writeKubeconfig(ctx context.Context, o applyOptions, stderr io
 	if err != nil {
 		return err
 	}
-	if err := mayReplace(path, config); err != nil {
+	if err := mayReplace(path, s.cluster); err != nil {
 		return err
 	}
 	text, err := clientcmd.Write(*config)
 	if err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
-	temporary := path + ".new"
-	if err := os.WriteFile(temporary, text, 0o600); err != nil {
-		return fmt.Errorf("writing the kubeconfig: %w", err)
-	}
-	if err := os.Rename(temporary, path); err != nil {
+	if err := replaceFile(path, text); err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
 	fmt.Fprintf(stderr, "Kubeconfig: %s\n", path)
 	return nil
+}
+
+// replaceFile writes a file that only its owner can read, whole or not at all.
+func replaceFile(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".kubeconfig-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+// mayWriteKubeconfig refuses, before anything is changed, a place for the
+// kubeconfig that could not be written in the end.
+func mayWriteKubeconfig(path string, c *cluster.Cluster) error {
+	if err := mayReplace(path, c); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(filepath.Dir(path), ".kubeconfig-*")
+	if err != nil {
+		if pathError, ok := errors.AsType[*os.PathError](err); ok {
+			err = pathError.Err
+		}
+		return usageError(fmt.Errorf("the kubeconfig cannot be written to %s: %w; name another file with --kubeconfig", path, err))
+	}
+	probe.Close()
+	return os.Remove(probe.Name())
 }
 
 // operatorKubeconfig makes the kubeconfig of a machine outside the cluster.
@@ -103,12 +138,12 @@ func operatorKubeconfig(admin []byte, c *cluster.Cluster) (*clientcmdapi.Config,
 }
 
 // mayReplace refuses to write over a kubeconfig of another cluster.
-func mayReplace(path string, config *clientcmdapi.Config) error {
+func mayReplace(path string, c *cluster.Cluster) error {
 	old, err := clientcmd.LoadFromFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	if err != nil || old.Contexts[config.CurrentContext] == nil {
+	if err != nil || old.Contexts[c.Name] == nil {
 		return usageError(fmt.Errorf("%s exists and is not a kubeconfig of this cluster; name another file with --kubeconfig", path))
 	}
 	return nil

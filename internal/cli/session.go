@@ -54,7 +54,7 @@ type session struct {
 // open reads the cluster file and the bundle, and connects to all hosts at
 // once. Hosts that cannot be reached are not an error here.
 func (t *target) open(ctx context.Context, stderr io.Writer) (*session, error) {
-	s, err := t.load(stderr)
+	s, err := t.load(ctx, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +67,8 @@ func (t *target) open(ctx context.Context, stderr io.Writer) (*session, error) {
 }
 
 // load reads the cluster file and finds the bundle; no host is touched.
-func (t *target) load(stderr io.Writer) (*session, error) {
-	s, err := t.read(stderr)
+func (t *target) load(ctx context.Context, stderr io.Writer) (*session, error) {
+	s, err := t.read(ctx, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +86,11 @@ func (t *target) load(stderr io.Writer) (*session, error) {
 }
 
 // read reads the cluster file alone, for commands that install nothing.
-func (t *target) read(stderr io.Writer) (*session, error) {
-	c, list := config.Load(t.file, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
+func (t *target) read(ctx context.Context, stderr io.Writer) (*session, error) {
+	c, list, err := t.parse(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if list.HasErrors() {
 		return nil, &fileError{list}
 	}
@@ -100,6 +103,24 @@ func (t *target) read(stderr io.Writer) (*session, error) {
 		return nil, usageError(fmt.Errorf("%s: %w", t.file, err))
 	}
 	return &session{cluster: c, release: release, hosts: map[string]*host.Host{}, failed: map[string]error{}}, nil
+}
+
+// parse reads the cluster file, which may be a pipe or a terminal that keeps
+// the reader waiting: an interrupt ends the wait.
+func (t *target) parse(ctx context.Context) (c *cluster.Cluster, list diag.List, err error) {
+	done := make(chan struct{})
+	var read *cluster.Cluster
+	var found diag.List
+	go func() {
+		defer close(done)
+		read, found = config.Load(t.file, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
+	}()
+	select {
+	case <-done:
+		return read, found, nil
+	case <-ctx.Done():
+		return nil, nil, context.Cause(ctx)
+	}
 }
 
 // connect reaches every host at the same time, and waits for all of them.
@@ -186,6 +207,9 @@ func sshOptions(name, address string, s cluster.SSH, secrets *secret.Resolver, a
 		SudoPassword:       asker(secrets, s.SudoPassword, "sudo password of "+who),
 		ConnectTimeout:     s.Timeout,
 		SSHConfig:          true,
+	}
+	if o.SudoPassword == nil {
+		o.SudoPassword = o.Password // most often they are one
 	}
 	if s.KnownHostsPath != "" {
 		o.KnownHostsPaths = []string{s.KnownHostsPath}

@@ -69,7 +69,7 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 	if o.timeout <= 0 {
 		return usageError(fmt.Errorf("--timeout %s is no time to wait", o.timeout))
 	}
-	s, err := o.read(stderr)
+	s, err := o.read(ctx, stderr)
 	if err != nil {
 		return err
 	}
