@@ -55,7 +55,7 @@ func Open(dir string) (*Bundle, error) {
 		return nil, fmt.Errorf("opening bundle %s: %w; build one with `quorate bundle build --output %s`", dir, ErrNotFound, dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening bundle %s: %w", dir, err)
+		return nil, fmt.Errorf("opening bundle %s: %w; name a directory that `quorate bundle build` made, or copy the bundle again", dir, err)
 	}
 	if err := b.checkSizes(); err != nil {
 		b.root.Close()
