@@ -2,7 +2,6 @@ package planner
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -132,7 +131,10 @@ func NotReset(snap *state.Snapshot, names []string) []string {
 	var out []string
 	for name, reason := range snap.Unreachable() {
 		if len(names) == 0 || slices.Contains(names, name) {
-			out = append(out, fmt.Sprintf("%s: %s", name, reason))
+			if !strings.HasPrefix(reason, name+":") {
+				reason = name + ": " + reason
+			}
+			out = append(out, reason)
 		}
 	}
 	slices.Sort(out)
