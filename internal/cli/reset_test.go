@@ -33,8 +33,8 @@ func TestConfirmNameWithoutATerminal(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	lost, cancel := context.WithCancelCause(t.Context())
 	cancel(&host.LockLostError{Host: "cp-1", Reason: "x"})
-	failed := engine.Result{Counts: event.Counts{Failed: 1}}
-	interrupted := engine.Result{Interrupted: true, Counts: event.Counts{Interrupted: 1}}
+	failed := engine.Result{Steps: make([]event.StepResult, 1), Counts: event.Counts{Failed: 1}}
+	interrupted := engine.Result{Interrupted: true, Steps: make([]event.StepResult, 1), Counts: event.Counts{Interrupted: 1}}
 	for _, c := range []struct {
 		name   string
 		ctx    context.Context
