@@ -68,7 +68,9 @@ func (j Join) Verify(ctx context.Context, rt *component.Runtime, say func(string
 		case m == nil:
 			return fmt.Errorf("%s is no member", j.Host)
 		case m.IsLearner:
-			return j.ask(ctx, rt, func(c Client) error { return c.Promote(ctx, m.ID) })
+			if err := j.ask(ctx, rt, func(c Client) error { return c.Promote(ctx, m.ID) }); err != nil {
+				return err
+			}
 		}
 		return MarkFormed(ctx, rt, j.Host)
 	})
