@@ -19,6 +19,18 @@ func (a *Agent) facts(ctx context.Context, request protocol.FactsRequest) (proto
 	}
 	var facts protocol.Facts
 	var wg sync.WaitGroup
+	var mu sync.Mutex
+	unknown := func(part string, err error) {
+		if err == nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if facts.Unknown == nil {
+			facts.Unknown = map[string]string{}
+		}
+		facts.Unknown[part] = err.Error()
+	}
 	// Each function sets fields of facts that no other one sets.
 	if !request.Brief {
 		wg.Go(func() { a.describeMachine(&facts) })
@@ -30,13 +42,25 @@ func (a *Agent) facts(ctx context.Context, request protocol.FactsRequest) (proto
 	wg.Go(func() { facts.Disks, facts.ReadOnlyRoot = a.measureDisks(request.Disks) })
 	wg.Go(func() { facts.Sysctls = readSysctls(request.Sysctls); facts.Modules = knownModules(request.Modules) })
 	if len(request.Units) > 0 {
-		wg.Go(func() { facts.Units = a.describeUnits(ctx, request.Units) })
+		wg.Go(func() {
+			var err error
+			facts.Units, err = a.describeUnits(ctx, request.Units)
+			unknown("units", err)
+		})
 	}
 	if len(request.Packages) > 0 {
-		wg.Go(func() { facts.Packages = a.installedVersions(ctx, request.Packages) })
+		wg.Go(func() {
+			var err error
+			facts.Packages, err = a.installedVersions(ctx, request.Packages)
+			unknown("packages", err)
+		})
 	}
 	if request.Images {
-		wg.Go(func() { facts.Images = a.listImages(ctx, request.CtrPath) })
+		wg.Go(func() {
+			var err error
+			facts.Images, err = a.listImages(ctx, request.CtrPath)
+			unknown("images", err)
+		})
 	}
 	if len(request.LocalHTTP) > 0 {
 		wg.Go(func() { facts.LocalHTTP = a.askHTTP(ctx, request.LocalHTTP) })

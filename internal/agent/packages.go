@@ -45,9 +45,9 @@ func (a *Agent) packages(ctx context.Context, request protocol.PackagesRequest) 
 }
 
 // installedVersions maps the packages that are installed to their versions.
-func (a *Agent) installedVersions(ctx context.Context, names []string) map[string]string {
+func (a *Agent) installedVersions(ctx context.Context, names []string) (map[string]string, error) {
 	if len(names) == 0 {
-		return map[string]string{}
+		return map[string]string{}, nil
 	}
 	var argv []string
 	if a.exists("/usr/bin/dpkg-query") {
@@ -56,11 +56,20 @@ func (a *Agent) installedVersions(ctx context.Context, names []string) map[strin
 		argv = []string{"rpm", "--query", "--queryformat", `installed\t%{NAME}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\n`, "--"}
 	}
 	// The exit code is not zero when one is missing, which is no failure here.
-	reply, err := a.exec(ctx, Command{Argv: append(argv, names...), Timeout: 10 * time.Second})
+	reply, err := a.exec(ctx, Command{Argv: append(argv, names...), Timeout: 20 * time.Second})
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	return parseInstalled(string(reply.Stdout))
+	return parseInstalled(string(reply.Stdout)), nil
+}
+
+// changedSince is the reply of an operation that changed some of the packages.
+func (a *Agent) changedSince(ctx context.Context, before map[string]string, names []string, output string) (protocol.PackagesReply, error) {
+	after, err := a.installedVersions(ctx, names)
+	if err != nil {
+		return protocol.PackagesReply{}, err
+	}
+	return protocol.PackagesReply{Changed: differing(before, after), Output: output}, nil
 }
 
 // parseInstalled reads lines of status, name and version with tabs between.

@@ -46,7 +46,10 @@ func (a *Agent) aptInstall(ctx context.Context, names, files []string) (protocol
 		return protocol.PackagesReply{}, err
 	}
 	defer restore()
-	before := a.installedVersions(ctx, described)
+	before, err := a.installedVersions(ctx, described)
+	if err != nil {
+		return protocol.PackagesReply{}, err
+	}
 	argv := aptGet(append([]string{"install", "--no-remove"}, wanted...)...)
 	if len(files) > 0 {
 		// The files are complete, so dpkg alone orders and configures them;
@@ -64,14 +67,17 @@ func (a *Agent) aptInstall(ctx context.Context, names, files []string) (protocol
 	if err != nil {
 		return protocol.PackagesReply{}, err
 	}
-	return protocol.PackagesReply{Changed: differing(before, a.installedVersions(ctx, described)), Output: output}, nil
+	return a.changedSince(ctx, before, described, output)
 }
 
 // aptMissing gives apt-get's arguments for what is missing, and the names of
 // these packages.
 func (a *Agent) aptMissing(ctx context.Context, names, files []string) (wanted, described []string, err error) {
 	if len(files) == 0 {
-		installed := a.installedVersions(ctx, names)
+		installed, err := a.installedVersions(ctx, names)
+		if err != nil {
+			return nil, nil, err
+		}
 		for _, name := range names {
 			if _, ok := installed[name]; !ok {
 				wanted = append(wanted, name)
@@ -95,7 +101,10 @@ func (a *Agent) aptMissing(ctx context.Context, names, files []string) (wanted, 
 			described = append(described, name)
 		}
 	}
-	installed := a.installedVersions(ctx, described)
+	installed, err := a.installedVersions(ctx, described)
+	if err != nil {
+		return nil, nil, err
+	}
 	described = nil
 	for _, deb := range debs {
 		if have, ok := installed[deb.name]; ok {
@@ -115,7 +124,10 @@ func (a *Agent) aptMissing(ctx context.Context, names, files []string) (wanted, 
 
 // aptRemove removes what is installed of names, their configuration included.
 func (a *Agent) aptRemove(ctx context.Context, names []string) (protocol.PackagesReply, error) {
-	before := a.installedVersions(ctx, names)
+	before, err := a.installedVersions(ctx, names)
+	if err != nil {
+		return protocol.PackagesReply{}, err
+	}
 	if len(before) == 0 {
 		return protocol.PackagesReply{}, nil
 	}
@@ -132,7 +144,7 @@ func (a *Agent) aptRemove(ctx context.Context, names []string) (protocol.Package
 	if err != nil {
 		return protocol.PackagesReply{}, err
 	}
-	return protocol.PackagesReply{Changed: differing(before, a.installedVersions(ctx, names)), Output: output}, nil
+	return a.changedSince(ctx, before, names, output)
 }
 
 // awaitDpkgLock waits until no other program holds dpkg's lock, and names the

@@ -29,7 +29,10 @@ func (a *Agent) dnfInstall(ctx context.Context, names, files []string) (protocol
 		argv = append(argv, "--disablerepo=*", "install")
 		argv = append(argv, files...)
 	} else {
-		installed := a.installedVersions(ctx, names)
+		installed, err := a.installedVersions(ctx, names)
+		if err != nil {
+			return protocol.PackagesReply{}, err
+		}
 		argv = append(argv, "install")
 		missing := 0
 		for _, name := range names {
@@ -42,17 +45,23 @@ func (a *Agent) dnfInstall(ctx context.Context, names, files []string) (protocol
 			return protocol.PackagesReply{}, nil
 		}
 	}
-	before := a.installedVersions(ctx, described)
+	before, err := a.installedVersions(ctx, described)
+	if err != nil {
+		return protocol.PackagesReply{}, err
+	}
 	output, err := a.packageTool(ctx, argv, nil)
 	if err != nil {
 		return protocol.PackagesReply{}, err
 	}
-	return protocol.PackagesReply{Changed: differing(before, a.installedVersions(ctx, described)), Output: output}, nil
+	return a.changedSince(ctx, before, described, output)
 }
 
 // dnfRemove removes what is installed of names.
 func (a *Agent) dnfRemove(ctx context.Context, names []string) (protocol.PackagesReply, error) {
-	before := a.installedVersions(ctx, names)
+	before, err := a.installedVersions(ctx, names)
+	if err != nil {
+		return protocol.PackagesReply{}, err
+	}
 	if len(before) == 0 {
 		return protocol.PackagesReply{}, nil
 	}
@@ -66,5 +75,5 @@ func (a *Agent) dnfRemove(ctx context.Context, names []string) (protocol.Package
 	if err != nil {
 		return protocol.PackagesReply{}, err
 	}
-	return protocol.PackagesReply{Changed: differing(before, a.installedVersions(ctx, names)), Output: output}, nil
+	return a.changedSince(ctx, before, names, output)
 }

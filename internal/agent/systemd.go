@@ -14,17 +14,17 @@ const unitProperties = "LoadState,ActiveState,SubState,UnitFileState,MainPID," +
 
 // describeUnits asks systemd for all units at once. Units that systemd does
 // not know are absent.
-func (a *Agent) describeUnits(ctx context.Context, names []string) map[string]protocol.Unit {
+func (a *Agent) describeUnits(ctx context.Context, names []string) (map[string]protocol.Unit, error) {
 	units, err := a.showUnits(ctx, names)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	for name, unit := range units {
 		if unit.Load == "not-found" {
 			delete(units, name)
 		}
 	}
-	return units
+	return units, nil
 }
 
 // showUnits describes units, the unknown ones too.
@@ -33,7 +33,7 @@ func (a *Agent) showUnits(ctx context.Context, names []string) (map[string]proto
 	reply, err := a.exec(ctx, Command{
 		Argv:    argv,
 		Env:     []string{"TZ=UTC"}, // timestamps come in local time otherwise
-		Timeout: 10 * time.Second,
+		Timeout: 20 * time.Second,
 	})
 	if err != nil {
 		return nil, err

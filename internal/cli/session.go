@@ -237,9 +237,20 @@ func (s *session) observer() observe.Observer {
 	return observe.Observer{Cluster: s.cluster, Release: s.release, Hosts: s.hosts, Failed: s.failed}
 }
 
-// input is what planning takes, freshly observed.
+// looks is how often the hosts are observed for a plan before what could not
+// be told is told to the user: a busy host may answer one question too late.
+const looks = 3
+
+// input is what planning takes, freshly observed. A part that could not be
+// observed is asked for again, since it must not be taken for absent.
 func (s *session) input(ctx context.Context) component.Input {
-	in := component.Input{Cluster: s.cluster, Release: s.release, Snapshot: s.observer().Snapshot(ctx)}
+	in := component.Input{Cluster: s.cluster, Release: s.release}
+	for range looks {
+		in.Snapshot = s.observer().Snapshot(ctx)
+		if ctx.Err() != nil || (len(in.Snapshot.Unknown()) == 0 && (in.Snapshot.API != nil || !in.APIExpected())) {
+			break
+		}
+	}
 	if s.bundle != nil {
 		m := s.bundle.Manifest()
 		in.Artefacts = &m

@@ -35,6 +35,18 @@ type Input struct {
 	Artefacts *bundle.Manifest
 }
 
+// APIExpected reports whether some observed host has been told to run an API
+// server: one that does not answer then is a failure, not a cluster that is
+// not there yet.
+func (in Input) APIExpected() bool {
+	for _, h := range in.Cluster.ControlPlanes() {
+		if f := in.Snapshot.Facts(h.Name); f != nil && f.Files[ManifestsDir+"/kube-apiserver.yaml"].Exists {
+			return true
+		}
+	}
+	return false
+}
+
 // Output collects what the parts plan.
 type Output struct {
 	Steps []plan.Step

@@ -28,6 +28,17 @@ func NodeReady(ctx context.Context, rt *Runtime, name string, say func(string)) 
 	})
 }
 
+// Recorded reports whether RecordDone noted this digest for the subject. An
+// API that does not answer has no say: the work then waits for it.
+func Recorded(ctx context.Context, rt *Runtime, subject, digest string) bool {
+	client, err := rt.Kube(ctx)
+	if err != nil {
+		return false
+	}
+	records, err := client.Records(ctx)
+	return err == nil && records[subject] == digest
+}
+
 // RecordDone notes in the cluster that a cluster-wide step was done, with the
 // digest of what it applied, so that the next plan need not do it again.
 func RecordDone(ctx context.Context, rt *Runtime, subject, digest string, say func(string)) error {

@@ -54,7 +54,25 @@ func (p Packages) Apply(ctx context.Context, rt *Runtime, say func(string)) erro
 	if _, err := h.Packages(ctx, request); err != nil {
 		return err
 	}
+	for _, name := range p.Names {
+		if unit := ownUnit(name); unit != "" {
+			if _, err := h.Unit(ctx, protocol.UnitRequest{Name: unit, Enable: "disable", Verb: "stop"}); err != nil {
+				return err
+			}
+		}
+	}
 	return h.RemoveAll(ctx, packageFolder)
+}
+
+// ownUnit is the service that a package brings, enabled, where Quorate runs
+// the program under a unit of its own. A package that was there before is not
+// installed again, so a service of the user's is never touched.
+func ownUnit(name string) string {
+	switch name {
+	case "haproxy", "nginx":
+		return name + ".service"
+	}
+	return ""
 }
 
 // Verify implements Op.

@@ -3,6 +3,7 @@ package component
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -21,7 +22,30 @@ func sendFiles(ctx context.Context, rt *Runtime, hostName string, files []bundle
 	_, err = h.Unpack(ctx, pr)
 	// A host that went away must not leave the writer behind.
 	pr.CloseWithError(context.Canceled)
+	if _, refused := errors.AsType[*protocol.Error](err); refused {
+		// The host may have met damage in what it unpacks before it was
+		// noticed here, at the file's end: the fault is the bundle's, then.
+		if damaged := checkFiles(rt.Bundle, files); damaged != nil {
+			return fmt.Errorf("sending files to %s: %w", hostName, damaged)
+		}
+	}
 	return err
+}
+
+// checkFiles reads files of the bundle to their ends, where damage shows.
+func checkFiles(b *bundle.Bundle, files []bundle.File) error {
+	for _, f := range files {
+		r, err := b.OpenFile(f)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, r)
+		r.Close()
+		if err != nil {
+			return fmt.Errorf("bundle %s: %w", b.Dir(), err)
+		}
+	}
+	return nil
 }
 
 func writeArchive(w io.Writer, b *bundle.Bundle, files []bundle.File, to func(bundle.File) string) error {

@@ -34,7 +34,7 @@ import (
 
 // hostTimeout bounds the observation of one host; a host costs at most this
 // once, whatever is wrong with it.
-const hostTimeout = 15 * time.Second
+const hostTimeout = 30 * time.Second
 
 // readyzTimeout, in milliseconds, outlasts the two seconds that an API server
 // gives etcd to answer: what comes then names the check that failed.

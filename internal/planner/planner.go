@@ -83,6 +83,9 @@ func check(in component.Input, out *component.Output) {
 		}
 		clocks = append(clocks, observed.Clock)
 	}
+	for _, what := range in.Snapshot.Unknown() {
+		out.Refuse("nothing was changed; run the same command again when the host is less busy, or look at what it says", "%s", what)
+	}
 	if len(clocks) > 1 {
 		if skew := slices.Max(clocks) - slices.Min(clocks); skew > maxClockSkew {
 			out.Refuse("synchronise the clocks (chrony or systemd-timesyncd): certificates and leases depend on them",

@@ -3,6 +3,8 @@
 package state
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -139,5 +141,21 @@ func (s *Snapshot) Unreachable() map[string]string {
 			out[name] = h.Error
 		}
 	}
+	return out
+}
+
+// Unknown lists what was asked of hosts that were reached and could not be
+// told, in words. It must not be taken for absent.
+func (s *Snapshot) Unknown() []string {
+	var out []string
+	for name, h := range s.Hosts {
+		if h.Facts == nil {
+			continue
+		}
+		for part, why := range h.Facts.Unknown {
+			out = append(out, fmt.Sprintf("%s: its %s could not be observed: %s", name, part, why))
+		}
+	}
+	slices.Sort(out)
 	return out
 }

@@ -191,6 +191,10 @@ type Facts struct {
 	// Images maps an image's name to its manifest digest.
 	Images    map[string]string `json:"images,omitempty"`
 	LocalHTTP []HTTPReply       `json:"localHTTP,omitempty"`
+	// Unknown says why a part that was asked for could not be told: "units",
+	// "packages" or "images". What is unknown is empty, and not to be taken
+	// for absent.
+	Unknown map[string]string `json:"unknown,omitempty"`
 }
 
 // OS is /etc/os-release, the parts that matter.

@@ -19,6 +19,7 @@ import (
 	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/pki"
 	"github.com/quorate/quorate/internal/plan"
+	"github.com/quorate/quorate/internal/state"
 )
 
 const (
@@ -267,10 +268,7 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 
 func planMark(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
 	if in.Snapshot.API != nil {
-		node, ok := in.Snapshot.API.Nodes[h.Name]
-		_, labelled := node.Labels[labelControlPlane]
-		tainted := slices.Contains(node.Taints, taintControlPlane)
-		if ok && labelled && tainted == !h.Has(cluster.RoleWorker) {
+		if node, ok := in.Snapshot.API.Nodes[h.Name]; ok && marked(node, !h.Has(cluster.RoleWorker)) {
 			return
 		}
 	}
@@ -278,7 +276,14 @@ func planMark(in component.Input, h *cluster.Host, facts *protocol.Facts, out *c
 		ID: plan.On(stepMark, h.Name), Host: h.Name, Title: "mark the node as control plane", Why: "not marked",
 		Needs:   []plan.ID{plan.On(component.StepControlPlane, h.Name), component.StepClusterInit},
 		Changes: []plan.Change{{What: "node " + h.Name, Action: "update"}},
-	}, mark{hostOf(h, clusterSettings(in.Cluster, in.Snapshot).forHost(h).ownEtcd(h))})
+	}, mark{hostOf(h, clusterSettings(in.Cluster, in.Snapshot).forHost(h).ownEtcd(h)), !h.Has(cluster.RoleWorker)})
+}
+
+// marked reports whether a node carries the control plane's label, and its
+// taint where it should.
+func marked(node state.Node, tainted bool) bool {
+	_, labelled := node.Labels[labelControlPlane]
+	return labelled && slices.Contains(node.Taints, taintControlPlane) == tainted
 }
 
 func planClusterSteps(in component.Input, s settings, out *component.Output) {

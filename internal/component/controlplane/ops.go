@@ -132,10 +132,21 @@ func (o runStaticPods) Verify(ctx context.Context, rt *component.Runtime, say fu
 }
 
 // mark is the work of giving a node its control-plane label and taint.
-type mark struct{ host }
+type mark struct {
+	host
+	tainted bool // whether pods of users are kept away
+}
 
-// Check implements component.Op.
-func (o mark) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+// Check implements component.Op: the plan may have been made while no API
+// server answered.
+func (o mark) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
+	client, err := rt.Kube(ctx)
+	if err != nil {
+		return false, nil
+	}
+	node, err := client.Node(ctx, o.name)
+	return err == nil && node.Ready && marked(node, o.tainted), nil
+}
 
 // Apply implements component.Op.
 func (o mark) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
@@ -172,8 +183,11 @@ type clusterPhases struct {
 	workload   string // whose pods must run then; empty for none
 }
 
-// Check implements component.Op.
-func (o clusterPhases) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+// Check implements component.Op: the plan may have been made while no API
+// server answered.
+func (o clusterPhases) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
+	return component.Recorded(ctx, rt, o.subject, o.digest), nil
+}
 
 // Apply implements component.Op.
 func (o clusterPhases) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {

@@ -81,8 +81,11 @@ type flannel struct {
 	digest   string
 }
 
-// Check implements component.Op.
-func (o flannel) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+// Check implements component.Op: the plan may have been made while no API
+// server answered.
+func (o flannel) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
+	return component.Recorded(ctx, rt, subject, o.digest), nil
+}
 
 // Apply implements component.Op.
 func (o flannel) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
