@@ -22,6 +22,17 @@ const (
 	StepNetwork      = "network/flannel"
 	StepProxy        = "endpoint/proxy"
 	StepJoin         = "worker/join"
+	StepMark         = "controlplane/mark"
+	StepKubeProxy    = "kubernetes/kube-proxy"
+	StepCoreDNS      = "kubernetes/coredns"
+	StepSettled      = "kubernetes/settled"
+)
+
+// The add-ons' workloads, as kind/namespace/name.
+const (
+	KubeProxy = "DaemonSet/kube-system/kube-proxy"
+	CoreDNS   = "Deployment/kube-system/coredns"
+	Flannel   = "DaemonSet/kube-flannel/kube-flannel-ds"
 )
 
 // Each makes the IDs of a subject on every one of the hosts.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/component/addon"
 	"github.com/quorate/quorate/internal/component/containerd"
 	"github.com/quorate/quorate/internal/component/controlplane"
 	"github.com/quorate/quorate/internal/component/endpoint"
@@ -42,6 +43,7 @@ func Apply(in component.Input) (*plan.Plan, diag.List, error) {
 	endpoint.Plan(in, out)
 	worker.Plan(in, out)
 	network.Plan(in, out)
+	addon.Plan(in, out)
 	if out.Refusals.HasErrors() {
 		return nil, out.Refusals, nil
 	}
@@ -116,7 +118,7 @@ func clockList(in component.Input) string {
 			if text != "" {
 				text += ", "
 			}
-			text += fmt.Sprintf("%s %+ds", name, int(h.Clock.Seconds()))
+			text += fmt.Sprintf("%s %+ds", name, int(h.Clock.Round(time.Second).Seconds()))
 		}
 	}
 	return text

@@ -31,9 +31,6 @@ const (
 	recordFile = component.QuorateDir + "/static-pods.sha256"
 
 	stepKubelet = "controlplane/kubelet"
-	stepMark    = "controlplane/mark"
-	stepProxy   = "kubernetes/kube-proxy"
-	stepDNS     = "kubernetes/coredns"
 
 	recordCluster = "cluster-settings"
 	recordProxy   = "kube-proxy"
@@ -273,7 +270,7 @@ func planMark(in component.Input, h *cluster.Host, facts *protocol.Facts, out *c
 		}
 	}
 	out.Add(plan.Step{
-		ID: plan.On(stepMark, h.Name), Host: h.Name, Title: "mark the node as control plane", Why: "not marked",
+		ID: plan.On(component.StepMark, h.Name), Host: h.Name, Title: "mark the node as control plane", Why: "not marked",
 		Needs:   []plan.ID{plan.On(component.StepControlPlane, h.Name), component.StepClusterInit},
 		Changes: []plan.Change{{What: "node " + h.Name, Action: "update"}},
 	}, mark{hostOf(h, clusterSettings(in.Cluster, in.Snapshot).forHost(h).ownEtcd(h)), !h.Has(cluster.RoleWorker)})
@@ -323,10 +320,10 @@ func planClusterSteps(in component.Input, s settings, out *component.Output) {
 			phases: [][]string{{"addon", phase}}, workload: workload,
 		})
 	}
-	addOn(stepProxy, recordProxy, "kube-proxy", "DaemonSet/kube-system/kube-proxy")
+	addOn(component.StepKubeProxy, recordProxy, "kube-proxy", component.KubeProxy)
 	// A pod that is started before the pod network is there fails, and is
 	// tried again only after ten seconds.
-	addOn(stepDNS, recordDNS, "coredns", "Deployment/kube-system/coredns", component.StepNetwork)
+	addOn(component.StepCoreDNS, recordDNS, "coredns", component.CoreDNS, component.StepNetwork)
 }
 
 func hostsOf(in component.Input, s settings) []host {

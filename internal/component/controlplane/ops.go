@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -191,8 +192,12 @@ func (o clusterPhases) Check(ctx context.Context, rt *component.Runtime) (bool, 
 
 // Apply implements component.Op.
 func (o clusterPhases) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	candidates, err := o.readyFirst(ctx, rt, say)
+	if err != nil {
+		return err
+	}
 	var failures []string
-	for _, h := range o.candidates {
+	for _, h := range candidates {
 		err := o.on(ctx, rt, h, say)
 		if err == nil {
 			return nil
@@ -203,6 +208,31 @@ func (o clusterPhases) Apply(ctx context.Context, rt *component.Runtime, say fun
 		failures = append(failures, err.Error())
 	}
 	return fmt.Errorf("no control-plane host could do it: %s", strings.Join(failures, "; "))
+}
+
+// readyFirst waits until an API server is ready, which may take a while where
+// the members of etcd, or the hosts, were only just started, and puts its host
+// first: on one whose API server is not ready a phase hangs until it times out.
+func (o clusterPhases) readyFirst(ctx context.Context, rt *component.Runtime, say func(string)) ([]host, error) {
+	via := ""
+	err := component.Until(ctx, readyTimeout, "an API server to be ready", say, func(ctx context.Context) error {
+		client, err := rt.Kube(ctx)
+		if err == nil {
+			via = client.Via()
+		}
+		return err
+	})
+	candidates := slices.Clone(o.candidates)
+	slices.SortStableFunc(candidates, func(a, b host) int {
+		switch {
+		case a.name == via && b.name != via:
+			return -1
+		case b.name == via && a.name != via:
+			return 1
+		}
+		return 0
+	})
+	return candidates, err
 }
 
 func (o clusterPhases) on(ctx context.Context, rt *component.Runtime, h host, say func(string)) error {

@@ -18,9 +18,8 @@ import (
 var templates embed.FS
 
 const (
-	cniFile   = "/etc/cni/net.d/10-flannel.conflist"
-	daemonSet = "DaemonSet/kube-flannel/kube-flannel-ds"
-	subject   = "flannel"
+	cniFile = "/etc/cni/net.d/10-flannel.conflist"
+	subject = "flannel"
 )
 
 func uses(c *cluster.Cluster) bool { return c.Network.Plugin == "flannel" }
@@ -98,7 +97,7 @@ func (o flannel) Apply(ctx context.Context, rt *component.Runtime, _ func(string
 
 // Verify implements component.Op: flannel runs on every node that is there.
 func (o flannel) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	if err := component.WorkloadReady(ctx, rt, daemonSet, say); err != nil {
+	if err := component.WorkloadReady(ctx, rt, component.Flannel, say); err != nil {
 		return err
 	}
 	return component.RecordDone(ctx, rt, subject, o.digest, say)

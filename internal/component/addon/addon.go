@@ -1,0 +1,63 @@
+// Package addon sees to it that a run which brings nodes into the cluster ends
+// only when the add-ons run on them: a node without its proxy and its pod
+// network is Ready in name only.
+package addon
+
+import (
+	"context"
+	"strings"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+// workloads are the add-ons of a cluster, as kind/namespace/name.
+func workloads(c *cluster.Cluster) []string {
+	list := []string{component.KubeProxy, component.CoreDNS}
+	if c.Network.Plugin == "flannel" {
+		list = append(list, component.Flannel)
+	}
+	return list
+}
+
+// Plan adds one step when nodes are missing from the cluster.
+func Plan(in component.Input, out *component.Output) {
+	var missing []string
+	for _, h := range in.Cluster.Nodes() {
+		if in.Snapshot.API == nil {
+			missing = append(missing, h.Name)
+		} else if _, ok := in.Snapshot.API.Nodes[h.Name]; !ok {
+			missing = append(missing, h.Name)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	needs := []plan.ID{component.StepClusterInit, component.StepKubeProxy, component.StepCoreDNS, component.StepNetwork}
+	needs = append(needs, component.Each(component.StepMark, in.Cluster.ControlPlanes())...)
+	needs = append(needs, component.Each(component.StepJoin, in.Cluster.Workers())...)
+	out.Add(plan.Step{
+		ID: component.StepSettled, Title: "see the add-ons run on every node", Why: "new: " + strings.Join(missing, ", "),
+		Needs: needs,
+	}, settled{workloads: workloads(in.Cluster)})
+}
+
+// settled is the work of waiting: there is nothing to apply.
+type settled struct{ workloads []string }
+
+// Check implements component.Op.
+func (o settled) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+// Apply implements component.Op.
+func (o settled) Apply(context.Context, *component.Runtime, func(string)) error { return nil }
+
+// Verify implements component.Op.
+func (o settled) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	for _, name := range o.workloads {
+		if err := component.WorkloadReady(ctx, rt, name, say); err != nil {
+			return err
+		}
+	}
+	return nil
+}
