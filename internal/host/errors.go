@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 
@@ -81,6 +82,19 @@ func (b bodyReader) Read(p []byte) (int, error) {
 		err = &bodyError{err}
 	}
 	return n, err
+}
+
+// errEnded says in plain words what an end of file in the middle of an answer,
+// and what the HTTP library makes of it, mean.
+var errEnded = errors.New("the SSH session or the agent on the host was ended")
+
+// whyLost is the cause of a lost connection as people can use it.
+func whyLost(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		strings.HasPrefix(err.Error(), "http2: client conn") {
+		return errEnded
+	}
+	return err
 }
 
 func lastLine(s string) string {

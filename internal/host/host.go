@@ -170,5 +170,5 @@ func (h *Host) failed(ctx context.Context, doing string, err error) error {
 	if _, ok := errors.AsType[*bodyError](err); ok {
 		return fmt.Errorf("%s: %s: %w", h.name, doing, err)
 	}
-	return fmt.Errorf("%s: %s: %w", h.name, doing, &UnreachableError{Cause: err})
+	return fmt.Errorf("%s: %s: %w", h.name, doing, &UnreachableError{Cause: whyLost(err)})
 }
