@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -28,11 +29,45 @@ func stage(path string) (*staged, error) {
 	if info, err := os.Lstat(path); err == nil && info.IsDir() {
 		return nil, protocol.Failure(protocol.KindInvalid, "%s is a directory", path)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".quorate-*")
+	dir, name := filepath.Split(path)
+	prefix := ".quorate-" + name + "-"
+	if len(prefix) > maxStagedPrefix {
+		prefix = prefix[:maxStagedPrefix]
+	}
+	sweepStaged(dir, prefix)
+	f, err := os.CreateTemp(dir, prefix+"*")
 	if err != nil {
 		return nil, err
 	}
+	// Whoever still writes holds the lock, so that others know what is dead.
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	return &staged{path: path, file: f}, nil
+}
+
+// maxStagedPrefix leaves a temporary name room within the 255 bytes of a name.
+const maxStagedPrefix = 200
+
+// sweepStaged removes what an agent that was killed, or a host that lost
+// power, left half written for the same path.
+func sweepStaged(dir, prefix string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // creating the file says what is wrong
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), prefix) || !e.Type().IsRegular() {
+			continue
+		}
+		name := filepath.Join(dir, e.Name())
+		f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+		if err != nil {
+			continue
+		}
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			_ = os.Remove(name)
+		}
+		f.Close()
+	}
 }
 
 // fill writes the content and gives its hex sha256.
