@@ -191,15 +191,16 @@ func Parse(text []byte) ([]*x509.Certificate, error) {
 	return certs, nil
 }
 
-// Covers tells which of the wanted names and addresses a certificate lacks.
+// Covers tells which of the wanted names and addresses a certificate lacks,
+// each once.
 func Covers(c *x509.Certificate, names []string, addresses []netip.Addr) (missing []string) {
 	for _, n := range names {
-		if !slices.Contains(c.DNSNames, n) {
+		if !slices.Contains(c.DNSNames, n) && !slices.Contains(missing, n) {
 			missing = append(missing, n)
 		}
 	}
 	for _, a := range addresses {
-		if !slices.ContainsFunc(c.IPAddresses, func(ip net.IP) bool { return ip.Equal(a.AsSlice()) }) {
+		if !slices.ContainsFunc(c.IPAddresses, func(ip net.IP) bool { return ip.Equal(a.AsSlice()) }) && !slices.Contains(missing, a.String()) {
 			missing = append(missing, a.String())
 		}
 	}

@@ -1,0 +1,91 @@
+package planner_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/quorate/quorate/internal/planner"
+)
+
+// layouts are cluster files of every kind.
+func layouts() map[string]string {
+	const head = "apiVersion: quorate.dev/v1alpha1\nkind: Cluster\nmetadata: {name: prod}\nspec:\n"
+	return map[string]string{
+		"external": threeAndThree,
+		"stacked": head + `  etcd: {mode: stacked}
+  hosts:
+  - {name: cp-1, address: 10.0.0.1, roles: [control-plane]}
+  - {name: cp-2, address: 10.0.0.2, roles: [control-plane]}
+  - {name: cp-3, address: 10.0.0.3, roles: [control-plane, worker]}
+  - {name: node-1, address: 10.0.0.4, roles: [worker]}
+`,
+		"dedicated": head + `  hosts:
+  - {name: cp-1, address: 10.0.0.1, roles: [control-plane]}
+  - {name: cp-2, address: 10.0.0.2, roles: [control-plane]}
+  - {name: db-1, address: 10.0.0.11, roles: [etcd]}
+  - {name: db-2, address: 10.0.0.12, roles: [etcd]}
+  - {name: db-3, address: 10.0.0.13, roles: [etcd]}
+  - {name: node-1, address: 10.0.0.4, roles: [worker]}
+`,
+		"single": head + `  hosts:
+  - {name: one, address: 10.0.0.1, roles: [control-plane, worker]}
+`,
+	}
+}
+
+// A run that is cut off after any number of changes is finished by the next
+// one, and nothing is left to do after that.
+func TestCutOffAnywhere(t *testing.T) {
+	for name, text := range layouts() {
+		t.Run(name, func(t *testing.T) {
+			c := parse(t, text)
+			changes := 1 << 20 // counted by the run that is not cut off
+			step := 9
+			if testing.Short() {
+				step = 41
+			}
+			{
+				w := newWorld(t, c)
+				w.bundle = smallBundle(t, w.release, "amd64")
+				w.budget = changes
+				w.build()
+				changes -= w.budget
+			}
+			for budget := 1; budget < changes; budget += step {
+				t.Run(fmt.Sprint(budget), func(t *testing.T) {
+					t.Parallel()
+					w := newWorld(t, c)
+					w.bundle = smallBundle(t, w.release, "amd64")
+					w.budget = budget
+					// How many there are varies a little with what meets what.
+					if w.apply(w.plan()).OK() && budget < changes*9/10 {
+						t.Fatalf("the run was not cut off after %d changes", budget)
+					}
+					w.budget = -1
+					w.build()
+				})
+			}
+		})
+	}
+}
+
+// With everything as it must be, no bundle is needed to see that.
+func TestBuiltNeedsNoBundle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, parse(t, threeAndThree))
+	w.bundle = smallBundle(t, w.release, "amd64")
+	w.build()
+	w.bundle = nil
+	w.provenEmpty()
+	digests := map[string]bool{}
+	for range 5 {
+		p, _, err := planner.Apply(w.input())
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests[p.Digest()] = true
+	}
+	if len(digests) != 1 {
+		t.Errorf("%d different plans from the same cluster", len(digests))
+	}
+}

@@ -1,0 +1,282 @@
+package planner_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/kube/kubetest"
+	"github.com/quorate/quorate/internal/pki"
+)
+
+// run stands in for the programs that steps run.
+func (m *machine) run(argv []string, stdin []byte) protocol.RunReply {
+	fail := func(format string, args ...any) protocol.RunReply {
+		return protocol.RunReply{ExitCode: 1, Stderr: fmt.Appendf(nil, format, args...)}
+	}
+	program := argv[0][strings.LastIndexByte(argv[0], '/')+1:]
+	if strings.HasPrefix(argv[0], "/usr/local/") && !m.has(argv[0]) {
+		return fail("%s is not installed", argv[0])
+	}
+	switch program {
+	case "modprobe":
+		m.modules[argv[1]] = true
+	case "sysctl":
+		for line := range strings.Lines(string(m.files[argv[3]].content)) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), " = ")
+			m.sysctls[name] = value
+		}
+	case "swapoff":
+		m.base.Swap = nil
+	case "haproxy":
+		if m.packages["haproxy"] == "" {
+			return fail("haproxy is not installed")
+		}
+	case "journalctl":
+		return protocol.RunReply{Stdout: []byte("the last words\n")}
+	case "ctr":
+		return m.importImages(stdin)
+	case "etcdctl":
+		return m.etcdctl(argv[13:])
+	case "kubeadm":
+		if err := m.kubeadm(argv[1:]); err != nil {
+			return fail("%v", err)
+		}
+	default:
+		return fail("the machine of the test has no %s", program)
+	}
+	return protocol.RunReply{}
+}
+
+func (m *machine) importImages(archive []byte) protocol.RunReply {
+	if !m.units["containerd.service"].Running() {
+		return protocol.RunReply{ExitCode: 1, Stderr: []byte("containerd does not answer")}
+	}
+	for r := tar.NewReader(bytes.NewReader(archive)); ; {
+		h, err := r.Next()
+		if err != nil {
+			return protocol.RunReply{ExitCode: 1, Stderr: []byte(err.Error())}
+		}
+		if h.Name != "index.json" {
+			continue
+		}
+		var index struct {
+			Manifests []struct {
+				Digest      string
+				Annotations map[string]string
+			}
+		}
+		text, err := io.ReadAll(r)
+		if err == nil {
+			err = json.Unmarshal(text, &index)
+		}
+		if err != nil {
+			return protocol.RunReply{ExitCode: 1, Stderr: []byte(err.Error())}
+		}
+		for _, i := range index.Manifests {
+			m.images[i.Annotations["io.containerd.image.name"]] = i.Digest
+		}
+		return protocol.RunReply{}
+	}
+}
+
+// settings are what the test reads of a kubeadm configuration.
+type settings struct {
+	LocalAPIEndpoint struct{ AdvertiseAddress string }
+	NodeRegistration struct {
+		Name   string
+		Taints *[]any
+	}
+	Discovery struct {
+		File struct{ KubeConfigPath string }
+		// TLSBootstrapToken is the token that the worker shows.
+		TLSBootstrapToken string
+	}
+	APIServer  struct{ CertSANs []string }
+	Networking struct{ ServiceSubnet, DNSDomain string }
+	Etcd       struct {
+		Local *struct {
+			DataDir   string
+			ExtraArgs []struct{ Name, Value string }
+		}
+		External *struct{ Endpoints []string }
+	}
+}
+
+// kubeadm does what kubeadm's phases leave behind.
+func (m *machine) kubeadm(args []string) error {
+	path := ""
+	for i, a := range args {
+		if a == "--config" {
+			path = args[i+1]
+		}
+	}
+	if !m.has(path) {
+		return fmt.Errorf("%s is not there", path)
+	}
+	var s settings
+	for document := range strings.SplitSeq(string(m.files[path].content), "\n---\n") {
+		if err := yaml.Unmarshal([]byte(document), &s); err != nil {
+			return err
+		}
+	}
+	if args[0] == "join" {
+		return m.join(s)
+	}
+	switch args[2] { // init phase X
+	case "certs":
+		return m.certs(s)
+	case "kubeconfig":
+		return m.kubeconfigs()
+	case "kubelet-start":
+		m.write("/var/lib/kubelet/config.yaml", "kind: KubeletConfiguration\n", 0o644)
+		return m.startKubelet()
+	case "control-plane":
+		for _, pod := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
+			m.write("/etc/kubernetes/manifests/"+pod+".yaml", string(m.files[path].content), 0o600)
+			m.starts[pod]++
+		}
+		return nil
+	case "etcd":
+		text := ""
+		for _, a := range s.Etcd.Local.ExtraArgs {
+			text += a.Name + "=" + a.Value + "\n"
+		}
+		m.write("/etc/kubernetes/manifests/etcd.yaml", text, 0o600)
+		m.starts["etcd"]++
+		return nil
+	}
+	if why := m.unready(); why != "" {
+		return fmt.Errorf("the API server of %s: %s", m.name, why)
+	}
+	switch args[2] {
+	case "mark-control-plane":
+		return m.mark(s)
+	case "addon":
+		m.world.addons[args[3]] = true
+	case "upload-config":
+		m.world.uploads++
+	case "bootstrap-token", "kubelet-finalize":
+	default:
+		return fmt.Errorf("the kubeadm of the test does not know %q", args)
+	}
+	return nil
+}
+
+func (m *machine) startKubelet() error {
+	_, err := m.unit(protocol.UnitRequest{Name: "kubelet.service", Verb: "restart", Enable: "enable"})
+	return err
+}
+
+// certs makes the leaves that are missing, as `kubeadm init phase certs all`.
+func (m *machine) certs(s settings) error {
+	const dir = "/etc/kubernetes/pki/"
+	leaf := func(name, authority string, l pki.Leaf) error {
+		if m.has(dir+name+".crt") && m.has(dir+name+".key") {
+			return nil
+		}
+		if !m.has(dir + authority + ".key") {
+			return fmt.Errorf("%s has no %s to sign %s with", m.name, authority, name)
+		}
+		pair, err := pki.Sign(pki.Pair{Cert: m.files[dir+authority+".crt"].content, Key: m.files[dir+authority+".key"].content}, l)
+		if err != nil {
+			return err
+		}
+		m.write(dir+name+".crt", string(pair.Cert), 0o644)
+		m.write(dir+name+".key", string(pair.Key), 0o600)
+		return nil
+	}
+	server := pki.Leaf{CommonName: "kube-apiserver", Server: true}
+	service := netip.MustParsePrefix(s.Networking.ServiceSubnet).Addr().Next()
+	names := append(s.APIServer.CertSANs, m.name, s.LocalAPIEndpoint.AdvertiseAddress, service.String(),
+		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc."+s.Networking.DNSDomain)
+	for _, n := range names {
+		if a, err := netip.ParseAddr(n); err == nil {
+			server.Addresses = append(server.Addresses, a)
+		} else {
+			server.Names = append(server.Names, n)
+		}
+	}
+	client := pki.Leaf{CommonName: "client", Client: true}
+	type wanted struct {
+		name, authority string
+		leaf            pki.Leaf
+	}
+	list := []wanted{{"apiserver", "ca", server}, {"apiserver-kubelet-client", "ca", client}, {"front-proxy-client", "front-proxy-ca", client}}
+	if s.Etcd.Local != nil {
+		for _, name := range []string{"apiserver-etcd-client", "etcd/server", "etcd/peer", "etcd/healthcheck-client"} {
+			list = append(list, wanted{name, "etcd/ca", client})
+		}
+	}
+	for _, c := range list {
+		if err := leaf(c.name, c.authority, c.leaf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *machine) kubeconfigs() error {
+	const dir = "/etc/kubernetes/pki/"
+	ca := pki.Pair{Cert: m.files[dir+"ca.crt"].content, Key: m.files[dir+"ca.key"].content}
+	for _, name := range []string{"admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf"} {
+		if m.has("/etc/kubernetes/" + name) {
+			continue
+		}
+		pair, err := pki.Sign(ca, pki.Leaf{CommonName: name, Client: true})
+		if err != nil {
+			return err
+		}
+		encode := base64.StdEncoding.EncodeToString
+		m.write("/etc/kubernetes/"+name, fmt.Sprintf(`apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://unused", certificate-authority-data: %s}}]
+users: [{name: u, user: {client-certificate-data: %s, client-key-data: %s}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+`, encode(ca.Cert), encode(pair.Cert), encode(pair.Key)), 0o600)
+	}
+	return nil
+}
+
+// mark gives a node the control plane's label and taint.
+func (m *machine) mark(s settings) error {
+	path := "/api/v1/nodes/" + m.name
+	node := m.world.api.Get(path)
+	if node == nil {
+		return fmt.Errorf("node %s not found", m.name)
+	}
+	node["metadata"].(kubetest.Object)["labels"] = kubetest.Object{"node-role.kubernetes.io/control-plane": ""}
+	node["spec"] = kubetest.Object{}
+	if s.NodeRegistration.Taints == nil {
+		node["spec"] = kubetest.Object{"taints": []any{kubetest.Object{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}}}
+	}
+	m.world.api.Put(path, node)
+	return nil
+}
+
+// join joins a worker through the endpoint that its discovery file names.
+func (m *machine) join(s settings) error {
+	id, _, _ := strings.Cut(s.Discovery.TLSBootstrapToken, ".")
+	switch {
+	case !m.has(s.Discovery.File.KubeConfigPath):
+		return fmt.Errorf("%s is not there", s.Discovery.File.KubeConfigPath)
+	case m.world.api.Get("/api/v1/namespaces/kube-system/secrets/bootstrap-token-"+id) == nil:
+		return fmt.Errorf("the API does not know token %s", id)
+	case m.world.uploads == 0:
+		return fmt.Errorf("configmap kubeadm-config not found")
+	case !m.units["quorate-haproxy.service"].Running() || len(m.backends()) == 0:
+		return fmt.Errorf("the endpoint does not answer")
+	}
+	m.write("/etc/kubernetes/kubelet.conf", "apiVersion: v1\nkind: Config\n", 0o600)
+	m.write("/var/lib/kubelet/config.yaml", "kind: KubeletConfiguration\n", 0o644)
+	return m.startKubelet()
+}

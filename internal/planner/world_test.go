@@ -1,0 +1,311 @@
+package planner_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/bundle"
+	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/engine"
+	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/kube/kubetest"
+	"github.com/quorate/quorate/internal/observe"
+	"github.com/quorate/quorate/internal/plan"
+	"github.com/quorate/quorate/internal/planner"
+)
+
+// world is a set of machines, the etcd cluster and the API that they form. The
+// real observer, planner, engine and steps work on it: what is not real are
+// the agent's operations and the programs that it runs.
+type world struct {
+	t       testing.TB
+	cluster *cluster.Cluster
+	release catalog.Release
+	bundle  *bundle.Bundle
+
+	mu        sync.Mutex
+	machines  []*machine
+	listeners map[string]chan net.Conn // of API servers, by address and port
+	api       *kubetest.Server
+	members   []member
+	etcdUp    bool
+	addons    map[string]bool
+	uploads   int
+	// budget is how many operations may still change something before the
+	// operator's process is killed; negative means no end.
+	budget int
+	kill   context.CancelFunc
+}
+
+// errCut is what every operation answers once the budget is used up.
+var errCut = errors.New("the connection was cut")
+
+func newWorld(t testing.TB, c *cluster.Cluster) *world {
+	t.Helper()
+	w := &world{t: t, listeners: map[string]chan net.Conn{}, api: kubetest.New(), addons: map[string]bool{}, budget: -1}
+	w.use(c)
+	return w
+}
+
+// use makes c the cluster file of what comes; hosts that are new are bare.
+func (w *world) use(c *cluster.Cluster) {
+	w.t.Helper()
+	release, err := catalog.Lookup(c.Kubernetes.Version)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.cluster, w.release = c, release
+	for i := range c.Hosts {
+		if w.machine(c.Hosts[i].Name) == nil {
+			w.machines = append(w.machines, newMachine(w, c.Hosts[i].Name))
+		}
+		if c.Hosts[i].Has(cluster.RoleControlPlane) {
+			w.serveAPI(w.machine(c.Hosts[i].Name))
+		}
+	}
+}
+
+func (w *world) machine(name string) *machine {
+	for _, m := range w.machines {
+		if m.name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// interrupt counts an operation that changes something against the budget.
+func (w *world) interrupt(m *machine, op string, _ []byte) error {
+	if w.budget < 0 || op == protocol.OpFacts || op == protocol.OpRead || op == protocol.OpExit {
+		return nil
+	}
+	if w.budget == 0 {
+		w.kill()
+		return errCut
+	}
+	w.budget--
+	return nil
+}
+
+// settle lets follow what a change leads to: members form, kubelets register,
+// pods come up.
+func (w *world) settle() {
+	w.settleEtcd()
+	ready := slices.ContainsFunc(w.machines, func(m *machine) bool { return m.unready() == "" })
+	if !ready {
+		return
+	}
+	nodes := 0
+	for _, m := range w.machines {
+		if !m.units["kubelet.service"].Running() || !m.has("/etc/kubernetes/kubelet.conf") || m.off {
+			continue
+		}
+		nodes++
+		path := "/api/v1/nodes/" + m.name
+		if w.api.Get(path) == nil {
+			w.api.Put(path, kubetest.Object{
+				"apiVersion": "v1", "kind": "Node", "metadata": kubetest.Object{"name": m.name}, "spec": kubetest.Object{},
+				"status": kubetest.Object{"conditions": []any{kubetest.Object{"type": "Ready", "status": "True"}}},
+			})
+		}
+	}
+	daemonSet := func(namespace, name string) {
+		w.api.Put("/apis/apps/v1/namespaces/"+namespace+"/daemonsets/"+name, kubetest.Object{
+			"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": kubetest.Object{"name": name},
+			"status": kubetest.Object{"desiredNumberScheduled": nodes, "numberReady": nodes, "updatedNumberScheduled": nodes},
+		})
+	}
+	if w.addons["kube-proxy"] {
+		daemonSet("kube-system", "kube-proxy")
+	}
+	if w.addons["coredns"] {
+		w.api.Put("/apis/apps/v1/namespaces/kube-system/deployments/coredns", kubetest.Object{
+			"apiVersion": "apps/v1", "kind": "Deployment", "metadata": kubetest.Object{"name": "coredns"},
+			"spec": kubetest.Object{"replicas": 2}, "status": kubetest.Object{"readyReplicas": 2, "updatedReplicas": 2},
+		})
+	}
+	if w.api.Get("/apis/apps/v1/namespaces/kube-flannel/daemonsets/kube-flannel-ds") != nil {
+		daemonSet("kube-flannel", "kube-flannel-ds")
+	}
+}
+
+// unready is why the machine's own API server does not answer; empty means
+// that it is ready.
+func (m *machine) unready() string {
+	h := m.world.cluster.Host(m.name)
+	switch {
+	case m.off, h == nil, !m.has("/etc/kubernetes/manifests/kube-apiserver.yaml"), !m.units["kubelet.service"].Running():
+		return "connection refused"
+	case slices.Contains(m.world.cluster.EtcdHosts(), h) && m.etcdHealth() != "":
+		return "[-]etcd failed"
+	case !m.world.etcdUp:
+		return "[-]etcd failed"
+	}
+	return ""
+}
+
+// backends are the API servers that the machine's proxy finds ready.
+func (m *machine) backends() []string {
+	var out []string
+	for _, o := range m.world.machines {
+		if o.unready() == "" && strings.Contains(string(m.files["/etc/quorate/haproxy/haproxy.cfg"].content), "server "+o.name+" ") {
+			out = append(out, o.name)
+		}
+	}
+	return out
+}
+
+// ask answers the health questions that a host asks itself.
+func (m *machine) ask(q protocol.HTTPQuery) protocol.HTTPReply {
+	switch {
+	case q.UnixSocket != "":
+		if !m.units["quorate-haproxy.service"].Running() {
+			return protocol.HTTPReply{Error: "no such file"}
+		}
+		return protocol.HTTPReply{Status: 200, Body: "# pxname,svname,status\n"}
+	case strings.Contains(q.URL, ":2379/"):
+		return m.askEtcd(q.URL[strings.Index(q.URL, "/v3"):])
+	case strings.HasSuffix(q.URL, ":2381/health"):
+		if why := m.etcdHealth(); why != "" {
+			return protocol.HTTPReply{Error: why}
+		}
+		return protocol.HTTPReply{Status: 200, Body: `{"health":"true"}`}
+	}
+	if why := m.unready(); why != "" {
+		return protocol.HTTPReply{Error: why}
+	}
+	return protocol.HTTPReply{Status: 200, Body: "ok"}
+}
+
+// listening is the API server at an address, where it is ready.
+func (w *world) listening(address string) chan net.Conn {
+	for _, m := range w.machines {
+		if h := w.cluster.Host(m.name); h != nil && m.unready() == "" && strings.HasPrefix(address, h.InternalAddress.String()+":") {
+			return w.listeners[m.name]
+		}
+	}
+	return nil
+}
+
+// pipes is a listener of connections that are handed to it.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	c, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+func (p pipes) Close() error   { return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// serveAPI runs a machine's API server, with the certificate that it has.
+func (w *world) serveAPI(m *machine) {
+	if _, ok := w.listeners[m.name]; ok {
+		return
+	}
+	conns := make(chan net.Conn)
+	w.listeners[m.name] = conns
+	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		w.settle()
+		w.mu.Unlock()
+		w.api.ServeHTTP(rw, r)
+	})
+	server := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
+	config := &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		pair, err := tls.X509KeyPair(m.files["/etc/kubernetes/pki/apiserver.crt"].content, m.files["/etc/kubernetes/pki/apiserver.key"].content)
+		return &pair, err
+	}}
+	go func() { _ = server.Serve(tls.NewListener(pipes(conns), config)) }()
+	w.t.Cleanup(func() {
+		close(conns)
+		server.Close()
+	})
+}
+
+// hosts are connected handles; a host without power is not among them.
+func (w *world) hosts() (hosts map[string]*host.Host, failed map[string]error) {
+	hosts, failed = map[string]*host.Host{}, map[string]error{}
+	for _, m := range w.machines {
+		if m.off {
+			failed[m.name] = errors.New("dialling 22: no route to host")
+		} else {
+			hosts[m.name] = host.New(m.name, m, nil)
+		}
+	}
+	return hosts, failed
+}
+
+// input is what planning takes, observed as in a real run.
+func (w *world) input() component.Input {
+	hosts, failed := w.hosts()
+	o := observe.Observer{Cluster: w.cluster, Release: w.release, Hosts: hosts, Failed: failed}
+	in := component.Input{Cluster: w.cluster, Release: w.release, Snapshot: o.Snapshot(w.t.Context())}
+	if w.bundle != nil {
+		m := w.bundle.Manifest()
+		in.Artefacts = &m
+	}
+	return in
+}
+
+// plan plans; a refusal fails the test.
+func (w *world) plan() *plan.Plan {
+	w.t.Helper()
+	p, refusals, err := planner.Apply(w.input())
+	if err != nil || p == nil {
+		w.t.Fatalf("no plan: %v, refused: %v", err, refusals.Err())
+	}
+	return p
+}
+
+// apply runs a plan.
+func (w *world) apply(p *plan.Plan) engine.Result {
+	hosts, _ := w.hosts()
+	rt := &component.Runtime{Cluster: w.cluster, Release: w.release, Bundle: w.bundle, Hosts: hosts}
+	ctx, cancel := context.WithCancel(w.t.Context())
+	defer cancel()
+	w.mu.Lock()
+	w.kill = cancel
+	w.mu.Unlock()
+	return engine.Run(ctx, p, component.Executor{Runtime: rt}, nil, engine.Options{})
+}
+
+// build plans and applies, and fails the test when a step fails or when
+// anything is left to do.
+func (w *world) build() {
+	w.t.Helper()
+	result := w.apply(w.plan())
+	for _, s := range result.Steps {
+		if s.Error != "" {
+			w.t.Errorf("%s: %s", s.ID, s.Error)
+		}
+	}
+	if !result.OK() {
+		w.t.FailNow()
+	}
+	w.provenEmpty()
+}
+
+// provenEmpty fails the test when a fresh plan finds anything to do.
+func (w *world) provenEmpty() {
+	w.t.Helper()
+	for _, s := range w.plan().Steps {
+		w.t.Errorf("after the run there is still %s to do: %s", s.ID, s.Why)
+	}
+}
