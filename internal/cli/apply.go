@@ -121,6 +121,10 @@ func (s *session) conclude(ctx context.Context, o applyOptions, stderr io.Writer
 	}
 	fmt.Fprintln(stderr)
 	report := status.Of(s.cluster, in.Snapshot)
+	for look := 1; look < looks && !report.Healthy && ctx.Err() == nil; look++ {
+		// A host that was just built is busy, and may answer one question late.
+		report = status.Of(s.cluster, s.observer().Snapshot(ctx))
+	}
 	return printStatus(report, stderr, ui.StatusOptions{Next: s.next(report, o.file, kubeconfigPath(o, s.cluster))})
 }
 

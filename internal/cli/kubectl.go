@@ -47,7 +47,7 @@ kind; else the one in PATH.`,
 }
 
 func runKubectl(ctx context.Context, o applyOptions, args []string, stderr io.Writer) error {
-	s, err := o.read(ctx, stderr)
+	s, err := o.load(ctx, stderr)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (t *target) load(ctx context.Context, stderr io.Writer) (*session, error) {
 	}
 	dir := t.bundleDir
 	if dir == "" {
-		if dir, err = bundle.DefaultDir(s.cluster.Kubernetes.Version, "amd64"); err != nil {
+		if dir, err = bundle.DefaultDir(s.cluster.Kubernetes.Version, archOf(s.cluster)); err != nil {
 			return nil, err
 		}
 	}
@@ -83,6 +83,17 @@ func (t *target) load(ctx context.Context, stderr io.Writer) (*session, error) {
 		return s, nil
 	}
 	return s, err
+}
+
+// archOf is the architecture that the cluster file gives its hosts, amd64
+// where it is silent. Planning refuses a host of another one.
+func archOf(c *cluster.Cluster) string {
+	for _, h := range c.Hosts {
+		if h.Arch != "" {
+			return h.Arch
+		}
+	}
+	return "amd64"
 }
 
 // read reads the cluster file alone, for commands that install nothing.
@@ -97,6 +108,9 @@ func (t *target) read(ctx context.Context, stderr io.Writer) (*session, error) {
 	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
 	if mode := c.Endpoint.LoadBalancer.Mode; mode != cluster.BalancerLocalhost {
 		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.mode %s cannot be built yet; use localhost", t.file, mode))
+	}
+	if kind := c.Endpoint.LoadBalancer.Type; kind != "haproxy" {
+		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.type %s cannot be built yet; use haproxy", t.file, kind))
 	}
 	release, err := catalog.Lookup(c.Kubernetes.Version)
 	if err != nil {

@@ -25,6 +25,7 @@ const (
 	StepMark         = "controlplane/mark"
 	StepKubeProxy    = "kubernetes/kube-proxy"
 	StepCoreDNS      = "kubernetes/coredns"
+	StepLabels       = "node/labels"
 	StepSettled      = "kubernetes/settled"
 )
 

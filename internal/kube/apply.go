@@ -58,3 +58,17 @@ func (c *Client) applyOne(ctx context.Context, mapper meta.RESTMapper, u *unstru
 	_, err = target.Apply(ctx, u.GetName(), u, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
 	return err
 }
+
+// LabelNode sets a node's labels that are Quorate's to set: those it set
+// before and that are not among them any more go.
+func (c *Client) LabelNode(ctx context.Context, name string, labels map[string]string) error {
+	values := make(map[string]any, len(labels))
+	for k, v := range labels {
+		values[k] = v
+	}
+	u := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Node", "metadata": map[string]any{"name": name, "labels": values},
+	}}
+	_, err := c.dynamic.Resource(resource("", "v1", "nodes")).Apply(ctx, name, u, metav1.ApplyOptions{FieldManager: fieldManager + "-labels", Force: true})
+	return err
+}

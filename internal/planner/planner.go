@@ -18,6 +18,7 @@ import (
 	"github.com/quorate/quorate/internal/component/etcd"
 	"github.com/quorate/quorate/internal/component/kubelet"
 	"github.com/quorate/quorate/internal/component/network"
+	"github.com/quorate/quorate/internal/component/node"
 	"github.com/quorate/quorate/internal/component/os"
 	"github.com/quorate/quorate/internal/component/pki"
 	"github.com/quorate/quorate/internal/component/worker"
@@ -43,6 +44,7 @@ func Apply(in component.Input) (*plan.Plan, diag.List, error) {
 	endpoint.Plan(in, out)
 	worker.Plan(in, out)
 	network.Plan(in, out)
+	node.Plan(in, out)
 	addon.Plan(in, out)
 	if out.Refusals.HasErrors() {
 		return nil, out.Refusals, nil

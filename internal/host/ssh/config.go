@@ -29,7 +29,7 @@ func applySSHConfig(o *Options) error {
 	defer f.Close()
 	config, err := ssh_config.Decode(f)
 	if err != nil {
-		return fmt.Errorf("%s: reading %s: %w; set address, user and key in the cluster file instead and turn sshConfig off", o.title(), path, err)
+		return fmt.Errorf("%s: reading %s: %w; mend that file, or move it away and set address, user and key in the cluster file", o.title(), path, err)
 	}
 	return o.fillFrom(config, path, 0)
 }
