@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,7 +66,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"until": until, "within": within, "interrupted": interrupted, "agnhost": agnhost,
+			"until": until, "within": within, "interrupted": interrupted, "signalled": signalled, "agnhost": agnhost,
 		},
 	})
 }
@@ -123,6 +125,27 @@ func interrupted(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Logf("ended after %s: %v; its last line: %s", after, err, lines[len(lines)-1])
 	if err != nil && ctx.Err() == nil {
 		ts.Fatalf("it failed by itself:\n%s", out)
+	}
+}
+
+// signalled SIGNAL CODE AFTER COMMAND… starts a command, sends it INT or TERM
+// after a time, and expects it to end with an exit code.
+func signalled(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
+	if neg || len(args) < 4 || signals[args[0]] == nil {
+		ts.Fatalf("usage: signalled INT|TERM CODE DURATION COMMAND…")
+	}
+	code := args[1]
+	after, argv := limitOf(ts, "signalled", neg, args[2:])
+	ctx, cancel := context.WithTimeout(context.Background(), after)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, lookPath(ts, argv[0]), argv[1:]...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(signals[args[0]]) }
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "XDG_CACHE_HOME="+ts.Getenv("XDG_CACHE_HOME"), "PATH="+ts.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != code {
+		ts.Fatalf("exit code %s (%v), not %s:\n%s", got, err, code, out)
 	}
 }
 
