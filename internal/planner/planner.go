@@ -161,7 +161,9 @@ func checkPorts(in component.Input, h *cluster.Host, out *component.Output) {
 	case endpoint.Has(in.Cluster, h) && f.Units["quorate-haproxy.service"].Load != "loaded":
 		wanted = append(wanted, in.Cluster.Endpoint.Port)
 	}
-	if h.IsNode() && !f.Files[component.KubeletConf].Exists {
+	// A kubelet that was started and has not joined yet listens on its port; the
+	// names of listeners are not always found in time to know it by.
+	if h.IsNode() && !f.Files[component.KubeletConf].Exists && f.Units["kubelet.service"].Active != "active" {
 		wanted = append(wanted, 10250)
 	}
 	if slices.Contains(in.Cluster.EtcdHosts(), h) && !f.Files[in.Cluster.Etcd.DataDir+"/member"].Exists && f.Units["etcd.service"].Load != "loaded" {
