@@ -263,7 +263,7 @@ func (m *machine) describe(q protocol.FileQuery) protocol.File {
 		return protocol.File{}
 	}
 	out := protocol.File{Exists: true, Size: int64(len(f.content)), Mode: uint32(f.mode)}
-	if q.Content {
+	if q.Content && len(f.content) <= protocol.MaxContent {
 		out.Content = string(f.content)
 	}
 	if q.Digest {

@@ -128,10 +128,6 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 		} else {
 			s.build()
 		}
-	case "cut": // the run was killed after so many changes
-		s.budget = int(number(0))
-		s.apply(s.plan())
-		s.budget = -1
 	case "brief": // ids, needs and impacts only
 		s.brief = true
 	case "bundle": // none, VERSION, or an architecture
@@ -184,6 +180,12 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 			s.t.Fatal(err)
 		}
 		m.write(args[1], strings.Join(args[3:], " ")+"\n", fs.FileMode(mode))
+	case "latin1": // HOST PATH
+		f := m.files[args[1]]
+		m.write(args[1], string(f.content)+"# caf\xe9\n", f.mode)
+	case "huge": // HOST PATH
+		f := m.files[args[1]]
+		m.write(args[1], string(f.content)+strings.Repeat("# blocked\n", protocol.MaxContent/10), f.mode)
 	case "remove": // HOST PATH
 		m.removeAll(args[1])
 	case "stop": // HOST UNIT

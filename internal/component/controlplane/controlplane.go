@@ -97,6 +97,7 @@ func manifest(pod string) string { return component.ManifestsDir + "/" + pod + "
 
 // Plan makes the steps.
 func Plan(in component.Input, out *component.Output) {
+	refuseFixed(in, out)
 	shared := clusterSettings(in.Cluster, in.Snapshot)
 	membership := etcd.Assess(in.Cluster, in.Snapshot)
 	var before []*cluster.Host // hosts whose API server a restart waits for

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
@@ -128,13 +129,17 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 			step.Changes = append(step.Changes, plan.Change{What: "swap on " + strings.Join(facts.Swap, ", "), Action: "remove"})
 			why = append(why, "swap is on")
 		}
-		if fstab := facts.Files[fstabFile]; fstab.Exists {
+		if fstab := facts.Files[fstabFile]; fstab.Exists && whole(fstab) {
 			if without, changed := withoutSwap(fstab.Content); changed {
 				op.files = append(op.files, component.File{Path: fstabFile, Content: []byte(without), Mode: 0o644})
 			}
 		}
 	}
 	if entries := hostEntries(in.Cluster, h); entries != "" {
+		if f := facts.Files[hostsFile]; !whole(f) {
+			out.Refuse("make it smaller than 256 KiB, and UTF-8 text", "%s of %s cannot be kept to the letter while the endpoint's name is added", hostsFile, h.Name)
+			return
+		}
 		op.files = append(op.files, component.File{
 			Path: hostsFile, Mode: 0o644,
 			Content: []byte(component.ReplaceBlock(facts.Files[hostsFile].Content, entries)),
@@ -151,6 +156,12 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 	}
 	step.Why = strings.Join(why, "; ")
 	out.Add(step, op)
+}
+
+// whole reports whether a file's content was observed as it is, byte for byte:
+// one that is too large is left out, and what is no UTF-8 does not survive JSON.
+func whole(f protocol.File) bool {
+	return int64(len(f.Content)) == f.Size && !strings.ContainsRune(f.Content, utf8.RuneError)
 }
 
 func renderSysctls() []byte {

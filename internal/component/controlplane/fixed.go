@@ -1,0 +1,49 @@
+package controlplane
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/quorate/quorate/internal/component"
+)
+
+// refuseFixed refuses to change, on a running cluster, what its nodes and
+// objects were made with: an apply would change it in some places and not in
+// others (a kubelet's kubeconfig keeps the old endpoint, a service its address)
+// and cut nodes off.
+func refuseFixed(in component.Input, out *component.Output) {
+	c := in.Cluster
+	fixed := []struct{ key, what, want string }{
+		{"kubernetesVersion", "Kubernetes' version", c.Kubernetes.Version},
+		{"controlPlaneEndpoint", "the endpoint", net.JoinHostPort(c.Endpoint.Domain, strconv.Itoa(c.Endpoint.Port))},
+		{"dnsDomain", "the DNS domain", c.Kubernetes.DNSDomain},
+		{"podSubnet", "the pod range", c.Network.PodCIDR.String()},
+		{"serviceSubnet", "the service range", c.Network.ServiceCIDR.String()},
+	}
+	for _, h := range c.ControlPlanes() {
+		if runs(in, h) == 0 {
+			continue
+		}
+		have := in.Snapshot.Facts(h.Name).Files[configFile].Content
+		for _, f := range fixed {
+			if is := valueOf(have, f.key); is != "" && is != f.want {
+				out.Refuse("change it back in the cluster file; a cluster with other settings is built on hosts that were reset",
+					"%s of the running cluster is %s (as on %s), and cannot be changed to %s by an apply", f.what, is, h.Name, f.want)
+			}
+		}
+		if out.Refusals.HasErrors() {
+			return // the other hosts' settings are the same
+		}
+	}
+}
+
+// valueOf finds a setting in a kubeadm file as this package writes it.
+func valueOf(text, key string) string {
+	for line := range strings.Lines(text) {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), key+": "); ok {
+			return strings.Trim(v, `"`)
+		}
+	}
+	return ""
+}
