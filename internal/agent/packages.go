@@ -31,9 +31,9 @@ func (a *Agent) packages(ctx context.Context, request protocol.PackagesRequest) 
 	switch {
 	case a.exists("/usr/bin/apt-get"):
 		if request.Remove {
-			return a.aptRemove(ctx, request.Names)
+			return a.aptRemove(ctx, request.Names, databaseWait(request))
 		}
-		return a.aptInstall(ctx, request.Names, files)
+		return a.aptInstall(ctx, request.Names, files, databaseWait(request))
 	case a.exists("/usr/bin/dnf"):
 		if request.Remove {
 			return a.dnfRemove(ctx, request.Names)

@@ -19,6 +19,14 @@ import (
 // waited for. unattended-upgrades may take minutes on a fresh machine.
 const lockWait = 5 * time.Minute
 
+// databaseWait is how long a request waits for the package database.
+func databaseWait(request protocol.PackagesRequest) time.Duration {
+	if request.LockWaitMillis > 0 {
+		return time.Duration(request.LockWaitMillis) * time.Millisecond
+	}
+	return lockWait
+}
+
 // aptEnv keeps apt and its maintainer scripts from asking anything.
 var aptEnv = [...]string{"DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1", "APT_LISTCHANGES_FRONTEND=none", "UCF_FORCE_CONFFOLD=1"}
 
@@ -33,12 +41,12 @@ func aptGet(args ...string) []string {
 // aptInstall installs what is missing of names from the host's sources, or,
 // when there are files, what of the files is not installed at that version or
 // a newer one.
-func (a *Agent) aptInstall(ctx context.Context, names, files []string) (protocol.PackagesReply, error) {
+func (a *Agent) aptInstall(ctx context.Context, names, files []string, wait time.Duration) (protocol.PackagesReply, error) {
 	wanted, described, err := a.aptMissing(ctx, names, files)
 	if err != nil || len(wanted) == 0 {
 		return protocol.PackagesReply{}, err
 	}
-	if err := a.awaitDpkgLock(ctx); err != nil {
+	if err := a.awaitDpkgLock(ctx, wait); err != nil {
 		return protocol.PackagesReply{}, err
 	}
 	restore, err := a.forbidServiceStarts()
@@ -123,7 +131,7 @@ func (a *Agent) aptMissing(ctx context.Context, names, files []string) (wanted, 
 }
 
 // aptRemove removes what is installed of names, their configuration included.
-func (a *Agent) aptRemove(ctx context.Context, names []string) (protocol.PackagesReply, error) {
+func (a *Agent) aptRemove(ctx context.Context, names []string, wait time.Duration) (protocol.PackagesReply, error) {
 	before, err := a.installedVersions(ctx, names)
 	if err != nil {
 		return protocol.PackagesReply{}, err
@@ -131,7 +139,7 @@ func (a *Agent) aptRemove(ctx context.Context, names []string) (protocol.Package
 	if len(before) == 0 {
 		return protocol.PackagesReply{}, nil
 	}
-	if err := a.awaitDpkgLock(ctx); err != nil {
+	if err := a.awaitDpkgLock(ctx, wait); err != nil {
 		return protocol.PackagesReply{}, err
 	}
 	args := []string{"purge"}
@@ -150,9 +158,9 @@ func (a *Agent) aptRemove(ctx context.Context, names []string) (protocol.Package
 // awaitDpkgLock waits until no other program holds dpkg's lock, and names the
 // one that does when the wait is over. apt-get waits by itself too, but cannot
 // say for whom on all versions.
-func (a *Agent) awaitDpkgLock(ctx context.Context) error {
+func (a *Agent) awaitDpkgLock(ctx context.Context, wait time.Duration) error {
 	path := filepath.Join("/", a.root, "var/lib/dpkg/lock-frontend")
-	deadline := time.Now().Add(lockWait)
+	deadline := time.Now().Add(wait)
 	ticker := time.NewTicker(500 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -161,9 +169,9 @@ func (a *Agent) awaitDpkgLock(ctx context.Context) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return protocol.Failure(protocol.KindOther,
-				"the package database is still locked by %s (process %d) after %s: wait until it has finished, or stop it",
-				firstLine(fmt.Sprintf("/proc/%d/comm", holder)), holder, lockWait)
+			return protocol.Failure(protocol.KindBusy,
+				"the package database is locked by %s (process %d): wait until it has finished, or stop it",
+				firstLine(fmt.Sprintf("/proc/%d/comm", holder)), holder)
 		}
 		select {
 		case <-ctx.Done():

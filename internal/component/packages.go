@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/bundle"
+	"github.com/quorate/quorate/internal/host"
 )
 
 // Packages is the work of installing distribution packages: from the bundle
@@ -51,7 +53,7 @@ func (p Packages) Apply(ctx context.Context, rt *Runtime, say func(string)) erro
 		}
 	}
 	say("installing " + strings.Join(p.Names, ", "))
-	if _, err := h.Packages(ctx, request); err != nil {
+	if err := installPackages(ctx, h, request, say); err != nil {
 		return err
 	}
 	for _, name := range p.Names {
@@ -62,6 +64,26 @@ func (p Packages) Apply(ctx context.Context, rt *Runtime, say func(string)) erro
 		}
 	}
 	return h.RemoveAll(ctx, packageFolder)
+}
+
+// databaseWait is how long another program may hold a host's package database:
+// unattended-upgrades may take minutes on a fresh machine. It is asked about
+// every databasePoll, so that people see what is waited for.
+const (
+	databaseWait = 5 * time.Minute
+	databasePoll = 5 * time.Second
+)
+
+func installPackages(ctx context.Context, h *host.Host, request protocol.PackagesRequest, say func(string)) error {
+	request.LockWaitMillis = int(databasePoll.Milliseconds())
+	for deadline := time.Now().Add(databaseWait); ; {
+		_, err := h.Packages(ctx, request)
+		busy, ok := errors.AsType[*protocol.Error](err)
+		if !ok || busy.Kind != protocol.KindBusy || time.Now().After(deadline) {
+			return err
+		}
+		say(busy.Message)
+	}
 }
 
 // ownUnit is the service that a package brings, enabled, where Quorate runs

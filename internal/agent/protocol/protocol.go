@@ -59,6 +59,7 @@ const (
 	KindInvalid    Kind = "invalid"
 	KindDigest     Kind = "digest"
 	KindCancelled  Kind = "cancelled"
+	KindBusy       Kind = "busy" // another program is in the way; to be tried again
 	KindOther      Kind = "other"
 )
 
@@ -402,6 +403,10 @@ type PackagesRequest struct {
 	Files []string `json:"files,omitempty"`
 	// Remove removes Names instead.
 	Remove bool `json:"remove,omitempty"`
+	// LockWaitMillis bounds the wait for another program that holds the package
+	// database; then the error is of KindBusy and names the program. 0 means
+	// five minutes.
+	LockWaitMillis int `json:"lockWaitMillis,omitempty"`
 }
 
 // PackagesReply lists what was installed or removed.
