@@ -151,8 +151,10 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 		m.base.MemoryBytes = number(1) << 20
 	case "free": // HOST PATH MB
 		d := m.base.Disks[args[1]]
-		d.Available = number(2) << 20
+		d.MountPoint, d.Available = args[1], number(2)<<20 // a file system of its own
 		m.base.Disks[args[1]] = d
+	case "read-only": // HOST PATH
+		m.base.Disks[args[1]] = protocol.Disk{MountPoint: args[1], ReadOnly: true, Available: 30 << 30}
 	case "clock": // HOST DURATION
 		d, err := time.ParseDuration(args[1])
 		if err != nil {

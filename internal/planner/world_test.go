@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -244,7 +245,7 @@ func (w *world) hosts() (hosts map[string]*host.Host, failed map[string]error) {
 	hosts, failed = map[string]*host.Host{}, map[string]error{}
 	for _, m := range w.machines {
 		if m.off {
-			failed[m.name] = errors.New("dialling 22: no route to host")
+			failed[m.name] = fmt.Errorf("%s: dialling 22: no route to host: %w", m.name, host.ErrUnreachable)
 		} else {
 			hosts[m.name] = host.New(m.name, m, nil)
 		}
