@@ -45,7 +45,14 @@ func (j Join) Apply(ctx context.Context, rt *component.Runtime, say func(string)
 		// etcd refuses a second learner and a change without a healthy
 		// majority; both pass, so they are waited for.
 		err := component.Until(ctx, time.Minute, "etcd to take a new learner", say, func(ctx context.Context) error {
-			return j.ask(ctx, rt, func(c Client) error { return c.AddLearner(ctx, j.Host, j.PeerURL) })
+			err := j.ask(ctx, rt, func(c Client) error { return c.AddLearner(ctx, j.Host, j.PeerURL) })
+			if err != nil {
+				// One that was not answered may have been heard all the same.
+				if m, _, findErr := j.find(ctx, rt); findErr == nil && m != nil {
+					return nil
+				}
+			}
+			return err
 		})
 		if err != nil {
 			return err
@@ -67,6 +74,8 @@ func (j Join) Verify(ctx context.Context, rt *component.Runtime, say func(string
 			return err
 		case m == nil:
 			return fmt.Errorf("%s is no member", j.Host)
+		case m.Name == "":
+			return fmt.Errorf("the member of %s has not started", j.Host)
 		case m.IsLearner:
 			if err := j.ask(ctx, rt, func(c Client) error { return c.Promote(ctx, m.ID) }); err != nil {
 				return err
