@@ -101,7 +101,7 @@ func ReadSame(ctx context.Context, rt *Runtime, path string, hosts []string) (co
 		}
 		got, err := h.ReadFile(ctx, path)
 		switch {
-		case isNotExist(err):
+		case isNotExist(err), err == nil && len(got) == 0:
 			missing = append(missing, name)
 		case err != nil:
 			return nil, nil, err

@@ -176,12 +176,16 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 	case "append": // HOST PATH TEXT…
 		f := m.files[args[1]]
 		m.write(args[1], string(f.content)+strings.Join(args[2:], " ")+"\n", f.mode)
-	case "write": // HOST PATH MODE TEXT…
+	case "write": // HOST PATH MODE [TEXT…]; without text the file is empty
 		mode, err := strconv.ParseUint(args[2], 8, 32)
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		m.write(args[1], strings.Join(args[3:], " ")+"\n", fs.FileMode(mode))
+		text := strings.Join(args[3:], " ")
+		if text != "" {
+			text += "\n"
+		}
+		m.write(args[1], text, fs.FileMode(mode))
 	case "latin1": // HOST PATH
 		f := m.files[args[1]]
 		m.write(args[1], string(f.content)+"# caf\xe9\n", f.mode)

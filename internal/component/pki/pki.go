@@ -97,6 +97,11 @@ func Plan(in component.Input, out *component.Output) {
 		if len(lacking) == 0 {
 			continue
 		}
+		if len(lacking) == len(s.hosts) && inUse(in) {
+			out.Refuse("put both files back from a backup, on one of these hosts; or run `quorate reset` and build the cluster anew",
+				"%s is lost: none of %s holds both %s and %s, and the cluster was built with them", s.name, strings.Join(s.hosts, ", "), s.cert, s.key)
+			continue
+		}
 		op.shared = append(op.shared, s)
 		why = append(why, fmt.Sprintf("%s missing on %s", s.name, strings.Join(lacking, ", ")))
 		for _, name := range lacking {
@@ -115,11 +120,24 @@ func (s shared) lacking(in component.Input) []string {
 	var out []string
 	for _, name := range s.hosts {
 		facts := in.Snapshot.Facts(name)
-		if facts != nil && (!facts.Files[s.cert].Exists || !facts.Files[s.key].Exists) {
+		if facts != nil && !(holds(facts.Files[s.cert]) && holds(facts.Files[s.key])) {
 			out = append(out, name)
 		}
 	}
 	return out
+}
+
+// holds tells a file from none and from an empty one, which a power cut can
+// leave of what another program wrote.
+func holds(f protocol.File) bool { return f.Exists && f.Size > 0 }
+
+// inUse tells whether a control plane was built with what the hosts share: a
+// new authority would be a stranger to all that the old one signed.
+func inUse(in component.Input) bool {
+	return slices.ContainsFunc(in.Cluster.ControlPlanes(), func(h *cluster.Host) bool {
+		facts := in.Snapshot.Facts(h.Name)
+		return facts != nil && facts.Files[component.KubeletConf].Exists
+	})
 }
 
 // authorities is the work of pki/authorities.
