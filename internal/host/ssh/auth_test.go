@@ -7,12 +7,14 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
+	"io/fs"
 	"net"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/quorate/quorate/internal/host"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
@@ -189,5 +191,32 @@ func TestNothingToOffer(t *testing.T) {
 	_, err := Connect(t.Context(), options)
 	if !errors.Is(err, ErrAuth) || !strings.Contains(err.Error(), "no key file, no ssh-agent and no password") {
 		t.Errorf("%v", err)
+	}
+}
+
+// What this machine cannot offer is told in its own words, and not as a host
+// that cannot be reached.
+func TestWhatCannotBeOffered(t *testing.T) {
+	server := serve(t, withPassword("right"))
+	unset := errors.New("environment variable X is not set")
+	for name, spoil := range map[string]func(*Options){
+		"no terminal": func(o *Options) {
+			o.Password = func(context.Context) (string, error) { return "", unset }
+		},
+		"no key file": func(o *Options) {
+			o.Password, o.PrivateKeyPath = nil, "/nonexistent/key"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options := server.options()
+			spoil(&options)
+			_, err := Connect(t.Context(), options)
+			if err == nil || errors.Is(err, host.ErrUnreachable) || strings.Contains(err.Error(), "handshake") {
+				t.Fatalf("error %v", err)
+			}
+			if !errors.Is(err, unset) && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the cause is lost: %v", err)
+			}
+		})
 	}
 }
