@@ -29,13 +29,26 @@ type Service struct {
 	Timeout time.Duration
 }
 
+// owedFile is on a host while a unit that runs may not have taken in what was
+// written for it: a run that is cut off between the two leaves it, and the next
+// one restarts (or reloads) the unit though its files are as they must be.
+func owedFile(unit string) string { return QuorateDir + "/owed/" + unit }
+
+// AskService asks for what ServiceChanges compares.
+func AskService(q *protocol.FactsRequest, unit string, files ...string) {
+	AskFiles(q, files...)
+	q.Files = append(q.Files, protocol.FileQuery{Path: owedFile(unit)})
+	q.Units = append(q.Units, unit)
+}
+
 // ServiceChanges compares a unit and its files with what was observed. The
 // impact is a restart (or reload) only where the unit runs now.
 func ServiceChanges(facts *protocol.Facts, s Service) (changes []plan.Change, impact plan.Impact) {
 	differ, changes := FileChanges(facts, s.Files)
 	u := facts.Units[s.Unit]
+	owed := facts.Files[owedFile(s.Unit)].Exists
 	switch {
-	case len(differ) > 0 && u.Running() && !s.Stopped:
+	case (owed || len(differ) > 0) && u.Running() && !s.Stopped:
 		impact = plan.ImpactRestart
 		if s.Reload {
 			impact = plan.ImpactReload
@@ -58,10 +71,15 @@ func (s Service) Apply(ctx context.Context, rt *Runtime, _ func(string)) error {
 	if err != nil {
 		return err
 	}
+	owed, err := s.oweRestart(ctx, h)
+	if err != nil {
+		return err
+	}
 	changed, err := WriteFiles(ctx, rt, s.Host, s.Files)
 	if err != nil {
 		return err
 	}
+	changed = changed || owed
 	verb := "start"
 	switch {
 	case s.Stopped:
@@ -71,8 +89,35 @@ func (s Service) Apply(ctx context.Context, rt *Runtime, _ func(string)) error {
 	case changed:
 		verb = "restart"
 	}
-	_, err = h.Unit(ctx, protocol.UnitRequest{Name: s.Unit, DaemonReload: true, Enable: "enable", Verb: verb, NoBlock: s.NoBlock})
-	return err
+	if _, err = h.Unit(ctx, protocol.UnitRequest{Name: s.Unit, DaemonReload: true, Enable: "enable", Verb: verb, NoBlock: s.NoBlock}); err != nil {
+		return err
+	}
+	if s.Stopped {
+		return nil
+	}
+	return h.Remove(ctx, owedFile(s.Unit))
+}
+
+// oweRestart notes on the host that its unit must take in what is about to be
+// written, where it runs, and tells whether an earlier run left it owing that.
+// What does not run reads its files when it starts.
+func (s Service) oweRestart(ctx context.Context, h *host.Host) (owed bool, err error) {
+	if s.Stopped {
+		return false, nil
+	}
+	facts, err := h.Facts(ctx, protocol.FactsRequest{
+		Brief: true, Units: []string{s.Unit}, Files: []protocol.FileQuery{{Path: owedFile(s.Unit)}},
+	})
+	if err != nil {
+		return false, err
+	}
+	owed = facts.Files[owedFile(s.Unit)].Exists
+	switch facts.Units[s.Unit].Active {
+	case "", "inactive", "failed":
+		return owed, nil
+	}
+	_, err = h.WriteFile(ctx, owedFile(s.Unit), []byte("The unit must take its new settings in.\n"), 0o644)
+	return owed, err
 }
 
 // Verify implements Op.

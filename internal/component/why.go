@@ -22,5 +22,8 @@ func WhyOf(changes []plan.Change) string {
 			words = append(words, c.What+" differs")
 		}
 	}
+	if len(words) == 0 && len(changes) > 0 {
+		words = append(words, changes[0].What+" has not taken its settings in")
+	}
 	return strings.Join(words, "; ")
 }

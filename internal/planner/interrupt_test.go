@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/quorate/quorate/internal/planner"
@@ -65,6 +66,30 @@ func TestCutOffAnywhere(t *testing.T) {
 					w.build()
 				})
 			}
+		})
+	}
+}
+
+// So is a run that changes settings of what runs already.
+func TestCutOffWhileReconfiguring(t *testing.T) {
+	four := strings.Replace(threeAndThree, "  - {name: node-1,", "  - {name: cp-4, address: 10.0.0.9, roles: [control-plane]}\n  - {name: node-1,", 1)
+	for budget := range 40 {
+		t.Run(fmt.Sprint(budget), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, parse(t, threeAndThree))
+			w.bundle = smallBundle(t, w.release, "amd64")
+			w.build()
+			w.use(parse(t, four))
+			for name, path := range map[string]string{
+				"node-1": "/etc/containerd/config.toml", "cp-2": "/etc/etcd/etcd.yaml", "node-3": "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
+			} {
+				m := w.machine(name)
+				m.write(path, string(m.files[path].content)+"# by hand\n", 0o644)
+			}
+			w.budget = budget
+			w.apply(w.plan())
+			w.budget = -1
+			w.build()
 		})
 	}
 }

@@ -42,6 +42,7 @@ type machine struct {
 	sysctls  map[string]string
 	starts   map[string]int // how often a unit was started or restarted, a static pod made
 	reloads  map[string]int
+	loaded   map[string]string // digest of the settings that a unit runs with
 }
 
 type file struct {
@@ -67,7 +68,7 @@ func newMachine(w *world, name string) *machine {
 			"/proc/sys/net/netfilter/nf_conntrack_max": {[]byte("262144\n"), 0o644},
 		},
 		units: map[string]protocol.Unit{}, packages: map[string]string{}, images: map[string]string{},
-		modules: map[string]bool{}, sysctls: map[string]string{}, starts: map[string]int{}, reloads: map[string]int{},
+		modules: map[string]bool{}, sysctls: map[string]string{}, starts: map[string]int{}, reloads: map[string]int{}, loaded: map[string]string{},
 	}
 }
 
@@ -328,12 +329,26 @@ func (m *machine) unit(q protocol.UnitRequest) (any, error) {
 	switch {
 	case q.Verb == "reload-or-restart" && u.Running():
 		m.reloads[q.Name]++
+		m.loaded[q.Name] = m.settingsOf(q.Name)
 	case q.Verb == "restart", q.Verb != "" && q.Verb != "reset-failed" && u.Active != "active":
 		m.starts[q.Name]++
+		m.loaded[q.Name] = m.settingsOf(q.Name)
 		u.Active, u.Sub = "active", "running"
 	}
 	m.units[q.Name] = u
 	return protocol.UnitReply{Unit: u, Changed: true}, nil
+}
+
+// settingsOf is a digest of what a unit reads when it starts or reloads.
+func (m *machine) settingsOf(unit string) string {
+	var text []byte
+	for _, path := range []string{"/etc/systemd/system/" + unit, map[string]string{
+		"containerd.service": "/etc/containerd/config.toml", "etcd.service": "/etc/etcd/etcd.yaml",
+		"quorate-haproxy.service": "/etc/quorate/haproxy/haproxy.cfg", "kubelet.service": "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
+	}[unit]} {
+		text = append(text, m.files[path].content...)
+	}
+	return digestOf(text)
 }
 
 func digestOf(content []byte) string {

@@ -303,9 +303,17 @@ func (w *world) build() {
 	w.provenEmpty()
 }
 
-// provenEmpty fails the test when a fresh plan finds anything to do.
+// provenEmpty fails the test when a fresh plan finds anything to do, and when
+// a unit runs with other settings than those on its host's disk.
 func (w *world) provenEmpty() {
 	w.t.Helper()
+	for _, m := range w.machines {
+		for unit, u := range m.units {
+			if u.Running() && m.loaded[unit] != m.settingsOf(unit) {
+				w.t.Errorf("%s of %s runs with settings that were replaced since", unit, m.name)
+			}
+		}
+	}
 	for _, s := range w.plan().Steps {
 		w.t.Errorf("after the run there is still %s to do: %s", s.ID, s.Why)
 	}

@@ -31,9 +31,8 @@ func Query(r catalog.Release, h *cluster.Host, q *protocol.FactsRequest) {
 	if !h.IsNode() {
 		return
 	}
-	component.AskFiles(q, unitFile, configFile)
+	component.AskService(q, unit, unitFile, configFile)
 	component.AskBinaries(q, component.RuntimeBinaries(r))
-	q.Units = append(q.Units, unit)
 	q.Images = true
 	q.CtrPath = component.Ctr
 }

@@ -47,9 +47,8 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	if !Has(c, h) {
 		return
 	}
-	component.AskFiles(q, unitFile, configFile)
+	component.AskService(q, unit, unitFile, configFile)
 	q.Files = append(q.Files, protocol.FileQuery{Path: caFile, Digest: true})
-	q.Units = append(q.Units, unit)
 }
 
 // StateQuery asks a host's proxy for its servers' state.

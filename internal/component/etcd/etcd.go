@@ -44,12 +44,11 @@ func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.F
 		return
 	}
 	if h.Has(cluster.RoleEtcd) {
-		component.AskFiles(q, unitFile, configFile)
+		component.AskService(q, unit, unitFile, configFile)
 		component.AskBinaries(q, r.Binaries(cluster.RoleEtcd))
 		for _, leaf := range leaves(h) {
 			q.Files = append(q.Files, protocol.FileQuery{Path: leaf.path + ".crt", Certificate: true}, protocol.FileQuery{Path: leaf.path + ".key"})
 		}
-		q.Units = append(q.Units, unit)
 	}
 	if h.Has(cluster.RoleControlPlane) {
 		q.Files = append(q.Files,

@@ -27,10 +27,9 @@ func Query(r catalog.Release, h *cluster.Host, q *protocol.FactsRequest) {
 	if !h.IsNode() {
 		return
 	}
-	component.AskFiles(q, unitFile, dropInFile)
+	component.AskService(q, unit, unitFile, dropInFile)
 	component.AskBinaries(q, component.KubernetesBinaries(r, h))
 	q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConf})
-	q.Units = append(q.Units, unit)
 }
 
 // Plan makes the steps for every node.
