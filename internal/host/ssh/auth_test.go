@@ -197,7 +197,11 @@ func TestNothingToOffer(t *testing.T) {
 // What this machine cannot offer is told in its own words, and not as a host
 // that cannot be reached.
 func TestWhatCannotBeOffered(t *testing.T) {
-	server := serve(t, withPassword("right"))
+	var accepted ssh.PublicKey // none: what matters is that keys are asked for
+	server := serve(t, func(s *testServer) {
+		withPassword("right")(s)
+		withKey(&accepted)(s)
+	})
 	unset := errors.New("environment variable X is not set")
 	for name, spoil := range map[string]func(*Options){
 		"no terminal": func(o *Options) {
