@@ -1,0 +1,175 @@
+// Package internal_test holds the test of how the packages may depend on one
+// another.
+package internal_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/quorate/quorate/"
+
+// pkg is what `go list -json` tells of a package.
+type pkg struct {
+	ImportPath string
+	Doc        string
+	Name       string
+	Imports    []string
+	Standard   bool
+	GoFiles    []string
+	Module     *struct{ Main bool }
+}
+
+// name is the path below the module: "internal/plan".
+func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, module) }
+
+// ours are its imports that are packages of this module.
+func (p pkg) ours() []string {
+	var out []string
+	for _, i := range p.Imports {
+		if rest, ok := strings.CutPrefix(i, module); ok {
+			out = append(out, rest)
+		}
+	}
+	return out
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Doc,Name,Imports,GoFiles", module+"...")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	text, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	var out []pkg
+	for d := json.NewDecoder(bytes.NewReader(text)); ; {
+		var p pkg
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles) > 0 {
+			out = append(out, p)
+		}
+	}
+	if len(out) < 20 {
+		t.Fatalf("go list names %d packages only", len(out))
+	}
+	return out
+}
+
+func below(name, folder string) bool { return name == folder || strings.HasPrefix(name, folder+"/") }
+
+// rules say what the packages in a folder may import of ours; the first whose
+// folder fits counts. A package that no rule fits may import anything but cli.
+func rules() []struct {
+	folder string
+	may    []string
+} {
+	pure := []string{"internal/cluster", "internal/state", "internal/plan", "internal/catalog", "internal/agent/protocol"}
+	views := append(slices.Clone(pure), "internal/diag", "internal/event", "internal/status")
+	parts := append(slices.Clone(pure), "internal/component", "internal/host", "internal/kube", "internal/diag", "internal/bundle", "internal/etcd", "internal/pki", "internal/agent/protocol")
+	return []struct {
+		folder string
+		may    []string
+	}{
+		{"internal/cluster", pure},
+		{"internal/state", pure},
+		{"internal/plan", pure},
+		{"internal/catalog", pure},
+		{"internal/agent/protocol", nil},
+		{"internal/agent", []string{"internal/agent/protocol"}},
+		{"internal/diag", nil},
+		{"internal/pki", nil},
+		{"internal/event", []string{"internal/plan"}},
+		{"internal/engine", []string{"internal/plan", "internal/event"}},
+		{"internal/ui", views},
+		{"internal/status", append(slices.Clone(views), "internal/pki")},
+		{"internal/config", append(slices.Clone(pure), "internal/diag", "internal/config", "api/v1alpha1")},
+		{"internal/component", parts},
+		{"internal/etcd", []string{"internal/cluster", "internal/state", "internal/component", "internal/host", "internal/agent/protocol"}},
+		{"internal/kube", []string{"internal/cluster", "internal/state", "internal/host", "internal/kube"}},
+		{"internal/planner", append(slices.Clone(parts), "internal/planner")},
+		{"internal/observe", append(slices.Clone(parts), "internal/observe")},
+		{"internal/host", []string{"internal/agent", "internal/host"}},
+	}
+}
+
+func TestLayers(t *testing.T) {
+	all := packages(t)
+	for _, p := range all {
+		for _, imported := range p.ours() {
+			if below(imported, "internal/cli") && p.name() != "cmd/quorate" {
+				t.Errorf("%s imports %s; only cmd/quorate does", p.name(), imported)
+			}
+			for _, r := range rules() {
+				if !below(p.name(), r.folder) {
+					continue
+				}
+				if !slices.ContainsFunc(r.may, func(may string) bool { return below(imported, may) }) {
+					t.Errorf("%s imports %s; of ours it may import %v", p.name(), imported, r.may)
+				}
+				break
+			}
+		}
+	}
+	for _, r := range rules() {
+		if !slices.ContainsFunc(all, func(p pkg) bool { return below(p.name(), r.folder) }) {
+			t.Errorf("no package is in %s", r.folder)
+		}
+	}
+}
+
+// Parts of a cluster share package component and the models, never each other.
+func TestPartsNeverImportEachOther(t *testing.T) {
+	for _, p := range packages(t) {
+		part, ok := strings.CutPrefix(p.name(), "internal/component/")
+		if !ok {
+			continue
+		}
+		for _, imported := range p.ours() {
+			if other, ok := strings.CutPrefix(imported, "internal/component/"); ok {
+				t.Errorf("the part %s imports the part %s", part, other)
+			}
+		}
+	}
+}
+
+// What runs on hosts is small and has nothing of anybody else's in it. The one
+// exception unpacks what bundles are compressed with.
+func TestAgentImportsTheStandardLibraryOnly(t *testing.T) {
+	for _, p := range packages(t) {
+		if !below(p.name(), "internal/agent") && p.name() != "cmd/quorate-agent" {
+			continue
+		}
+		for _, imported := range p.Imports {
+			first, _, _ := strings.Cut(imported, "/")
+			if strings.Contains(first, ".") && !strings.HasPrefix(imported, module+"internal/agent") && imported != "github.com/klauspost/compress/zstd" {
+				t.Errorf("%s imports %s", p.name(), imported)
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	for _, p := range packages(t) {
+		want := "Package " + p.Name + " "
+		if p.Name == "main" {
+			want = "Command "
+		}
+		if !strings.HasPrefix(p.Doc, want) && (p.Name != "main" || p.Doc == "") {
+			t.Errorf("%s: its doc comment begins with %q, want %q", p.name(), p.Doc, want)
+		}
+	}
+}
