@@ -191,3 +191,19 @@ func TestParseSmallFiles(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestDebOfName(t *testing.T) {
+	for name, want := range map[string]deb{
+		"/p/conntrack_1%3a1.4.7-1+b2_amd64.deb": {"/p/conntrack_1%3a1.4.7-1+b2_amd64.deb", "conntrack", "1:1.4.7-1+b2"},
+		"/p/netbase_6.4_all.deb":                {"/p/netbase_6.4_all.deb", "netbase", "6.4"},
+	} {
+		if got, ok := debOfName(name); !ok || got != want {
+			t.Errorf("debOfName(%q) = %v, %v; want %v", name, got, ok, want)
+		}
+	}
+	for _, name := range []string{"/p/haproxy.deb", "/p/a_b.deb", "/p/_1_all.deb", "/p/a_1_all", "/p/a_b_c_d.deb"} {
+		if got, ok := debOfName(name); ok {
+			t.Errorf("debOfName(%q) = %v; want none", name, got)
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/quorate/quorate/internal/bundle"
 	"github.com/quorate/quorate/internal/catalog"
@@ -45,6 +46,21 @@ func (in Input) APIExpected() bool {
 		}
 	}
 	return false
+}
+
+// NewNodes are the nodes that the API does not list yet, as far as it is known.
+func (in Input) NewNodes() []string {
+	var out []string
+	for _, h := range in.Cluster.Nodes() {
+		listed := false
+		if in.Snapshot.API != nil {
+			_, listed = in.Snapshot.API.Nodes[h.Name]
+		}
+		if !listed {
+			out = append(out, h.Name)
+		}
+	}
+	return out
 }
 
 // Output collects what the parts plan.
@@ -91,9 +107,14 @@ type Runtime struct {
 	// Hosts are the connected hosts, by name.
 	Hosts map[string]*host.Host
 
-	mu   sync.Mutex
-	kube *kube.Client
+	mu      sync.Mutex
+	kube    *kube.Client
+	kubeWas time.Time // when kube was last seen ready
 }
+
+// kubeFresh is how long a client that was ready is used without being asked
+// again: waits look several times a second.
+const kubeFresh = 2 * time.Second
 
 // Host returns the handle of a connected host.
 func (rt *Runtime) Host(name string) (*host.Host, error) {
@@ -109,8 +130,14 @@ func (rt *Runtime) Host(name string) (*host.Host, error) {
 func (rt *Runtime) Kube(ctx context.Context) (*kube.Client, error) {
 	rt.mu.Lock()
 	defer rt.mu.Unlock()
-	if rt.kube != nil && rt.kube.Ready(ctx) == nil {
-		return rt.kube, nil
+	if rt.kube != nil {
+		if time.Since(rt.kubeWas) < kubeFresh {
+			return rt.kube, nil
+		}
+		if rt.kube.Ready(ctx) == nil {
+			rt.kubeWas = time.Now()
+			return rt.kube, nil
+		}
 	}
 	var candidates []*host.Host
 	for _, h := range rt.Cluster.ControlPlanes() {
@@ -122,7 +149,7 @@ func (rt *Runtime) Kube(ctx context.Context) (*kube.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	rt.kube = client
+	rt.kube, rt.kubeWas = client, time.Now()
 	return client, nil
 }
 

@@ -54,6 +54,12 @@ func RecordDone(ctx context.Context, rt *Runtime, subject, digest string, say fu
 // WorkloadReady waits until all pods of a workload, named
 // kind/namespace/name, are ready and up to date.
 func WorkloadReady(ctx context.Context, rt *Runtime, name string, say func(string)) error {
+	return PodsReady(ctx, rt, name, 0, say)
+}
+
+// PodsReady is WorkloadReady for the first pods: it waits until so many of
+// them are ready, or all where enough is 0.
+func PodsReady(ctx context.Context, rt *Runtime, name string, enough int, say func(string)) error {
 	return Until(ctx, nodeTimeout, name, say, func(ctx context.Context) error {
 		client, err := rt.Kube(ctx)
 		if err != nil {
@@ -63,6 +69,8 @@ func WorkloadReady(ctx context.Context, rt *Runtime, name string, say func(strin
 		switch {
 		case err != nil:
 			return err
+		case enough > 0 && w.Ready >= enough && w.Updated >= enough:
+			return nil
 		case !ok || w.Desired == 0 || w.Ready < w.Desired || w.Updated < w.Desired:
 			return fmt.Errorf("%d of %d pods are ready", w.Ready, w.Desired)
 		}

@@ -9,7 +9,7 @@ import (
 
 // pollInterval is how often a condition is looked at again. The conditions
 // are cheap (one round trip), and what they wait for takes seconds.
-const pollInterval = 150 * time.Millisecond
+const pollInterval = 250 * time.Millisecond
 
 // sayAfter keeps a wait that is over at once from being told to people.
 const sayAfter = time.Second

@@ -23,14 +23,7 @@ func workloads(c *cluster.Cluster) []string {
 
 // Plan adds one step when nodes are missing from the cluster.
 func Plan(in component.Input, out *component.Output) {
-	var missing []string
-	for _, h := range in.Cluster.Nodes() {
-		if in.Snapshot.API == nil {
-			missing = append(missing, h.Name)
-		} else if _, ok := in.Snapshot.API.Nodes[h.Name]; !ok {
-			missing = append(missing, h.Name)
-		}
-	}
+	missing := in.NewNodes()
 	if len(missing) == 0 {
 		return
 	}

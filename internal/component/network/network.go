@@ -59,11 +59,17 @@ func Plan(in component.Input, out *component.Output) {
 	if in.Snapshot.API != nil && in.Snapshot.API.Record[subject] != "" {
 		why = "settings differ"
 	}
+	op := flannel{manifest: manifest, digest: digest}
+	if len(in.NewNodes()) > 0 {
+		// The run's last step sees flannel run on every node; what waits for
+		// this one can go on with the control planes'.
+		op.enough = len(in.Cluster.ControlPlanes())
+	}
 	out.Add(plan.Step{
 		ID: component.StepNetwork, Title: "run flannel on every node", Why: why,
 		Needs:   []plan.ID{component.StepClusterInit},
 		Changes: []plan.Change{{What: "daemonset kube-flannel/kube-flannel-ds", Action: "update"}},
-	}, flannel{manifest: manifest, digest: digest})
+	}, op)
 }
 
 func render(in component.Input) []byte {
@@ -78,6 +84,7 @@ func render(in component.Input) []byte {
 type flannel struct {
 	manifest []byte
 	digest   string
+	enough   int // pods to wait for; 0 for all
 }
 
 // Check implements component.Op: the plan may have been made while no API
@@ -95,9 +102,9 @@ func (o flannel) Apply(ctx context.Context, rt *component.Runtime, _ func(string
 	return client.Apply(ctx, o.manifest)
 }
 
-// Verify implements component.Op: flannel runs on every node that is there.
+// Verify implements component.Op.
 func (o flannel) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	if err := component.WorkloadReady(ctx, rt, component.Flannel, say); err != nil {
+	if err := component.PodsReady(ctx, rt, component.Flannel, o.enough, say); err != nil {
 		return err
 	}
 	return component.RecordDone(ctx, rt, subject, o.digest, say)
