@@ -189,7 +189,7 @@ func (c *Client) secrets() dynamic.ResourceInterface {
 	return c.dynamic.Resource(resource("", "v1", "secrets")).Namespace(metav1.NamespaceSystem)
 }
 
-// CreateSecret stores a secret in kube-system. It replaces one of the same name.
+// CreateSecret stores a secret in kube-system; one of the same name is an error.
 func (c *Client) CreateSecret(ctx context.Context, s *corev1.Secret) error {
 	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(s)
 	if err != nil {

@@ -276,6 +276,7 @@ func (m *machine) join(s settings) error {
 	case !m.units["quorate-haproxy.service"].Running() || len(m.backends()) == 0:
 		return fmt.Errorf("the endpoint does not answer")
 	}
+	m.joined = string(m.files["/etc/quorate/join/join.yaml"].content) + "--- discovery\n" + string(m.files[s.Discovery.File.KubeConfigPath].content)
 	m.write("/etc/kubernetes/kubelet.conf", "apiVersion: v1\nkind: Config\n", 0o600)
 	m.write("/var/lib/kubelet/config.yaml", "kind: KubeletConfiguration\n", 0o644)
 	return m.startKubelet()

@@ -43,6 +43,7 @@ type machine struct {
 	starts   map[string]int // how often a unit was started or restarted, a static pod made
 	reloads  map[string]int
 	loaded   map[string]string // digest of the settings that a unit runs with
+	joined   string            // what kubeadm joined it with
 }
 
 type file struct {

@@ -1,0 +1,343 @@
+package kube
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/kube/kubetest"
+	"github.com/quorate/quorate/internal/pki"
+	"github.com/quorate/quorate/internal/state"
+)
+
+// machine is a host of whose agent only what this package asks works: reading
+// admin.conf, and connecting to the API server.
+type machine struct {
+	adminConf string // empty: there is none
+	server    *httptest.Server
+	hangs     bool
+
+	mu      sync.Mutex
+	dialled []string
+}
+
+func (m *machine) RoundTrip(r *http.Request) (*http.Response, error) {
+	reply := func(status int, body io.ReadCloser) *http.Response {
+		return &http.Response{StatusCode: status, Status: fmt.Sprint(status), ProtoMajor: 2, Header: http.Header{}, Request: r, ContentLength: -1, Body: body}
+	}
+	fail := func(kind protocol.Kind, message string) (*http.Response, error) {
+		text, err := json.Marshal(protocol.Error{Kind: kind, Message: message})
+		return reply(http.StatusInternalServerError, io.NopCloser(bytes.NewReader(text))), err
+	}
+	switch r.URL.Path {
+	case "/v1/read":
+		if m.adminConf == "" {
+			return fail(protocol.KindNotExist, "no such file or directory")
+		}
+		return reply(http.StatusOK, io.NopCloser(strings.NewReader(m.adminConf))), nil
+	case "/v1/connect":
+		text, err := base64.StdEncoding.DecodeString(r.Header.Get(protocol.ArgsHeader))
+		if err != nil {
+			return nil, err
+		}
+		var request protocol.ConnectRequest
+		if err := json.Unmarshal(text, &request); err != nil {
+			return nil, err
+		}
+		m.mu.Lock()
+		m.dialled = append(m.dialled, request.Address)
+		m.mu.Unlock()
+		if m.hangs {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		if m.server == nil {
+			return fail(protocol.KindOther, "connection refused")
+		}
+		conn, err := net.Dial("tcp", m.server.Listener.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		go func() {
+			_, _ = io.Copy(conn, r.Body)
+			conn.Close()
+		}()
+		return reply(http.StatusOK, conn), nil
+	}
+	return fail(protocol.KindInvalid, "unknown operation "+r.URL.Path)
+}
+
+const domain = "api.example"
+
+// authority makes an authority, and a kubeconfig that trusts it.
+func authority(t *testing.T) (pki.Pair, string) {
+	t.Helper()
+	ca, err := pki.NewAuthority("kubernetes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca, fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: {cluster: c, user: u}}],
+clusters: [{name: c, cluster: {server: "https://elsewhere:1", certificate-authority-data: %s}}], users: [{name: u, user: {token: t}}]}`,
+		base64.StdEncoding.EncodeToString(ca.Cert))
+}
+
+// serve runs an API server with a certificate for the endpoint's name.
+func serve(t *testing.T, ca pki.Pair, handler http.Handler) *httptest.Server {
+	t.Helper()
+	pair, err := pki.Sign(ca, pki.Leaf{CommonName: "kube-apiserver", Names: []string{domain}, Server: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := tls.X509KeyPair(pair.Cert, pair.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(handler)
+	s.Config.ErrorLog = nil
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+func endpoint() EndpointInfo {
+	return EndpointInfo{Name: domain, Port: 6443, Addresses: map[string]string{"cp-1": "10.0.0.1", "cp-2": "10.0.0.2", "cp-3": "10.0.0.3"}}
+}
+
+// ready makes a server and a client of it.
+func ready(t *testing.T) (*kubetest.Server, *Client, *machine) {
+	t.Helper()
+	ca, conf := authority(t)
+	api := kubetest.New()
+	m := &machine{adminConf: conf, server: serve(t, ca, api)}
+	c, err := First(t.Context(), []*host.Host{host.New("cp-1", m, nil)}, endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api, c, m
+}
+
+func TestEndpoint(t *testing.T) {
+	c := &cluster.Cluster{Endpoint: cluster.Endpoint{Domain: domain, Port: 6443}, Hosts: []cluster.Host{
+		{Name: "cp-1", Roles: []cluster.Role{cluster.RoleControlPlane}, Address: "bastion.example", InternalAddress: netip.MustParseAddr("10.0.0.1")},
+		{Name: "node-1", Roles: []cluster.Role{cluster.RoleWorker}, InternalAddress: netip.MustParseAddr("10.0.0.4")},
+	}}
+	want := EndpointInfo{Name: domain, Port: 6443, Addresses: map[string]string{"cp-1": "10.0.0.1"}}
+	if d := cmp.Diff(want, Endpoint(c)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestFirstTakesTheOneThatIsReady(t *testing.T) {
+	ca, conf := authority(t)
+	api := kubetest.New()
+	good := &machine{adminConf: conf, server: serve(t, ca, api)}
+	unwell := kubetest.New()
+	unwell.Unready("[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n")
+	for name, other := range map[string]*machine{
+		"hangs": {adminConf: conf, hangs: true}, "refuses": {adminConf: conf},
+		"is not ready": {adminConf: conf, server: serve(t, ca, unwell)}, "has no admin.conf": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			c, err := First(t.Context(), []*host.Host{host.New("cp-1", other, nil), host.New("cp-2", good, nil)}, endpoint())
+			if err != nil || c.Via() != "cp-2" {
+				t.Fatalf("via %v, %v; want cp-2", c, err)
+			}
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("it took %s, though cp-2 answered at once", took)
+			}
+		})
+	}
+	good.mu.Lock()
+	defer good.mu.Unlock()
+	if want := "10.0.0.2:6443"; !slices.Contains(good.dialled, want) {
+		t.Errorf("dialled %v, want %s and not what the kubeconfig says", good.dialled, want)
+	}
+}
+
+func TestFirstNamesEveryReason(t *testing.T) {
+	ca, conf := authority(t)
+	stranger, _ := authority(t)
+	unwell := kubetest.New()
+	unwell.Unready("[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n")
+	hosts := []*host.Host{
+		host.New("cp-1", &machine{adminConf: conf, server: serve(t, stranger, kubetest.New())}, nil),
+		host.New("cp-2", &machine{adminConf: conf, server: serve(t, ca, unwell)}, nil),
+		host.New("cp-3", &machine{}, nil),
+	}
+	_, err := First(t.Context(), hosts, endpoint())
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"cp-1", "unknown authority", "cp-2", "etcd", "cp-3", "admin.conf"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not tell of %s", err, want)
+		}
+	}
+	if _, err := First(t.Context(), nil, endpoint()); err == nil {
+		t.Error("without any host there is no error")
+	}
+}
+
+func TestFailedChecks(t *testing.T) {
+	for body, want := range map[string]string{
+		"[+]ping ok\n[-]etcd failed: reason withheld\n[-]poststarthook/x failed: y\nreadyz check failed\n": "etcd, poststarthook/x",
+		`{"kind":"Status","message":"Unauthorized","code":401}`:                                            "Unauthorized",
+		"something else\nmore": "something else",
+		"":                     "",
+	} {
+		if got := FailedChecks(body); got != want {
+			t.Errorf("FailedChecks(%q) = %q, want %q", body, got, want)
+		}
+	}
+}
+
+func TestObserve(t *testing.T) {
+	api, c, _ := ready(t)
+	renewed := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	type o = kubetest.Object
+	api.Put("/api/v1/nodes/cp-1", o{"apiVersion": "v1", "kind": "Node", "metadata": o{"name": "cp-1", "labels": o{"a": "b"}},
+		"spec": o{"unschedulable": true, "taints": []any{o{"key": "k", "effect": "NoSchedule"}}},
+		"status": o{
+			"nodeInfo": o{"kubeletVersion": "v1.37.1"}, "conditions": []any{o{"type": "MemoryPressure", "status": "False"}, o{"type": "Ready", "status": "False", "message": "no network"}},
+			"addresses": []any{o{"type": "Hostname", "address": "cp-1"}, o{"type": "InternalIP", "address": "10.0.0.1"}, o{"type": "InternalIP", "address": "fd00::1"}},
+		}})
+	api.Put("/api/v1/nodes/new", o{"apiVersion": "v1", "kind": "Node", "metadata": o{"name": "new"}})
+	api.Put("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-scheduler", o{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+		"metadata": o{"name": "kube-scheduler"}, "spec": o{"holderIdentity": "cp-2_1-2-3", "renewTime": renewed.Format("2006-01-02T15:04:05.000000Z")}})
+	api.Put("/api/v1/namespaces/kube-system/configmaps/quorate", o{"apiVersion": "v1", "kind": "ConfigMap", "data": o{"flannel": "d1"}})
+	api.Put("/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy", o{"apiVersion": "apps/v1", "kind": "DaemonSet",
+		"status": o{"desiredNumberScheduled": 6, "numberReady": 5, "updatedNumberScheduled": 4}})
+	api.Put("/apis/apps/v1/namespaces/kube-system/deployments/coredns", o{"apiVersion": "apps/v1", "kind": "Deployment",
+		"spec": o{}, "status": o{"readyReplicas": 1, "updatedReplicas": 1}})
+	got, err := c.Observe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &state.API{
+		Version: "v1.37.1", Via: "cp-1",
+		Nodes: map[string]state.Node{
+			"cp-1": {Reason: "no network", Kubelet: "v1.37.1", InternalIP: "10.0.0.1", Labels: map[string]string{"a": "b"}, Taints: []string{"k:NoSchedule"}, Unschedulable: true},
+			"new":  {Reason: "the kubelet has not reported yet"},
+		},
+		Leases:    map[string]state.Lease{"kube-scheduler": {Holder: "cp-2", Renewed: renewed}},
+		Record:    map[string]string{"flannel": "d1"},
+		Workloads: map[string]state.Workload{"DaemonSet/kube-system/kube-proxy": {Desired: 6, Ready: 5, Updated: 4}, "Deployment/kube-system/coredns": {Desired: 1, Ready: 1, Updated: 1}},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestApplyIsServerSide(t *testing.T) {
+	api, c, _ := ready(t)
+	manifest := `apiVersion: v1
+kind: Namespace
+metadata: {name: net}
+---
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: d, namespace: net}
+spec: {x: 1}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: r}
+`
+	if err := c.Apply(t.Context(), []byte(manifest)); err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, r := range api.Requests() {
+		if r.Method != http.MethodPatch {
+			continue
+		}
+		paths = append(paths, r.Path)
+		q, err := url.ParseQuery(r.Query)
+		if err != nil || q.Get("fieldManager") != "quorate" || q.Get("force") != "true" {
+			t.Errorf("%s is applied with %q, want the field manager quorate, and force", r.Path, r.Query)
+		}
+	}
+	want := []string{"/api/v1/namespaces/net", "/apis/apps/v1/namespaces/net/daemonsets/d", "/apis/rbac.authorization.k8s.io/v1/clusterroles/r"}
+	if d := cmp.Diff(want, paths); d != "" {
+		t.Errorf("applied, in order (-want +got):\n%s", d)
+	}
+	if err := c.Apply(t.Context(), []byte("apiVersion: v1\nkind: Nonsense\nmetadata: {name: x}\n")); err == nil || !strings.Contains(err.Error(), "nonsense x") {
+		t.Errorf("error %v, want one that names the object", err)
+	}
+	if err := c.Apply(t.Context(), []byte("\t:")); err == nil {
+		t.Error("what is no YAML is no error")
+	}
+}
+
+// Notes of different subjects have owners of their own.
+func TestRecord(t *testing.T) {
+	api, c, _ := ready(t)
+	if got, err := c.Records(t.Context()); err != nil || len(got) != 0 {
+		t.Errorf("nothing noted: %v, %v", got, err)
+	}
+	for _, subject := range []string{"flannel", "kube-proxy"} {
+		if err := c.Record(t.Context(), subject, "digest of "+subject); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := c.Records(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]string{"flannel": "digest of flannel", "kube-proxy": "digest of kube-proxy"}, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	managers := map[string]bool{}
+	for _, r := range api.Requests() {
+		if r.Method == http.MethodPatch {
+			q, err := url.ParseQuery(r.Query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			managers[q.Get("fieldManager")] = true
+		}
+	}
+	if !managers["quorate-flannel"] || !managers["quorate-kube-proxy"] {
+		t.Errorf("field managers %v", managers)
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	api, c, _ := ready(t)
+	const path = "/api/v1/namespaces/kube-system/secrets/bootstrap-token-x"
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-x"}, Type: corev1.SecretTypeBootstrapToken, StringData: map[string]string{"token-id": "x"}}
+	if err := c.CreateSecret(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if got := api.Get(path); got["kind"] != "Secret" || got["type"] != string(corev1.SecretTypeBootstrapToken) {
+		t.Errorf("stored %v", got)
+	}
+	for range 2 { // a missing one is no error
+		if err := c.DeleteSecret(t.Context(), s.Name); err != nil || api.Get(path) != nil {
+			t.Errorf("%v, left %v", err, api.Get(path))
+		}
+	}
+}
