@@ -1,0 +1,73 @@
+package os
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/quorate/quorate/internal/cluster"
+)
+
+func TestWithoutSwap(t *testing.T) {
+	const off = "# off for the kubelet (quorate): "
+	for _, tt := range []struct{ name, in, want string }{
+		{"none", "/dev/sda1 / ext4 defaults 0 1\n", "/dev/sda1 / ext4 defaults 0 1\n"},
+		{"one", "UUID=1 none swap sw 0 0\n", off + "UUID=1 none swap sw 0 0\n"},
+		{"two among others", "/swap none swap sw 0 0\n/dev/sda1 / ext4 defaults 0 1\n/dev/sdb\tswap\tswap\tdefaults\n", off + "/swap none swap sw 0 0\n/dev/sda1 / ext4 defaults 0 1\n" + off + "/dev/sdb\tswap\tswap\tdefaults\n"},
+		{"off already", "#/swap none swap sw 0 0\n# /swap none swap sw 0 0\n", "#/swap none swap sw 0 0\n# /swap none swap sw 0 0\n"},
+		{"a folder of that name", "/dev/sdc /swap ext4 defaults 0 2\n", "/dev/sdc /swap ext4 defaults 0 2\n"},
+		{"indented, no end", "  /swap none swap sw", off + "  /swap none swap sw"},
+		{"blank and short lines", "\nswap\n\n", "\nswap\n\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, changed := withoutSwap(tt.in)
+			if got != tt.want || changed != (tt.in != tt.want) {
+				t.Errorf("%q, changed %v; want %q", got, changed, tt.want)
+			}
+			if again, changed := withoutSwap(got); changed || again != got {
+				t.Errorf("a second time changes it to %q", again)
+			}
+		})
+	}
+}
+
+func TestHostEntries(t *testing.T) {
+	c := &cluster.Cluster{Endpoint: cluster.Endpoint{Domain: "api.example", LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerLocalhost}}}
+	host := func(roles ...cluster.Role) *cluster.Host {
+		return &cluster.Host{Roles: roles, InternalAddress: netip.MustParseAddr("10.0.0.7")}
+	}
+	managed := *c
+	managed.Endpoint.LoadBalancer = cluster.LoadBalancer{Mode: cluster.BalancerManaged, VIP: netip.MustParseAddr("10.0.0.100")}
+	named := *c
+	named.Endpoint.LoadBalancer = cluster.LoadBalancer{Mode: cluster.BalancerExternal, VIPHost: "lb.example"}
+	for _, tt := range []struct {
+		name string
+		c    *cluster.Cluster
+		h    *cluster.Host
+		want string
+	}{
+		{"a control plane asks itself", c, host(cluster.RoleControlPlane, cluster.RoleWorker), "10.0.0.7 api.example\n"},
+		{"a worker asks its proxy", c, host(cluster.RoleWorker), "127.0.0.1 api.example\n"},
+		{"an etcd host asks nobody", c, host(cluster.RoleEtcd), ""},
+		{"all ask the VIP", &managed, host(cluster.RoleControlPlane), "10.0.0.100 api.example\n"},
+		{"a name is left to DNS", &named, host(cluster.RoleWorker), ""},
+	} {
+		if got := hostEntries(tt.c, tt.h); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestPackagesOfBothFamilies(t *testing.T) {
+	c := &cluster.Cluster{Endpoint: cluster.Endpoint{LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerLocalhost, Type: "haproxy"}}}
+	worker := &cluster.Host{Roles: []cluster.Role{cluster.RoleWorker}}
+	etcd := &cluster.Host{Roles: []cluster.Role{cluster.RoleEtcd}}
+	for family, conntrack := range map[string]string{"debian": "conntrack", "rhel": "conntrack-tools"} {
+		if got := packages(family, c, worker); !slices.Contains(got, conntrack) || !slices.Contains(got, "haproxy") {
+			t.Errorf("%s: %v, want %s and haproxy among them", family, got, conntrack)
+		}
+		if got := packages(family, c, etcd); len(got) != 0 {
+			t.Errorf("%s: an etcd host gets %v", family, got)
+		}
+	}
+}
