@@ -41,7 +41,7 @@ func TestCutOffAnywhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := parse(t, text)
 			changes := 1 << 20 // counted by the run that is not cut off
-			step := 9
+			step := 15
 			if testing.Short() {
 				step = 41
 			}
