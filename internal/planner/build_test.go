@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/quorate/quorate/internal/catalog"
@@ -37,4 +38,16 @@ func TestBuild(t *testing.T) {
 	w := newWorld(t, parse(t, threeAndThree))
 	w.bundle = smallBundle(t, w.release, "amd64")
 	w.build()
+	for _, path := range w.api.Paths() {
+		if strings.Contains(path, "bootstrap-token") {
+			t.Errorf("a join token is left at %s", path)
+		}
+	}
+	for _, m := range w.machines {
+		for path := range m.files {
+			if strings.HasPrefix(path, "/etc/quorate/join") || strings.HasPrefix(path, "/etc/quorate/owed") {
+				t.Errorf("%s still has %s", m.name, path)
+			}
+		}
+	}
 }
