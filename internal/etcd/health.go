@@ -8,6 +8,7 @@ import (
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/host"
 )
 
 // HealthQuery asks a host's own member whether it can commit: through the
@@ -63,7 +64,10 @@ func WaitHealthy(ctx context.Context, rt *component.Runtime, hostName string, ti
 			return err
 		}
 		health := HealthOf(facts.LocalHTTP[0])
-		if health != nil && request.Units != nil {
+		if health == nil {
+			return running(ctx, h, unit)
+		}
+		if request.Units != nil {
 			if err := crash.Look(ctx, h, facts.Units[unit]); err != nil {
 				return err
 			}
@@ -74,4 +78,18 @@ func WaitHealthy(ctx context.Context, rt *component.Runtime, hostName string, ti
 		return err
 	}
 	return MarkFormed(ctx, rt, hostName)
+}
+
+// running makes sure that a healthy answer is not the last of a member that is
+// being stopped: a restart that was asked for without waiting stops it first,
+// and until it has ended it answers as ever.
+func running(ctx context.Context, h *host.Host, unit string) error {
+	facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, Units: []string{unit}})
+	if err != nil {
+		return err
+	}
+	if u := facts.Units[unit]; !u.Running() {
+		return fmt.Errorf("%s is %s", unit, u.Active)
+	}
+	return nil
 }
