@@ -40,6 +40,9 @@ type Pair struct {
 // String keeps a key out of logs.
 func (Pair) String() string { return "(certificate and key, hidden)" }
 
+// GoString keeps a key out of %#v, too.
+func (p Pair) GoString() string { return p.String() }
+
 // NewAuthority makes a self-signed certificate authority.
 func NewAuthority(commonName string) (Pair, error) {
 	template := &x509.Certificate{
