@@ -49,6 +49,7 @@ type Cluster struct {
 	Endpoint   Endpoint
 	Etcd       Etcd
 	Network    Network
+	Registry   Registry
 }
 
 // Kubernetes holds the settings of Kubernetes itself.
@@ -60,7 +61,23 @@ type Kubernetes struct {
 	NodeCIDRMaskSize int
 	ProxyMode        string // nftables or iptables
 	ExtraSANs        []string
+	// The flags that the user adds to what Kubernetes' programs are started
+	// with, in the file's order.
+	APIServerArgs         []Arg
+	ControllerManagerArgs []Arg
+	SchedulerArgs         []Arg
+	KubeletArgs           []Arg
+	// FeatureGates are switched on or off in every program.
+	FeatureGates map[string]bool
+	// KubeletConfiguration and KubeProxyConfiguration are laid over the
+	// documents of these kinds that Quorate writes: nil, bool, int64, float64,
+	// string, []any and map[string]any, as in JSON.
+	KubeletConfiguration   map[string]any
+	KubeProxyConfiguration map[string]any
 }
+
+// Arg is one flag of a program: --Name=Value.
+type Arg struct{ Name, Value string }
 
 // Host is one machine.
 type Host struct {
@@ -163,6 +180,21 @@ type Etcd struct {
 	Election  time.Duration
 	// QuotaBackendBytes is etcd's storage quota.
 	QuotaBackendBytes int64
+	// The rest is etcd's own where it is zero or empty.
+	SnapshotCount           int64         // writes between two snapshots of the log
+	AutoCompactionRetention time.Duration // history older than this is dropped
+	MaxRequestBytes         int64
+	MaxSnapshots, MaxWALs   int    // files kept
+	Metrics                 string // basic or extensive
+	LogLevel                string // debug, info, warn, error, panic or fatal
+}
+
+// Registry says how containerd reaches image registries.
+type Registry struct {
+	// Mirrors are, by registry ("docker.io"), the URLs that are tried before it.
+	Mirrors map[string][]string
+	// Insecure are registries ("host:5000") that are spoken to without verified TLS.
+	Insecure []string
 }
 
 // Network is the cluster's network.
@@ -175,7 +207,8 @@ type Network struct {
 
 // Flannel holds flannel's own settings.
 type Flannel struct {
-	Backend string // vxlan or host-gw
+	Backend       string // vxlan or host-gw
+	DirectRouting bool   // vxlan only between subnets
 }
 
 // With returns the hosts that have the role, in the file's order.
