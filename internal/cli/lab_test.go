@@ -155,7 +155,7 @@ func TestLabClusterFilesAreOrdinary(t *testing.T) {
 		t.Fatalf("no golden cluster files: %v", err)
 	}
 	for _, file := range files {
-		desired, found := config.Load(file, config.Options{DefaultKubernetes: "v1.37.1"})
+		desired, found := config.Load([]string{file}, config.Options{DefaultKubernetes: "v1.37.1"})
 		if desired == nil || len(found) > 0 {
 			t.Errorf("%s: %v", file, found)
 		}

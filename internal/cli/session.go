@@ -127,7 +127,7 @@ func (t *target) parse(ctx context.Context) (c *cluster.Cluster, list diag.List,
 	var found diag.List
 	go func() {
 		defer close(done)
-		read, found = config.Load(t.file, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
+		read, found = config.Load([]string{t.file}, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
 	}()
 	select {
 	case <-done:

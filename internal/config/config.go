@@ -2,9 +2,9 @@
 // a repeated key is an error with its line and column), completely (all errors
 // in one go), and into one desired model whatever the format of the file.
 //
-// The way of a file: its bytes are read with limits (read.go), its format is
-// recognised (recognise.go), its YAML is decoded into api/v1alpha1 types with
-// the place of every value (decode.go), what it leaves out is filled in
+// The way of a file: its bytes are read with limits (package strict), its format
+// is recognised (recognise.go), its YAML is decoded into api/v1alpha1 types with
+// the place of every value (strict again), what it leaves out is filled in
 // (defaults.go), each value is checked by itself while the desired model is
 // made of it (convert*.go), and the model is checked as a whole (rules*.go).
 //
@@ -18,6 +18,7 @@ import (
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
 )
 
@@ -43,11 +44,12 @@ type File struct {
 	Cluster *cluster.Cluster
 }
 
-// Load reads and checks the cluster file at a path; "-" is standard input. The
-// list holds everything that was found, errors and warnings; the cluster is nil
-// if and only if there are errors.
-func Load(path string, o Options) (*cluster.Cluster, diag.List) {
-	file, list := Read(path, o)
+// Load reads and checks the cluster file at a path; "-" is standard input. Some
+// formats are several files (an inventory and its variables), which are then
+// all named. The list holds everything that was found, errors and warnings; the
+// cluster is nil if and only if there are errors.
+func Load(paths []string, o Options) (*cluster.Cluster, diag.List) {
+	file, list := Read(paths, o)
 	if file == nil {
 		return nil, list
 	}
@@ -57,7 +59,7 @@ func Load(path string, o Options) (*cluster.Cluster, diag.List) {
 // Parse is Load for a file's content. The name is shown in diagnostics, and its
 // folder is what relative paths in the file are relative to.
 func Parse(name string, data []byte, o Options) (*cluster.Cluster, diag.List) {
-	file, list := read(name, data, o)
+	file, list := read([]*strict.File{strict.NewFile(name, data)}, o)
 	if file == nil {
 		return nil, list
 	}
@@ -66,31 +68,37 @@ func Parse(name string, data []byte, o Options) (*cluster.Cluster, diag.List) {
 
 // Read is Load with the effective file and its defaults beside the cluster. The
 // file is nil if and only if there are errors.
-func Read(path string, o Options) (*File, diag.List) {
-	data, d := readFile(path)
-	if d != nil {
-		return nil, diag.List{*d}
+func Read(paths []string, o Options) (*File, diag.List) {
+	var files []*strict.File
+	var list diag.List
+	for _, path := range paths {
+		data, d := strict.ReadFile(path)
+		if d != nil {
+			list = append(list, *d)
+			continue
+		}
+		files = append(files, strict.NewFile(path, data))
 	}
-	if path == "-" {
-		path = "standard input"
+	if len(list) > 0 {
+		return nil, list
 	}
-	return read(path, data, o)
+	return read(files, o)
 }
 
-// read takes a file's content all the way.
-func read(name string, data []byte, o Options) (*File, diag.List) {
-	r := newReport(diag.NewSource(name, data))
-	doc := document(r, data)
+// read takes the files' content all the way.
+func read(files []*strict.File, o Options) (*File, diag.List) {
+	r := strict.NewReport(files[0].Source)
+	doc := document(r, files)
 	if doc == nil {
-		return nil, r.finish()
+		return nil, r.Finish()
 	}
 	filled := fillDefaults(r, doc, o)
 	if o.Home == "" {
 		o.Home, _ = os.UserHomeDir() // needed only for ~, which says so itself
 	}
-	c := convert(r, doc, folderOf(name), o)
+	c := convert(r, doc, folderOf(files[0].Path), o)
 	checkRules(r, c)
-	list := r.finish()
+	list := r.Finish()
 	if list.HasErrors() {
 		return nil, list
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
 )
 
@@ -22,7 +24,7 @@ var compareAddresses = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
 
 // TestMinimal checks the whole model of the smallest file.
 func TestMinimal(t *testing.T) {
-	got, list := Load("../../examples/minimal.yaml", testOptions())
+	got, list := Load([]string{"../../examples/minimal.yaml"}, testOptions())
 	if len(list) != 0 {
 		t.Errorf("findings: %v", list)
 	}
@@ -117,7 +119,7 @@ func TestVersions(t *testing.T) {
 func TestExamples(t *testing.T) {
 	for _, path := range files(t, "../../examples/*.yaml") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			if c, list := Load(path, testOptions()); c == nil || len(list) != 0 {
+			if c, list := Load([]string{path}, testOptions()); c == nil || len(list) != 0 {
 				t.Errorf("findings: %v", list)
 			}
 		})
@@ -134,11 +136,11 @@ func TestFormatRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			before, list := read(path, data, testOptions())
+			before, list := read([]*strict.File{strict.NewFile(path, data)}, testOptions())
 			if before == nil {
 				t.Fatal(list)
 			}
-			after, list := read(path, Format(before.Document), testOptions())
+			after, list := read([]*strict.File{strict.NewFile(path, Format(before.Document))}, testOptions())
 			if after == nil {
 				t.Fatalf("%v in\n%s", list, Format(before.Document))
 			}
@@ -165,17 +167,18 @@ func TestFormatLiterals(t *testing.T) {
 	}}}
 	doc.Spec.SSH.Password = "p: {#\"'*&!\u00e9, "
 	var got v1alpha1.Cluster
-	r := newReport(diag.NewSource("x.yaml", nil))
-	decode(r, parseYAML(r, Format(doc))[0], &got)
-	if diff := cmp.Diff(doc, &got); diff != "" || len(r.list) != 0 {
-		t.Errorf("(-want +got) %s\n%v\n%s", diff, r.list, Format(doc))
+	r := strict.NewReport(diag.NewSource("x.yaml", nil))
+	roots, _ := strict.ParseYAML(r, Format(doc))
+	strict.Decode(r, roots[0], &got, strict.Options{})
+	if diff := cmp.Diff(doc, &got); diff != "" || r.Found() {
+		t.Errorf("(-want +got) %s\n%v\n%s", diff, r.Finish(), Format(doc))
 	}
 }
 
 // TestDefaultsExplained checks that every default that is filled in says where
 // and why, and that exactly the fields that have no default are left empty.
 func TestDefaultsExplained(t *testing.T) {
-	file, list := Read("../../examples/minimal.yaml", testOptions())
+	file, list := Read([]string{"../../examples/minimal.yaml"}, testOptions())
 	if file == nil {
 		t.Fatal(list)
 	}
@@ -192,12 +195,12 @@ func TestDefaultsExplained(t *testing.T) {
 		"spec.ssh.knownHostsPath": true, "spec.ssh.hostKeyFingerprint": true, "spec.ssh.bastion": true,
 		"spec.endpoint.loadBalancer.vip": true, "spec.endpoint.loadBalancer.address": true,
 	}
-	var walk func(v reflect.Value, p path)
-	walk = func(v reflect.Value, p path) {
-		for _, f := range structFields(v.Type()) {
-			field, at := v.FieldByIndex(f.index), p.key(f.key)
+	var walk func(v reflect.Value, p strict.Path)
+	walk = func(v reflect.Value, p strict.Path) {
+		for _, f := range strict.Fields(v.Type()) {
+			field, at := v.FieldByIndex(f.Index), p.Key(f.Key)
 			switch {
-			case f.typ.Kind() == reflect.Struct:
+			case f.Type.Kind() == reflect.Struct:
 				walk(field, at)
 			case at == "spec.hosts" || at == "apiVersion" || at == "kind":
 			case isEmpty(field) != noDefault[string(at)]:
@@ -208,4 +211,19 @@ func TestDefaultsExplained(t *testing.T) {
 		}
 	}
 	walk(reflect.ValueOf(*file.Document), "")
+}
+
+// BenchmarkParse reads a file of a thousand hosts.
+func BenchmarkParse(b *testing.B) {
+	data := []byte(header + "spec:\n  hosts:\n  - {name: cp-1, address: 10.0.0.1, roles: [control-plane]}\n")
+	for i := range 999 {
+		data = fmt.Appendf(data, "  - {name: node-%d, address: 10.1.%d.%d, roles: [worker], labels: {zone: a}}\n", i, i/250, i%250+1)
+	}
+	data = append(data, "  network: {podCIDR: 172.16.0.0/12}\n"...)
+	b.ReportAllocs()
+	for b.Loop() {
+		if c, list := Parse("bench.yaml", data, testOptions()); c == nil {
+			b.Fatal(list)
+		}
+	}
 }

@@ -7,45 +7,46 @@ import (
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/config/strict"
 )
 
 // ssh converts an ssh block: what it says, over the block that it refines.
 // Secrets are overridden as a pair, the reference and the literal.
-func (c *converter) ssh(p path, what string, s *v1alpha1.SSH, base cluster.SSH) cluster.SSH {
+func (c *converter) ssh(p strict.Path, what string, s *v1alpha1.SSH, base cluster.SSH) cluster.SSH {
 	out := base
-	if s.User != "" || c.given(p.key("user")) {
-		out.User = c.user(p.key("user"), what+": user", s.User)
+	if s.User != "" || c.Given(p.Key("user")) {
+		out.User = c.user(p.Key("user"), what+": user", s.User)
 	}
-	if s.Port != 0 || c.given(p.key("port")) {
-		out.Port = c.port(p.key("port"), what+": port", s.Port)
+	if s.Port != 0 || c.Given(p.Key("port")) {
+		out.Port = c.port(p.Key("port"), what+": port", s.Port)
 	}
-	if s.PrivateKeyPath != "" || c.given(p.key("privateKeyPath")) {
-		out.PrivateKeyPath = c.localPath(p.key("privateKeyPath"), what+": privateKeyPath", s.PrivateKeyPath)
+	if s.PrivateKeyPath != "" || c.Given(p.Key("privateKeyPath")) {
+		out.PrivateKeyPath = c.localPath(p.Key("privateKeyPath"), what+": privateKeyPath", s.PrivateKeyPath)
 		out.PrivateKeyPassphrase = cluster.Secret{} // another key's
 	}
-	if s.KnownHostsPath != "" || c.given(p.key("knownHostsPath")) {
-		out.KnownHostsPath = c.localPath(p.key("knownHostsPath"), what+": knownHostsPath", s.KnownHostsPath)
+	if s.KnownHostsPath != "" || c.Given(p.Key("knownHostsPath")) {
+		out.KnownHostsPath = c.localPath(p.Key("knownHostsPath"), what+": knownHostsPath", s.KnownHostsPath)
 	}
-	if s.HostKeyFingerprint != "" || c.given(p.key("hostKeyFingerprint")) {
-		out.HostKeyFingerprint = c.fingerprint(p.key("hostKeyFingerprint"), what, s.HostKeyFingerprint)
+	if s.HostKeyFingerprint != "" || c.Given(p.Key("hostKeyFingerprint")) {
+		out.HostKeyFingerprint = c.fingerprint(p.Key("hostKeyFingerprint"), what, s.HostKeyFingerprint)
 	}
-	if s.Timeout != 0 || c.given(p.key("timeout")) {
+	if s.Timeout != 0 || c.Given(p.Key("timeout")) {
 		if out.Timeout = s.Timeout; s.Timeout <= 0 {
-			c.errorf(p.key("timeout"), "", "%s: timeout must be longer than nothing", what)
+			c.Errorf(p.Key("timeout"), "", "%s: timeout must be longer than nothing", what)
 		}
 	}
 	c.secret(p, what, "privateKeyPassphrase", s.PrivateKeyPassphraseFrom, "", &out.PrivateKeyPassphrase)
 	c.secret(p, what, "password", s.PasswordFrom, s.Password, &out.Password)
 	c.secret(p, what, "sudoPassword", s.SudoPasswordFrom, s.SudoPassword, &out.SudoPassword)
 	if s.Bastion != nil {
-		out.Bastion = c.bastion(p.key("bastion"), what+": bastion", s.Bastion, out)
+		out.Bastion = c.bastion(p.Key("bastion"), what+": bastion", s.Bastion, out)
 	}
 	return out
 }
 
 // bastion converts a bastion. It takes over from the block that it stands in
 // what is the operator's (key, known hosts, user, timeout), and no password.
-func (c *converter) bastion(p path, what string, b *v1alpha1.Bastion, around cluster.SSH) *cluster.Bastion {
+func (c *converter) bastion(p strict.Path, what string, b *v1alpha1.Bastion, around cluster.SSH) *cluster.Bastion {
 	base := cluster.SSH{
 		User:                 around.User,
 		Port:                 defaultSSHPort,
@@ -55,34 +56,34 @@ func (c *converter) bastion(p path, what string, b *v1alpha1.Bastion, around clu
 		Timeout:              around.Timeout,
 	}
 	return &cluster.Bastion{
-		Address: c.address(p.key("address"), what+": address", b.Address),
+		Address: c.address(p.Key("address"), what+": address", b.Address),
 		SSH:     c.ssh(p, what, &b.SSH, base),
 	}
 }
 
 // secret converts a secret, a reference or a literal, into out. It leaves out
 // alone when the file says neither.
-func (c *converter) secret(p path, what, name string, from *v1alpha1.SecretSource, literal v1alpha1.SecretText, out *cluster.Secret) {
-	at := p.key(name + "From")
+func (c *converter) secret(p strict.Path, what, name string, from *v1alpha1.SecretSource, literal v1alpha1.SecretText, out *cluster.Secret) {
+	at := p.Key(name + "From")
 	switch {
 	case from != nil && literal != "":
-		c.errorf(p.key(name), "remove "+name, "%s: both %s and %sFrom are given", what, name, name)
+		c.Errorf(p.Key(name), "remove "+name, "%s: both %s and %sFrom are given", what, name, name)
 	case literal != "":
-		c.warnf(p.key(name), "write "+name+"From: {env: VARIABLE}, {file: PATH} or {prompt: true} instead",
+		c.Warnf(p.Key(name), "write "+name+"From: {env: VARIABLE}, {file: PATH} or {prompt: true} instead",
 			"%s: a %s stands in the file itself", what, name)
 		*out = cluster.Secret{Literal: string(literal)}
 	case from == nil:
-	case c.anyBadIn(at):
+	case c.AnyBadIn(at):
 	case count(from.Env != "", from.File != "", from.Prompt) != 1:
-		c.errorf(at, "", "%s: %sFrom must have exactly one of env, file and prompt: true", what, name)
+		c.Errorf(at, "", "%s: %sFrom must have exactly one of env, file and prompt: true", what, name)
 	case from.Env != "":
-		if odd := oddCharacter(from.Env, envCharacter); odd != "" {
-			c.errorf(at.key("env"), "give the variable's name, not its value", "%s: %sFrom.env is not the name of an environment variable, it holds %s", what, name, odd)
+		if odd := strict.OddCharacter(from.Env, strict.EnvCharacter); odd != "" {
+			c.Errorf(at.Key("env"), "give the variable's name, not its value", "%s: %sFrom.env is not the name of an environment variable, it holds %s", what, name, odd)
 			return
 		}
 		*out = cluster.Secret{Env: from.Env}
 	case from.File != "":
-		*out = cluster.Secret{File: c.localPath(at.key("file"), what+": "+name+"From.file", from.File)}
+		*out = cluster.Secret{File: c.localPath(at.Key("file"), what+": "+name+"From.file", from.File)}
 	default:
 		*out = cluster.Secret{Prompt: true}
 	}
@@ -99,14 +100,14 @@ func count(conditions ...bool) int {
 }
 
 // user checks a login name. Directory services have names with @ and \ in them.
-func (c *converter) user(p path, what, user string) string {
-	switch odd := oddCharacter(user, userCharacter); {
+func (c *converter) user(p strict.Path, what, user string) string {
+	switch odd := strict.OddCharacter(user, userCharacter); {
 	case user == "":
-		c.errorf(p, "", "%s is empty", what)
+		c.Errorf(p, "", "%s is empty", what)
 	case odd != "":
-		c.errorf(p, "", "%s: %s is not a user's name: it holds %s", what, quote(user), odd)
+		c.Errorf(p, "", "%s: %s is not a user's name: it holds %s", what, quote(user), odd)
 	case strings.HasPrefix(user, "-"):
-		c.errorf(p, "", "%s: %s is not a user's name: it begins with -", what, quote(user))
+		c.Errorf(p, "", "%s: %s is not a user's name: it begins with -", what, quote(user))
 	default:
 		return user
 	}
@@ -114,13 +115,13 @@ func (c *converter) user(p path, what, user string) string {
 }
 
 // localPath makes the path of a file on the operator's machine absolute.
-func (c *converter) localPath(p path, what, value string) string {
-	switch odd := controlCharacter(value); {
+func (c *converter) localPath(p strict.Path, what, value string) string {
+	switch odd := strict.ControlCharacter(value); {
 	case value == "":
-		c.errorf(p, "", "%s is empty", what)
+		c.Errorf(p, "", "%s is empty", what)
 		return ""
 	case odd != "":
-		c.errorf(p, "", "%s: %s is not a path: it holds %s", what, quote(value), odd)
+		c.Errorf(p, "", "%s: %s is not a path: it holds %s", what, quote(value), odd)
 		return ""
 	}
 	rest, isHome := strings.CutPrefix(value, "~")
@@ -130,9 +131,9 @@ func (c *converter) localPath(p path, what, value string) string {
 	case !isHome:
 		return filepath.Join(c.folder, value)
 	case rest != "" && !strings.HasPrefix(rest, "/"):
-		c.errorf(p, "write the path out", "%s: %s: another user's home folder is not looked up", what, quote(value))
+		c.Errorf(p, "write the path out", "%s: %s: another user's home folder is not looked up", what, quote(value))
 	case c.home == "":
-		c.errorf(p, "write the path out, or set HOME", "%s: %s: your home folder is not known", what, quote(value))
+		c.Errorf(p, "write the path out, or set HOME", "%s: %s: your home folder is not known", what, quote(value))
 	default:
 		return filepath.Join(c.home, rest)
 	}
@@ -140,11 +141,11 @@ func (c *converter) localPath(p path, what, value string) string {
 }
 
 // fingerprint checks a host key's fingerprint: SHA-256, base64 without padding.
-func (c *converter) fingerprint(p path, what, value string) string {
+func (c *converter) fingerprint(p strict.Path, what, value string) string {
 	digest, isSHA256 := strings.CutPrefix(value, "SHA256:")
 	sum, err := base64.RawStdEncoding.DecodeString(digest)
 	if !isSHA256 || err != nil || len(sum) != 32 {
-		c.errorf(p, "print it with: ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub",
+		c.Errorf(p, "print it with: ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub",
 			"%s: hostKeyFingerprint %s is not of the form SHA256:…, with 43 characters behind the colon", what, quote(value))
 		return ""
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/config/strict"
 )
 
 // versionPattern is a Kubernetes version with its v; pre-releases are versions too.
@@ -19,7 +20,7 @@ var versionPattern = regexp.MustCompile(`^v1\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})
 
 // quote is a value as messages show it: in quotes, newlines and the like
 // escaped, shortened.
-func quote(s string) string { return strconv.Quote(clip(s)) }
+func quote(s string) string { return strconv.Quote(strict.Clip(s)) }
 
 // list is "a, b or c".
 func list(words []string) string {
@@ -32,7 +33,7 @@ func list(words []string) string {
 // holds says which character of a value is not one that ok takes: ": it holds
 // a newline". It is empty when all are.
 func holds(s string, ok func(rune) bool) string {
-	if odd := oddCharacter(s, ok); odd != "" {
+	if odd := strict.OddCharacter(s, ok); odd != "" {
 		return ": it holds " + odd
 	}
 	return ""
@@ -46,7 +47,6 @@ func nameCharacter(r rune) bool    { return lowerAlphanumeric(r) || r == '-' || 
 func addressCharacter(r rune) bool { return alphanumeric(r) || strings.ContainsRune("-.:%", r) }
 func labelCharacter(r rune) bool   { return alphanumeric(r) || strings.ContainsRune("-._/", r) }
 func userCharacter(r rune) bool    { return alphanumeric(r) || strings.ContainsRune(`-._@\$`, r) }
-func envCharacter(r rune) bool     { return alphanumeric(r) || r == '_' }
 func folderCharacter(r rune) bool  { return alphanumeric(r) || strings.ContainsRune("-._/", r) }
 
 func isIP(s string) bool {
@@ -63,18 +63,18 @@ func isDNSName(s string) bool {
 }
 
 // oneOf checks a word against those that are known.
-func (c *converter) oneOf(p path, what, value string, known ...string) string {
+func (c *converter) oneOf(p strict.Path, what, value string, known ...string) string {
 	if slices.Contains(known, value) {
 		return value
 	}
-	hint := didYouMean(value, known)
+	hint := strict.DidYouMean(value, known)
 	if word, ok := wordsElsewhere()[value]; ok && slices.Contains(known, word) {
 		hint = "here it is called " + word
 	}
 	if remark := remarks()[value]; remark != "" {
 		hint = remark
 	}
-	c.errorf(p, hint, "%s must be %s, not %s", what, list(known), quote(value))
+	c.Errorf(p, hint, "%s must be %s, not %s", what, list(known), quote(value))
 	return ""
 }
 
@@ -101,22 +101,22 @@ func remarks() map[string]string {
 }
 
 // number checks a whole number against its bounds, both inclusive.
-func (c *converter) number(p path, what string, value, least, most int) int {
+func (c *converter) number(p strict.Path, what string, value, least, most int) int {
 	if value < least || value > most {
-		c.errorf(p, "", "%s must be from %d to %d, not %d", what, least, most, value)
+		c.Errorf(p, "", "%s must be from %d to %d, not %d", what, least, most, value)
 		return 0
 	}
 	return value
 }
 
-func (c *converter) port(p path, what string, value int) int {
+func (c *converter) port(p strict.Path, what string, value int) int {
 	return c.number(p, what, value, 1, 65535)
 }
 
 // label checks a name that is one DNS label.
-func (c *converter) label(p path, what, value string) string {
+func (c *converter) label(p strict.Path, what, value string) string {
 	if len(validation.IsDNS1123Label(value)) > 0 {
-		c.errorf(p, "use lower-case letters, digits and -; at most 63, beginning and ending with a letter or digit",
+		c.Errorf(p, "use lower-case letters, digits and -; at most 63, beginning and ending with a letter or digit",
 			"%s cannot be %s%s", what, quote(value), holds(value, func(r rune) bool { return nameCharacter(r) && r != '.' }))
 		return ""
 	}
@@ -124,12 +124,12 @@ func (c *converter) label(p path, what, value string) string {
 }
 
 // dnsName checks a DNS name that is no IP address.
-func (c *converter) dnsName(p path, what, value string) string {
+func (c *converter) dnsName(p strict.Path, what, value string) string {
 	switch {
 	case isIP(value) || value != "" && allDigits.MatchString(value):
-		c.errorf(p, "give a name, such as "+defaultDomain+"; hosts resolve it by their hosts file", "%s must be a DNS name, not the address %s", what, quote(value))
+		c.Errorf(p, "give a name, such as "+defaultDomain+"; hosts resolve it by their hosts file", "%s must be a DNS name, not the address %s", what, quote(value))
 	case !isDNSName(value):
-		c.errorf(p, "", "%s: %s is not a DNS name%s", what, quote(value), holds(value, nameCharacter))
+		c.Errorf(p, "", "%s: %s is not a DNS name%s", what, quote(value), holds(value, nameCharacter))
 	default:
 		return value
 	}
@@ -137,26 +137,26 @@ func (c *converter) dnsName(p path, what, value string) string {
 }
 
 // address checks what may be an IP address or a host name.
-func (c *converter) address(p path, what, value string) string {
+func (c *converter) address(p strict.Path, what, value string) string {
 	switch {
 	case value == "":
-		c.errorf(p, "", "%s is missing", what)
+		c.Errorf(p, "", "%s is missing", what)
 	case isIP(value) || isDNSName(strings.ToLower(value)):
 		return value
 	default:
-		c.errorf(p, "", "%s: %s is neither an IP address nor a host name%s", what, quote(value), holds(value, addressCharacter))
+		c.Errorf(p, "", "%s: %s is neither an IP address nor a host name%s", what, quote(value), holds(value, addressCharacter))
 	}
 	return ""
 }
 
 // unicast checks an IP address that other hosts can reach.
-func (c *converter) unicast(p path, what, value string) netip.Addr {
+func (c *converter) unicast(p strict.Path, what, value string) netip.Addr {
 	addr, err := netip.ParseAddr(value)
 	switch {
 	case err != nil:
-		c.errorf(p, "", "%s: %s is not an IP address%s", what, quote(value), holds(value, addressCharacter))
+		c.Errorf(p, "", "%s: %s is not an IP address%s", what, quote(value), holds(value, addressCharacter))
 	case addr.IsLoopback() || addr.IsUnspecified() || addr.IsMulticast() || addr.IsLinkLocalUnicast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		c.errorf(p, "give the address of a network interface", "%s: %s is not an address that other hosts can reach", what, value)
+		c.Errorf(p, "give the address of a network interface", "%s: %s is not an address that other hosts can reach", what, value)
 	default:
 		return addr.Unmap()
 	}
@@ -165,17 +165,17 @@ func (c *converter) unicast(p path, what, value string) netip.Addr {
 
 // dataDir checks etcd's data folder: it is written into units, and removed as a
 // whole when a member is.
-func (c *converter) dataDir(p path, value string) string {
+func (c *converter) dataDir(p strict.Path, value string) string {
 	const what = "etcd.dataDir"
-	switch odd := oddCharacter(value, folderCharacter); {
+	switch odd := strict.OddCharacter(value, folderCharacter); {
 	case !strings.HasPrefix(value, "/"):
-		c.errorf(p, "", "%s must be an absolute path, not %s", what, quote(value))
+		c.Errorf(p, "", "%s must be an absolute path, not %s", what, quote(value))
 	case odd != "":
-		c.errorf(p, "use letters, digits, -, _, . and /", "%s: %s holds %s", what, quote(value), odd)
+		c.Errorf(p, "use letters, digits, -, _, . and /", "%s: %s holds %s", what, quote(value), odd)
 	case filepath.Clean(value) != strings.TrimSuffix(value, "/"):
-		c.errorf(p, "write "+filepath.Clean(value), "%s: %s is not the shortest way to write the path", what, quote(value))
+		c.Errorf(p, "write "+filepath.Clean(value), "%s: %s is not the shortest way to write the path", what, quote(value))
 	case slices.Contains(sharedFolders(), filepath.Clean(value)):
-		c.errorf(p, "give a folder of its own, such as "+defaultEtcdDataDir, "%s: %s belongs to others too", what, value)
+		c.Errorf(p, "give a folder of its own, such as "+defaultEtcdDataDir, "%s: %s belongs to others too", what, value)
 	default:
 		return filepath.Clean(value)
 	}
@@ -190,14 +190,14 @@ func sharedFolders() []string {
 }
 
 // timings checks etcd's heartbeat and election timeout by etcd's own rules.
-func (c *converter) timings(p path, e *v1alpha1.Etcd) {
+func (c *converter) timings(p strict.Path, e *v1alpha1.Etcd) {
 	const least, most = 10 * time.Millisecond, 50 * time.Second
 	switch {
 	case e.Heartbeat < least || e.Heartbeat > most:
-		c.errorf(p.key("heartbeat"), "", "etcd.heartbeat %v is not between %v and %v", e.Heartbeat, least, most)
+		c.Errorf(p.Key("heartbeat"), "", "etcd.heartbeat %v is not between %v and %v", e.Heartbeat, least, most)
 	case e.Election > most:
-		c.errorf(p.key("election"), "", "etcd.election %v is longer than %v, which etcd refuses", e.Election, most)
+		c.Errorf(p.Key("election"), "", "etcd.election %v is longer than %v, which etcd refuses", e.Election, most)
 	case e.Election < 5*e.Heartbeat:
-		c.errorf(p.key("election"), "ten heartbeats are usual", "etcd.election %v is shorter than five heartbeats of %v, which etcd refuses", e.Election, e.Heartbeat)
+		c.Errorf(p.Key("election"), "ten heartbeats are usual", "etcd.election %v is shorter than five heartbeats of %v, which etcd refuses", e.Election, e.Heartbeat)
 	}
 }

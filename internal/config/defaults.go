@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/config/strict"
 )
 
 // Filled is a default that was filled in, for explaining the effective file.
@@ -17,7 +18,7 @@ type Filled struct {
 // defaulted is one row of the table of defaults: a field, the value it gets
 // when the file leaves it out, and why that value.
 type defaulted struct {
-	path  path
+	path  strict.Path
 	field any // a *string, *int, *int64 or *time.Duration into the document
 	value any
 	why   string
@@ -55,7 +56,7 @@ func defaultsTable(doc *v1alpha1.Cluster, o Options) []defaulted {
 		{"spec.ssh.timeout", &s.SSH.Timeout, defaultSSHTimeout, "long for a live host, short for a dead one"},
 	}
 	for i := range s.Hosts {
-		rows = append(rows, defaulted{path("spec.hosts").index(i).key("connection"), &s.Hosts[i].Connection, connectionSSH, "the usual way"})
+		rows = append(rows, defaulted{strict.Path("spec.hosts").Index(i).Key("connection"), &s.Hosts[i].Connection, connectionSSH, "the usual way"})
 	}
 	balancer := &s.Endpoint.LoadBalancer
 	rows = append(rows,
@@ -85,10 +86,10 @@ func defaultsTable(doc *v1alpha1.Cluster, o Options) []defaulted {
 // fillDefaults gives every field that the file leaves out its default, and
 // returns what it filled in. A field that the file gives a zero value keeps it,
 // for the checks to refuse.
-func fillDefaults(r *report, doc *v1alpha1.Cluster, o Options) []Filled {
+func fillDefaults(r *strict.Report, doc *v1alpha1.Cluster, o Options) []Filled {
 	var filled []Filled
 	for _, row := range defaultsTable(doc, o) {
-		if r.given(row.path) || !setIfZero(row.field, row.value) {
+		if r.Given(row.path) || !setIfZero(row.field, row.value) {
 			continue
 		}
 		filled = append(filled, Filled{Path: string(row.path), Value: fmt.Sprint(row.value), Why: row.why})
@@ -97,14 +98,14 @@ func fillDefaults(r *report, doc *v1alpha1.Cluster, o Options) []Filled {
 }
 
 // fillHosts fills in what hosts get from the rest of the document.
-func fillHosts(r *report, doc *v1alpha1.Cluster) []Filled {
+func fillHosts(r *strict.Report, doc *v1alpha1.Cluster) []Filled {
 	var filled []Filled
 	hosts := doc.Spec.Hosts
 	anyEtcd := false
 	for i := range hosts {
-		p := path("spec.hosts").index(i)
-		if !r.given(p.key("internalAddress")) && isIP(hosts[i].Address) && setIfZero(&hosts[i].InternalAddress, hosts[i].Address) {
-			filled = append(filled, Filled{string(p.key("internalAddress")), hosts[i].Address, "the host's address"})
+		p := strict.Path("spec.hosts").Index(i)
+		if !r.Given(p.Key("internalAddress")) && isIP(hosts[i].Address) && setIfZero(&hosts[i].InternalAddress, hosts[i].Address) {
+			filled = append(filled, Filled{string(p.Key("internalAddress")), hosts[i].Address, "the host's address"})
 		}
 		anyEtcd = anyEtcd || hasRole(&hosts[i], "etcd")
 	}
@@ -114,7 +115,7 @@ func fillHosts(r *report, doc *v1alpha1.Cluster) []Filled {
 	for i := range hosts {
 		if hasRole(&hosts[i], "control-plane") {
 			hosts[i].Roles = append(hosts[i].Roles, "etcd")
-			filled = append(filled, Filled{string(path("spec.hosts").index(i).key("roles")), "etcd",
+			filled = append(filled, Filled{string(strict.Path("spec.hosts").Index(i).Key("roles")), "etcd",
 				"no host has the role etcd, so the control-plane hosts get it"})
 		}
 	}

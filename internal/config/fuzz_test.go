@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
 )
 
@@ -32,7 +33,7 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		file, list := read("/files/fuzz.yaml", data, testOptions())
+		file, list := read([]*strict.File{strict.NewFile("/files/fuzz.yaml", data)}, testOptions())
 		if (file == nil) != list.HasErrors() {
 			t.Fatalf("cluster %v with findings %v", file, list)
 		}
@@ -47,7 +48,7 @@ func FuzzParse(f *testing.F) {
 		if file == nil {
 			return
 		}
-		again, list := read("/files/fuzz.yaml", Format(file.Document), testOptions())
+		again, list := read([]*strict.File{strict.NewFile("/files/fuzz.yaml", Format(file.Document))}, testOptions())
 		if again == nil {
 			t.Fatalf("what Format wrote is refused: %v\n%s", list, Format(file.Document))
 		}

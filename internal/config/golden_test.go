@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
 )
 
@@ -35,7 +36,7 @@ func readTestFile(t *testing.T, path string) (*File, diag.List) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return read("/files/"+filepath.Base(path), data, testOptions())
+	return read([]*strict.File{strict.NewFile("/files/"+filepath.Base(path), data)}, testOptions())
 }
 
 // printed is a list as the user sees it.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
 )
 
@@ -26,7 +27,7 @@ func TestLoadUnreadable(t *testing.T) {
 		{"missing", nil, "there is no such file", 0},
 		{"empty", []byte{}, "the file is empty", 0},
 		{"blank", []byte(" \n\t\n"), "the file is empty", 0},
-		{"huge", []byte(strings.Repeat("#", maxFileSize+1)), "larger than 4 MiB", 0},
+		{"huge", []byte(strings.Repeat("#", strict.MaxFileSize+1)), "larger than 4 MiB", 0},
 		{"binary", []byte("\x7fELF\x02\x01\x00\x00"), "not text, it holds zero bytes", 0},
 		{"utf16", []byte("\xff\xfea\x00p\x00"), "UTF-16", 0},
 		{"latin1", []byte("a: b\n# caf\xe9\n"), "not UTF-8 text", 2},
@@ -39,14 +40,14 @@ func TestLoadUnreadable(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			c, list := Load(path, testOptions())
+			c, list := Load([]string{path}, testOptions())
 			if c != nil || len(list) != 1 || !strings.Contains(list[0].Summary, test.want) || list[0].File != path || list[0].Line != test.line {
 				t.Errorf("Load = %v, %+v; want only %q about %s:%d", c, list, test.want, path, test.line)
 			}
 		})
 	}
 	t.Run("folder", func(t *testing.T) {
-		_, list := Load(folder, testOptions())
+		_, list := Load([]string{folder}, testOptions())
 		if len(list) != 1 || !strings.Contains(list[0].Summary, "a folder") {
 			t.Errorf("Load(folder) = %v", list)
 		}
@@ -65,7 +66,7 @@ func TestLoadPipe(t *testing.T) {
 		defer out.Close()
 		fmt.Fprint(out, header+"spec: {hosts: [{name: a, address: 10.0.0.1, roles: [control-plane]}]}\n")
 	}()
-	c, list := Load(fmt.Sprintf("/dev/fd/%d", in.Fd()), testOptions())
+	c, list := Load([]string{fmt.Sprintf("/dev/fd/%d", in.Fd())}, testOptions())
 	if c == nil || len(list) != 0 {
 		t.Errorf("Load = %v, %v", c, list)
 	}
@@ -96,8 +97,8 @@ func TestExplodingFiles(t *testing.T) {
 			if c != nil || !list.HasErrors() {
 				t.Error("the file was accepted")
 			}
-			if len(list) > maxFindings+1 {
-				t.Errorf("%d findings, want at most %d", len(list), maxFindings+1)
+			if len(list) > strict.MaxFindings+1 {
+				t.Errorf("%d findings, want at most %d", len(list), strict.MaxFindings+1)
 			}
 		})
 	}

@@ -8,27 +8,35 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
 )
 
-// This file is the one place where a file's format is recognised. An importer
-// of another format is a package below this one (config/kubekey, config/ansible)
-// that knows only api/v1alpha1 and diag: it gives a v1alpha1 document, the place
-// of each value by its path in that document, and its own findings. document
-// calls it and puts the three into the report, as decode does with our own
-// format; defaults and checks then are the same for all.
+// This file is the one place where a format is recognised. An importer of
+// another tool's format is a package below this one (config/kubekey,
+// config/ansible) that knows only api/v1alpha1, config/strict and diag: it makes
+// a v1alpha1 document of the files, notes the place of each value by its path in
+// that document, and reports its own findings. Defaults and checks then are the
+// same for all.
 
-// foreign is a format of another tool: how to know it, and what it is called.
-type foreign struct {
-	name       string
-	recognises func(root *yaml.Node) bool
+// format is a format of another tool: how to know it, what it is called, and
+// how to read it.
+type format struct {
+	name string
+	// recognises tells by one of a file's YAML documents, or by its text where
+	// it is no YAML (root is then nil).
+	recognises func(root *yaml.Node, f *strict.File) bool
+	// imports makes a document of all the files that are read together. It
+	// returns nil only when it reported why. Nil means that the format is known
+	// but not read.
+	imports func(r *strict.Report, files []*strict.File) *v1alpha1.Cluster
 }
 
-// foreignFormats lists the YAML formats that users come with.
-func foreignFormats() []foreign {
-	group := func(names ...string) func(*yaml.Node) bool {
-		return func(root *yaml.Node) bool {
-			version, _ := scalarAt(root, "apiVersion")
+// formats lists the formats that users come with.
+func formats() []format {
+	group := func(names ...string) func(*yaml.Node, *strict.File) bool {
+		return func(root *yaml.Node, _ *strict.File) bool {
+			version, _ := strict.ScalarAt(root, "apiVersion")
 			for _, name := range names {
 				if strings.HasPrefix(version, name+"/") {
 					return true
@@ -37,112 +45,132 @@ func foreignFormats() []foreign {
 			return false
 		}
 	}
-	return []foreign{
-		{"a KubeKey file", group("kubekey.kubesphere.io", "kubekey.io")},
-		{"a KubeSphere ClusterConfiguration", group("installer.kubesphere.io")},
-		{"a k0sctl file", group("k0sctl.k0sproject.io")},
-		{"a kubeadm configuration", group("kubeadm.k8s.io")},
-		{"an Ansible inventory (kubespray's hosts.yaml)", func(root *yaml.Node) bool {
-			return child(root, "apiVersion") == nil && child(child(root, "all"), "hosts") != nil
+	return []format{
+		{name: "a KubeKey file", recognises: group("kubekey.kubesphere.io", "kubekey.io")},
+		{name: "a k0sctl file", recognises: group("k0sctl.k0sproject.io")},
+		{name: "a kubeadm configuration", recognises: group("kubeadm.k8s.io")},
+		{name: "an Ansible inventory (kubespray's hosts.yaml)", recognises: func(root *yaml.Node, _ *strict.File) bool {
+			return strict.Child(root, "apiVersion") == nil && strict.Child(strict.Child(root, "all"), "hosts") != nil
 		}},
+		{name: "an Ansible inventory (hosts.ini)", recognises: func(root *yaml.Node, f *strict.File) bool { return root == nil && isINI(f.Data) }},
 	}
 }
 
 // iniSection is a line such as [kube-master] or [k8s-cluster:children].
 var iniSection = regexp.MustCompile(`(?m)^\[[A-Za-z_][\w.-]*(:(children|vars))?\][ \t]*\r?$`)
 
-// document makes the v1alpha1 document of a file's content, or reports why not
+func isINI(data []byte) bool { return iniSection.Match(data) }
+
+// document makes the v1alpha1 document of the files' content, or reports why not
 // and returns nil. Errors in the document's keys and types are reported too;
 // the document then holds what could be read, so that it can be checked further.
-func document(r *report, data []byte) *v1alpha1.Cluster {
-	if !checkText(r, data) {
+func document(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
+	readable := true
+	for _, f := range files {
+		readable = parse(r.On(f.Source), f) && readable
+	}
+	if !readable {
 		return nil
 	}
-	if at := iniSection.FindIndex(data); at != nil {
-		line := 1 + strings.Count(string(data[:at[0]]), "\n")
-		notReadYet(r, diag.Position{Line: line, Column: 1}, "an Ansible inventory (hosts.ini)")
-		return nil
-	}
-	roots := parseYAML(r, data)
-	for _, root := range roots {
-		hideSecrets(r.src, root)
-	}
-	if len(roots) == 0 {
-		if len(r.list) == 0 {
-			r.errorAt(diag.Position{}, "", "the file is empty but for comments")
+	if f, root, known := recognise(files); known != nil {
+		if known.imports == nil {
+			notReadYet(r.On(f.Source), root, known.name)
+			return nil
 		}
+		return known.imports(r, files)
+	}
+	if len(files) > 1 {
+		r.On(files[1].Source).ErrorAt(diag.Position{}, "name one file; several are for inventories with their variables",
+			"the file is a second one, and a cluster file stands alone")
 		return nil
 	}
-	for _, root := range roots {
-		for _, f := range foreignFormats() {
-			if f.recognises(root) {
-				notReadYet(r, position(root), f.name)
-				return nil
+	return own(r, files[0])
+}
+
+// parse reads a file's YAML, if that is what it is, and reports whether the
+// file can be read at all.
+func parse(r *strict.Report, f *strict.File) bool {
+	if !strict.CheckText(r, f.Data) {
+		return false
+	}
+	if isINI(f.Data) {
+		return true
+	}
+	var ok bool
+	if f.Roots, ok = strict.ParseYAML(r, f.Data); !ok {
+		return false
+	}
+	for _, root := range f.Roots {
+		strict.HideSecrets(f.Source, root)
+	}
+	if len(f.Roots) == 0 {
+		r.ErrorAt(diag.Position{}, "", "the file is empty but for comments")
+	}
+	return len(f.Roots) > 0
+}
+
+// recognise finds the other tool's format that any of the files has, with the
+// file and the YAML document that told; nil if there is none.
+func recognise(files []*strict.File) (*strict.File, *yaml.Node, *format) {
+	for _, known := range formats() {
+		for _, f := range files {
+			if f.Roots == nil && known.recognises(nil, f) {
+				return f, nil, &known
+			}
+			for _, root := range f.Roots {
+				if known.recognises(root, f) {
+					return f, root, &known
+				}
 			}
 		}
 	}
-	root := roots[0]
-	if len(roots) > 1 {
-		r.errorAt(position(roots[1]), "put each cluster in a file of its own",
-			"a second document: a cluster file holds one")
-	}
-	if !ours(r, root) {
-		return nil
-	}
-	doc := &v1alpha1.Cluster{}
-	decode(r, root, doc)
-	return doc
+	return nil, nil, nil
 }
 
 // notReadYet reports a file of another tool.
-func notReadYet(r *report, at diag.Position, what string) {
-	r.errorAt(at, fmt.Sprintf("write a cluster file of apiVersion %s; the smallest one only lists the hosts", v1alpha1.APIVersion),
-		"this is %s; such files are not read yet by this version", what)
+func notReadYet(r *strict.Report, root *yaml.Node, what string) {
+	at := diag.Position{Line: 1, Column: 1}
+	if root != nil {
+		at = strict.Position(root)
+	}
+	r.ErrorAt(at, fmt.Sprintf("write a cluster file of apiVersion %s; the smallest one only lists the hosts", v1alpha1.APIVersion),
+		"this is %s; such files are not read by this version", what)
+}
+
+// own decodes a file of our own format.
+func own(r *strict.Report, f *strict.File) *v1alpha1.Cluster {
+	if len(f.Roots) > 1 {
+		r.ErrorAt(strict.Position(f.Roots[1]), "put each cluster in a file of its own",
+			"a second document: a cluster file holds one")
+	}
+	if !ours(r, f.Roots[0]) {
+		return nil
+	}
+	doc := &v1alpha1.Cluster{}
+	strict.Decode(r, f.Roots[0], doc, strict.Options{})
+	return doc
 }
 
 // ours reports whether the document says that it is a cluster file of a version
 // that is read, and complains if not.
-func ours(r *report, root *yaml.Node) bool {
+func ours(r *strict.Report, root *yaml.Node) bool {
 	if root.Kind != yaml.MappingNode {
-		r.errorAt(position(root), fmt.Sprintf("a cluster file begins with: apiVersion: %s", v1alpha1.APIVersion),
-			"a cluster file must be a mapping (key: value), not %s", describe(root))
+		r.ErrorAt(strict.Position(root), fmt.Sprintf("a cluster file begins with: apiVersion: %s", v1alpha1.APIVersion),
+			"a cluster file must be a mapping (key: value), not %s", strict.Describe(root))
 		return false
 	}
 	fine := true
 	for _, want := range []struct{ key, value string }{{"apiVersion", v1alpha1.APIVersion}, {"kind", v1alpha1.Kind}} {
-		got, n := scalarAt(root, want.key)
+		got, n := strict.ScalarAt(root, want.key)
 		hint := fmt.Sprintf("write %s: %s", want.key, want.value)
 		switch {
 		case n == nil:
-			r.errorAt(position(root), hint, "%s is missing", want.key)
+			r.ErrorAt(strict.Position(root), hint, "%s is missing", want.key)
 			fine = false
 		case got != want.value:
-			r.errorAt(position(n), hint, "%s %q is not one that this version reads", want.key, clip(printableText(got)))
+			r.ErrorAt(strict.Position(n), hint, "%s %q is not one that this version reads", want.key, strict.Clip(strict.Printable(got)))
 			fine = false
 		}
 	}
 	return fine
-}
-
-// child is the value of a mapping's key, or nil.
-func child(n *yaml.Node, key string) *yaml.Node {
-	if n == nil || n.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
-		}
-	}
-	return nil
-}
-
-// scalarAt is the text of a mapping's key and its node; the node is nil when
-// the key is missing.
-func scalarAt(n *yaml.Node, key string) (string, *yaml.Node) {
-	v := child(n, key)
-	if v == nil || v.Kind != yaml.ScalarNode {
-		return "", v
-	}
-	return v.Value, v
 }

@@ -7,20 +7,21 @@ import (
 	"strings"
 
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/config/strict"
 )
 
 // checkRules checks the model as a whole: what is right value by value may
 // still not work together. Rules about parts that already have errors are left
 // out, they would only add noise.
-func checkRules(r *report, c *cluster.Cluster) {
-	hosts := path("spec.hosts")
-	if len(c.Hosts) == 0 && !r.isBad(hosts) {
-		r.errorf(hosts, "add spec.hosts: a list of {name: …, address: …, roles: […]}", "the file lists no hosts")
+func checkRules(r *strict.Report, c *cluster.Cluster) {
+	hosts := strict.Path("spec.hosts")
+	if len(c.Hosts) == 0 && !r.IsBad(hosts) {
+		r.Errorf(hosts, "add spec.hosts: a list of {name: …, address: …, roles: […]}", "the file lists no hosts")
 		return
 	}
 	checkUnique(r, c)
 	checkLocal(r, c)
-	if !r.anyBadIn(hosts) {
+	if !r.AnyBadIn(hosts) {
 		checkRoles(r, c)
 		checkEtcd(r, c)
 		checkEndpoint(r, c)
@@ -29,41 +30,41 @@ func checkRules(r *report, c *cluster.Cluster) {
 }
 
 // hostPath is where a host of the model stands in the document.
-func hostPath(i int) path { return path("spec.hosts").index(i) }
+func hostPath(i int) strict.Path { return strict.Path("spec.hosts").Index(i) }
 
 // checkUnique refuses hosts that share a name or an address: they would be one
 // machine taken for two.
-func checkUnique(r *report, c *cluster.Cluster) {
+func checkUnique(r *strict.Report, c *cluster.Cluster) {
 	names, addresses, internal := map[string]string{}, map[string]string{}, map[string]string{}
 	for i := range c.Hosts {
 		h, p := &c.Hosts[i], hostPath(i)
 		if h.Name != "" {
 			if _, taken := names[h.Name]; taken {
-				r.errorf(p.key("name"), "every host needs a name of its own", "two hosts have the name %s", h.Name)
+				r.Errorf(p.Key("name"), "every host needs a name of its own", "two hosts have the name %s", h.Name)
 			}
 			names[h.Name] = h.Name
 		}
-		at, what := p.key("internalAddress"), "internalAddress"
-		if !r.given(at) {
-			at, what = p.key("address"), "address" // that is where it came from
+		at, what := p.Key("internalAddress"), "internalAddress"
+		if !r.Given(at) {
+			at, what = p.Key("address"), "address" // that is where it came from
 		}
-		r.sameValue(internal, at, h, what, addrText(h.InternalAddress), "every host needs one of its own")
+		sameValue(r, internal, at, h, what, addrText(h.InternalAddress), "every host needs one of its own")
 		if h.SSH.Bastion != nil || h.SSH.Local {
 			continue // behind bastions of different sites, addresses may repeat
 		}
 		// Hosts behind one address with port forwarding differ in their port.
-		r.sameValue(addresses, p.key("address"), h, "address", netAddress(h), "every host needs one of its own")
+		sameValue(r, addresses, p.Key("address"), h, "address", netAddress(h), "every host needs one of its own")
 	}
 }
 
 // sameValue refuses a value that must be each host's own and was seen before;
 // seen maps values to the names of the hosts that have them.
-func (r *report) sameValue(seen map[string]string, p path, h *cluster.Host, what, value, hint string) {
+func sameValue(r *strict.Report, seen map[string]string, p strict.Path, h *cluster.Host, what, value, hint string) {
 	if value == "" {
 		return
 	}
 	if other, ok := seen[value]; ok {
-		r.errorf(p, hint, "host %s has the same %s as host %s: %s", h.Name, what, other, value)
+		r.Errorf(p, hint, "host %s has the same %s as host %s: %s", h.Name, what, other, value)
 		return
 	}
 	seen[value] = h.Name
@@ -89,13 +90,13 @@ func netAddress(h *cluster.Host) string {
 }
 
 // checkLocal refuses two hosts that are both the machine Quorate runs on.
-func checkLocal(r *report, c *cluster.Cluster) {
+func checkLocal(r *strict.Report, c *cluster.Cluster) {
 	first := ""
 	for i := range c.Hosts {
 		switch h := &c.Hosts[i]; {
 		case !h.SSH.Local:
 		case first != "":
-			r.errorf(hostPath(i).key("connection"), "only one host can be the machine that Quorate runs on",
+			r.Errorf(hostPath(i).Key("connection"), "only one host can be the machine that Quorate runs on",
 				"hosts %s and %s both have connection: local", first, h.Name)
 		default:
 			first = h.Name
@@ -104,81 +105,81 @@ func checkLocal(r *report, c *cluster.Cluster) {
 }
 
 // checkRoles checks that the roles add up to a cluster.
-func checkRoles(r *report, c *cluster.Cluster) {
+func checkRoles(r *strict.Report, c *cluster.Cluster) {
 	if len(c.ControlPlanes()) == 0 {
-		r.errorf("spec.hosts", "give one host, or better three, the role control-plane", "no host has the role control-plane")
+		r.Errorf("spec.hosts", "give one host, or better three, the role control-plane", "no host has the role control-plane")
 	}
 	for i := range c.Hosts {
 		h, p := &c.Hosts[i], hostPath(i)
 		if h.Has(cluster.RoleLoadBalancer) && c.Endpoint.LoadBalancer.Mode != cluster.BalancerManaged {
-			r.warnf(p.key("roles"), "write loadBalancer: {mode: managed, vip: …}, or remove the role",
+			r.Warnf(p.Key("roles"), "write loadBalancer: {mode: managed, vip: …}, or remove the role",
 				"host %s has the role load-balancer, which does nothing in mode %s", h.Name, c.Endpoint.LoadBalancer.Mode)
 		}
 		if len(h.Labels) > 0 && !h.IsNode() {
-			r.warnf(p.key("labels"), "", "host %s has labels but is not a Kubernetes node", h.Name)
+			r.Warnf(p.Key("labels"), "", "host %s has labels but is not a Kubernetes node", h.Name)
 		}
 	}
 }
 
 // checkNetwork checks the ranges against each other, the hosts and the nodes.
-func checkNetwork(r *report, c *cluster.Cluster) {
+func checkNetwork(r *strict.Report, c *cluster.Cluster) {
 	pods, services := c.Network.PodCIDR, c.Network.ServiceCIDR
-	const at = path("spec.network")
+	const at = strict.Path("spec.network")
 	if pods.IsValid() && services.IsValid() && pods.Overlaps(services) {
-		r.errorf(at.key("serviceCIDR"), "", "network.podCIDR %v and network.serviceCIDR %v overlap", pods, services)
+		r.Errorf(at.Key("serviceCIDR"), "", "network.podCIDR %v and network.serviceCIDR %v overlap", pods, services)
 	}
 	if pods.IsValid() {
-		checkHostsOutside(r, c, at.key("podCIDR"), "network.podCIDR", pods)
+		checkHostsOutside(r, c, at.Key("podCIDR"), "network.podCIDR", pods)
 		checkPodRange(r, c)
 	}
 	if services.IsValid() {
-		checkHostsOutside(r, c, at.key("serviceCIDR"), "network.serviceCIDR", services)
+		checkHostsOutside(r, c, at.Key("serviceCIDR"), "network.serviceCIDR", services)
 		const largest, smallest = 12, 28 // the API server's limit; ten addresses for the cluster DNS
 		if bits := services.Bits(); bits < largest || bits > smallest {
-			r.errorf(at.key("serviceCIDR"), "", "network.serviceCIDR %v must be from a /%d to a /%d", services, largest, smallest)
+			r.Errorf(at.Key("serviceCIDR"), "", "network.serviceCIDR %v must be from a /%d to a /%d", services, largest, smallest)
 		}
 	}
 }
 
 // checkHostsOutside refuses a range that holds the address of a host or the
 // VIP: packets to it would stay inside the node.
-func checkHostsOutside(r *report, c *cluster.Cluster, p path, what string, of netip.Prefix) {
+func checkHostsOutside(r *strict.Report, c *cluster.Cluster, p strict.Path, what string, of netip.Prefix) {
 	const hint = "choose a range that is used nowhere else"
 	if vip := c.Endpoint.LoadBalancer.VIP; vip.IsValid() && of.Contains(vip) {
-		r.errorf(p, hint, "%s %v holds the load balancer's address %v", what, of, vip)
+		r.Errorf(p, hint, "%s %v holds the load balancer's address %v", what, of, vip)
 	}
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
 		address, err := netip.ParseAddr(h.Address)
 		switch {
 		case h.InternalAddress.IsValid() && of.Contains(h.InternalAddress):
-			r.errorf(p, hint, "%s %v holds host %s's address %v", what, of, h.Name, h.InternalAddress)
+			r.Errorf(p, hint, "%s %v holds host %s's address %v", what, of, h.Name, h.InternalAddress)
 		case err == nil && of.Contains(address.Unmap()):
-			r.errorf(p, hint, "%s %v holds host %s's address %v", what, of, h.Name, address)
+			r.Errorf(p, hint, "%s %v holds host %s's address %v", what, of, h.Name, address)
 		}
 	}
 }
 
 // checkPodRange checks that every node gets its part of the pods' range, and
 // that the part is enough for its pods.
-func checkPodRange(r *report, c *cluster.Cluster) {
+func checkPodRange(r *strict.Report, c *cluster.Cluster) {
 	const farthest = 16 // the controller-manager's limit between range and part
-	const at = path("spec.kubernetes.nodeCIDRMaskSize")
+	const at = strict.Path("spec.kubernetes.nodeCIDRMaskSize")
 	pods, mask := c.Network.PodCIDR, c.Kubernetes.NodeCIDRMaskSize
 	if mask == 0 {
 		return
 	}
 	if mask < pods.Bits() || mask-pods.Bits() > farthest {
-		r.errorf(at, "", "kubernetes.nodeCIDRMaskSize %d does not divide network.podCIDR %v: it must be from %d to %d",
+		r.Errorf(at, "", "kubernetes.nodeCIDRMaskSize %d does not divide network.podCIDR %v: it must be from %d to %d",
 			mask, pods, pods.Bits(), min(pods.Bits()+farthest, 30))
 		return
 	}
 	if room, nodes := 1<<(mask-pods.Bits()), len(c.Nodes()); room < nodes {
-		r.errorf("spec.network.podCIDR", "choose a larger range, or a larger nodeCIDRMaskSize",
+		r.Errorf("spec.network.podCIDR", "choose a larger range, or a larger nodeCIDRMaskSize",
 			"network.podCIDR %v has room for %d nodes with a /%d each, and there are %d", pods, room, mask, nodes)
 	}
 	if addresses := 1<<(32-mask) - 2; c.Kubernetes.MaxPods > addresses {
-		r.warnf("spec.kubernetes.maxPods", "lower maxPods or nodeCIDRMaskSize",
+		r.Warnf("spec.kubernetes.maxPods", "lower maxPods or nodeCIDRMaskSize",
 			"kubernetes.maxPods is %d, but a node's /%d has only %d addresses for pods", c.Kubernetes.MaxPods, mask, addresses)
 	}
 }

@@ -2,18 +2,19 @@ package config
 
 import (
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/config/strict"
 )
 
 const (
-	balancerPath = path("spec.endpoint.loadBalancer")
-	portPath     = path("spec.endpoint.port")
+	balancerPath = strict.Path("spec.endpoint.loadBalancer")
+	portPath     = strict.Path("spec.endpoint.port")
 )
 
 // apiServerPort is the port that API servers listen on, on their own host.
 const apiServerPort = 6443
 
 // checkEndpoint checks that the way to the API fits together.
-func checkEndpoint(r *report, c *cluster.Cluster) {
+func checkEndpoint(r *strict.Report, c *cluster.Cluster) {
 	lb := &c.Endpoint.LoadBalancer
 	switch lb.Mode {
 	case cluster.BalancerLocalhost:
@@ -25,70 +26,70 @@ func checkEndpoint(r *report, c *cluster.Cluster) {
 	case cluster.BalancerKubeVIP:
 		checkVIP(r, c, "the control-plane hosts")
 	}
-	if lb.Type != "" && lb.Mode != cluster.BalancerLocalhost && r.given(balancerPath.key("type")) {
-		r.warnf(balancerPath.key("type"), "remove type", "loadBalancer.type has no effect in mode %s", lb.Mode)
+	if lb.Type != "" && lb.Mode != cluster.BalancerLocalhost && r.Given(balancerPath.Key("type")) {
+		r.Warnf(balancerPath.Key("type"), "remove type", "loadBalancer.type has no effect in mode %s", lb.Mode)
 	}
 	checkPorts(r, c)
 }
 
-func checkLocalhostBalancer(r *report, c *cluster.Cluster) {
+func checkLocalhostBalancer(r *strict.Report, c *cluster.Cluster) {
 	const hint = "for a balancer of your own write mode: external; for a VIP, mode: managed or kube-vip"
 	lb := &c.Endpoint.LoadBalancer
-	if lb.VIP.IsValid() && r.given(balancerPath.key("vip")) {
-		r.errorf(balancerPath.key("vip"), hint, "mode localhost has no address: every node has its own proxy")
+	if lb.VIP.IsValid() && r.Given(balancerPath.Key("vip")) {
+		r.Errorf(balancerPath.Key("vip"), hint, "mode localhost has no address: every node has its own proxy")
 	} else if lb.VIP.IsValid() || lb.VIPHost != "" {
-		r.errorf(balancerPath.key("address"), hint, "mode localhost has no address: every node has its own proxy")
+		r.Errorf(balancerPath.Key("address"), hint, "mode localhost has no address: every node has its own proxy")
 	}
 }
 
-func checkManagedBalancer(r *report, c *cluster.Cluster) {
+func checkManagedBalancer(r *strict.Report, c *cluster.Cluster) {
 	checkVIP(r, c, "the load-balancer hosts")
 	switch balancers := c.With(cluster.RoleLoadBalancer); len(balancers) {
 	case 0:
-		r.errorf(balancerPath.key("mode"), "give two hosts the role load-balancer", "mode managed needs hosts of role load-balancer, and there are none")
+		r.Errorf(balancerPath.Key("mode"), "give two hosts the role load-balancer", "mode managed needs hosts of role load-balancer, and there are none")
 	case 1:
-		r.warnf(balancerPath.key("mode"), "give a second host the role load-balancer",
+		r.Warnf(balancerPath.Key("mode"), "give a second host the role load-balancer",
 			"with one load-balancer host, %s, the API is lost when that host is", balancers[0].Name)
 	}
 	for i := range c.Hosts {
 		if h := &c.Hosts[i]; h.Has(cluster.RoleLoadBalancer) && h.Has(cluster.RoleControlPlane) && c.Endpoint.Port == apiServerPort {
-			r.errorf(hostPath(i).key("roles"), "use a host of its own, another endpoint.port, or mode: kube-vip",
+			r.Errorf(hostPath(i).Key("roles"), "use a host of its own, another endpoint.port, or mode: kube-vip",
 				"host %s would run both an API server and the load balancer on port %d", h.Name, apiServerPort)
 		}
 	}
 }
 
 // checkVIP checks the virtual address of modes that have one.
-func checkVIP(r *report, c *cluster.Cluster, carriers string) {
+func checkVIP(r *strict.Report, c *cluster.Cluster, carriers string) {
 	lb := &c.Endpoint.LoadBalancer
 	const hint = "a free address in the subnet of the hosts that carry it"
 	switch {
-	case r.given(balancerPath.key("address")):
-		r.errorf(balancerPath.key("address"), "write vip instead of address", "mode %s has a vip; address is for mode external", lb.Mode)
+	case r.Given(balancerPath.Key("address")):
+		r.Errorf(balancerPath.Key("address"), "write vip instead of address", "mode %s has a vip; address is for mode external", lb.Mode)
 	case !lb.VIP.IsValid():
-		r.errorf(balancerPath.key("vip"), "add vip: "+hint, "mode %s needs a vip, an address that %s share", lb.Mode, carriers)
+		r.Errorf(balancerPath.Key("vip"), "add vip: "+hint, "mode %s needs a vip, an address that %s share", lb.Mode, carriers)
 	case lb.VIP.Is6():
-		r.errorf(balancerPath.key("vip"), "give an IPv4 address", "loadBalancer.vip %v: clusters on IPv6 are not supported by this version", lb.VIP)
+		r.Errorf(balancerPath.Key("vip"), "give an IPv4 address", "loadBalancer.vip %v: clusters on IPv6 are not supported by this version", lb.VIP)
 	}
 	for i := range c.Hosts {
 		if h := &c.Hosts[i]; h.InternalAddress == lb.VIP || h.Address == addrText(lb.VIP) {
-			r.errorf(balancerPath.key("vip"), hint, "loadBalancer.vip %v is host %s's own address", lb.VIP, h.Name)
+			r.Errorf(balancerPath.Key("vip"), hint, "loadBalancer.vip %v is host %s's own address", lb.VIP, h.Name)
 		}
 	}
 }
 
-func checkExternalBalancer(r *report, c *cluster.Cluster) {
+func checkExternalBalancer(r *strict.Report, c *cluster.Cluster) {
 	lb := &c.Endpoint.LoadBalancer
 	switch {
-	case r.given(balancerPath.key("vip")):
-		r.errorf(balancerPath.key("vip"), "write address instead of vip", "mode external has an address; vip is for modes managed and kube-vip")
+	case r.Given(balancerPath.Key("vip")):
+		r.Errorf(balancerPath.Key("vip"), "write address instead of vip", "mode external has an address; vip is for modes managed and kube-vip")
 	case !lb.VIP.IsValid() && lb.VIPHost == "":
-		r.errorf(balancerPath.key("address"), "add address: the balancer's IP address or name", "mode external needs the balancer's address")
+		r.Errorf(balancerPath.Key("address"), "add address: the balancer's IP address or name", "mode external needs the balancer's address")
 	}
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
 		if len(c.ControlPlanes()) > 1 && lb.VIP.IsValid() && h.InternalAddress == lb.VIP {
-			r.warnf(balancerPath.key("address"), "give the address of a balancer in front of all control-plane hosts",
+			r.Warnf(balancerPath.Key("address"), "give the address of a balancer in front of all control-plane hosts",
 				"loadBalancer.address %v is host %s itself: the API is lost when that host is", lb.VIP, h.Name)
 		}
 	}
@@ -118,7 +119,7 @@ func takenPorts() map[int]struct {
 
 // checkPorts refuses an endpoint port that something else on the same host
 // listens on.
-func checkPorts(r *report, c *cluster.Cluster) {
+func checkPorts(r *strict.Report, c *cluster.Cluster) {
 	port, mode := c.Endpoint.Port, c.Endpoint.LoadBalancer.Mode
 	carries := func(h *cluster.Host) bool {
 		switch mode {
@@ -135,11 +136,11 @@ func checkPorts(r *report, c *cluster.Cluster) {
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
 		if isTaken && carries(h) && (h.Has(taken.role) || taken.role == "" && (h.IsNode() || port == defaultSSHPort)) {
-			r.errorf(portPath, "6443 is usual", "endpoint.port %d is the port of %s, on host %s", port, taken.by, h.Name)
+			r.Errorf(portPath, "6443 is usual", "endpoint.port %d is the port of %s, on host %s", port, taken.by, h.Name)
 		}
 	}
 	const firstNodePort, lastNodePort = 30000, 32767
 	if mode != cluster.BalancerExternal && port >= firstNodePort && port <= lastNodePort {
-		r.warnf(portPath, "6443 is usual", "endpoint.port %d is among the ports that services of type NodePort get (%d to %d)", port, firstNodePort, lastNodePort)
+		r.Warnf(portPath, "6443 is usual", "endpoint.port %d is among the ports that services of type NodePort get (%d to %d)", port, firstNodePort, lastNodePort)
 	}
 }

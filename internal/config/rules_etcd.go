@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
 )
 
@@ -14,30 +15,30 @@ import (
 const maxEtcdMembers = 7
 
 // checkEtcd checks how many members there are and where.
-func checkEtcd(r *report, c *cluster.Cluster) {
+func checkEtcd(r *strict.Report, c *cluster.Cluster) {
 	members := c.EtcdHosts()
-	n, hosts := len(members), path("spec.hosts")
+	n, hosts := len(members), strict.Path("spec.hosts")
 	if n > 0 { // the last member is the one too many
-		hosts = hostPath(slices.IndexFunc(c.Hosts, func(h cluster.Host) bool { return h.Name == members[n-1].Name })).key("roles")
+		hosts = hostPath(slices.IndexFunc(c.Hosts, func(h cluster.Host) bool { return h.Name == members[n-1].Name })).Key("roles")
 	}
 	switch {
 	case n == 0 && len(c.ControlPlanes()) > 0:
-		r.errorf(hosts, "give an odd number of hosts the role etcd", "no host runs etcd")
+		r.Errorf(hosts, "give an odd number of hosts the role etcd", "no host runs etcd")
 	case n > maxEtcdMembers:
-		r.errorf(hosts, "three survive one failure, five two, seven three", "%d etcd members are too many, %d is the most", n, maxEtcdMembers)
+		r.Errorf(hosts, "three survive one failure, five two, seven three", "%d etcd members are too many, %d is the most", n, maxEtcdMembers)
 	case n > 0 && n%2 == 0:
-		r.tell(diag.SeverityWarning, r.at.nearest(hosts), fmt.Sprintf("use %d or %d members", n-1, n+1), toleranceTable(n),
+		r.Tell(diag.SeverityWarning, r.PlaceOf(hosts), fmt.Sprintf("use %d or %d members", n-1, n+1), toleranceTable(n),
 			fmt.Sprintf("%d etcd members survive no more failures than %d: an odd number is better", n, n-1))
 	}
 	for i := range c.Hosts {
-		h, p := &c.Hosts[i], hostPath(i).key("roles")
+		h, p := &c.Hosts[i], hostPath(i).Key("roles")
 		switch {
 		case !h.Has(cluster.RoleEtcd):
 		case c.Etcd.Mode == cluster.EtcdStacked && !h.Has(cluster.RoleControlPlane):
-			r.errorf(p, "remove the role, or write etcd: {mode: external}",
+			r.Errorf(p, "remove the role, or write etcd: {mode: external}",
 				"host %s has the role etcd, but with etcd.mode stacked only control-plane hosts run etcd", h.Name)
 		case h.Has(cluster.RoleWorker) && !h.Has(cluster.RoleControlPlane):
-			r.warnf(p, "give etcd to the control-plane hosts, or to hosts of its own",
+			r.Warnf(p, "give etcd to the control-plane hosts, or to hosts of its own",
 				"host %s is an etcd member and a worker: pods that fill its disk or memory slow down the whole cluster", h.Name)
 		}
 	}

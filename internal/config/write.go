@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/config/strict"
 )
 
 // flowWidth is how many columns a mapping may take to be written in one line.
@@ -45,12 +46,12 @@ func Format(doc *v1alpha1.Cluster) []byte {
 // document itself.
 func writeStruct(v reflect.Value, key string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-	for _, f := range structFields(v.Type()) {
-		field := v.FieldByIndex(f.index)
+	for _, f := range strict.Fields(v.Type()) {
+		field := v.FieldByIndex(f.Index)
 		if isEmpty(field) {
 			continue
 		}
-		n.Content = append(n.Content, textNode(f.key), writeValue(field, f.key))
+		n.Content = append(n.Content, textNode(f.Key), writeValue(field, f.Key))
 	}
 	if key != "" && key != "spec" && isFlat(n) && flatWidth(key, n) <= flowWidth {
 		n.Style = yaml.FlowStyle
@@ -60,7 +61,7 @@ func writeStruct(v reflect.Value, key string) *yaml.Node {
 
 func writeValue(v reflect.Value, key string) *yaml.Node {
 	switch {
-	case v.Type() == durationType:
+	case v.Type() == reflect.TypeFor[time.Duration]():
 		return textNode(time.Duration(v.Int()).String())
 	case v.Kind() == reflect.Pointer:
 		return writeValue(v.Elem(), key)

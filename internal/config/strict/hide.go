@@ -1,4 +1,4 @@
-package config
+package strict
 
 import (
 	"regexp"
@@ -53,7 +53,7 @@ func (s *secretNodes) add(n *yaml.Node, secret bool) {
 				inside = false
 			}
 			// A password given as the name of its variable is one too.
-			if key.Value == "env" && oddCharacter(value.Value, envCharacter) != "" {
+			if key.Value == "env" && OddCharacter(value.Value, EnvCharacter) != "" {
 				inside = true
 			}
 			s.add(value, secret || inside)
@@ -65,9 +65,9 @@ func (s *secretNodes) add(n *yaml.Node, secret bool) {
 	}
 }
 
-// hideSecrets keeps the values of secret keys out of all excerpts. A secret
+// HideSecrets keeps the values of secret keys out of all excerpts. A secret
 // reaches from its node's start to the next node's.
-func hideSecrets(src *diag.Source, root *yaml.Node) {
+func HideSecrets(src *diag.Source, root *yaml.Node) {
 	var all secretNodes
 	all.add(root, false)
 	for i, n := range all.nodes {
@@ -75,18 +75,18 @@ func hideSecrets(src *diag.Source, root *yaml.Node) {
 			continue
 		}
 		if length := lengthInLine(src.Line(n.Line), n); length > 0 {
-			src.Hide(position(n), length)
+			src.Hide(Position(n), length)
 			continue
 		}
 		end := diag.Position{Line: src.LineCount() + 1, Column: 1}
 		if i+1 < len(all.nodes) {
-			end = position(all.nodes[i+1])
+			end = Position(all.nodes[i+1])
 		}
 		if end.Line == n.Line {
-			src.Hide(position(n), end.Column-n.Column)
+			src.Hide(Position(n), end.Column-n.Column)
 			continue
 		}
-		src.Hide(position(n), -1)
+		src.Hide(Position(n), -1)
 		for line := n.Line + 1; line < end.Line; line++ {
 			src.Hide(diag.Position{Line: line, Column: 1}, -1)
 		}
@@ -122,8 +122,8 @@ func lengthInLine(line string, n *yaml.Node) int {
 // that could not be parsed.
 var keyValue = regexp.MustCompile(`([\w-]+)["']?\s*[:=]\s*`)
 
-// hideSecretText is hideSecrets for one line of a text that is no YAML.
-func hideSecretText(src *diag.Source, line int) {
+// HideSecretText is hideSecrets for one line of a text that is no YAML.
+func HideSecretText(src *diag.Source, line int) {
 	text := src.Line(line)
 	for _, m := range keyValue.FindAllStringSubmatchIndex(text, -1) {
 		if secretKey(text[m[2]:m[3]]) {

@@ -1,4 +1,4 @@
-package config
+package strict
 
 import (
 	"fmt"
@@ -7,72 +7,72 @@ import (
 	"strings"
 	"time"
 
-	"github.com/quorate/quorate/api/v1alpha1"
+	"go.yaml.in/yaml/v4"
 )
 
-// What decoding needs to know of Go types that stand for scalars.
+// Types that decoding treats in a way of their own.
 var (
-	durationType   = reflect.TypeFor[time.Duration]()
-	secretTextType = reflect.TypeFor[v1alpha1.SecretText]()
+	durationType = reflect.TypeFor[time.Duration]()
+	nodeType     = reflect.TypeFor[*yaml.Node]()
 )
 
-// structField is a struct's field as the file sees it.
-type structField struct {
-	key   string
-	index []int // for reflect.Value.FieldByIndex
-	typ   reflect.Type
+// Field is a struct's field as the file sees it.
+type Field struct {
+	Key   string
+	Index []int // for reflect.Value.FieldByIndex
+	Type  reflect.Type
 }
 
-// structFields lists a struct's fields under their yaml keys, in the order of
+// Fields lists a struct's fields under their yaml keys, in the order of
 // the type, those of inlined structs in their place.
-func structFields(t reflect.Type) []structField {
-	var fields []structField
+func Fields(t reflect.Type) []Field {
+	var fields []Field
 	for i := range t.NumField() {
 		f := t.Field(i)
 		key, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if options == "inline" {
-			for _, inner := range structFields(f.Type) {
-				inner.index = append([]int{i}, inner.index...)
+			for _, inner := range Fields(f.Type) {
+				inner.Index = append([]int{i}, inner.Index...)
 				fields = append(fields, inner)
 			}
 			continue
 		}
-		fields = append(fields, structField{key: key, index: []int{i}, typ: f.Type})
+		fields = append(fields, Field{Key: key, Index: []int{i}, Type: f.Type})
 	}
 	return fields
 }
 
 // keysOf returns the keys that a mapping of the struct's type may have.
-func keysOf(fields []structField) []string {
+func keysOf(fields []Field) []string {
 	keys := make([]string, len(fields))
 	for i, f := range fields {
-		keys[i] = f.key
+		keys[i] = f.Key
 	}
 	return keys
 }
 
 // homeOf tells where a key that is unknown among some fields belongs: one level
-// further in if it is known there, else anywhere in the file; "" if nowhere.
-func homeOf(key string, fields []structField) string {
+// further in if it is known there, else anywhere in the document; "" if nowhere.
+func homeOf(key string, fields []Field, document reflect.Type) string {
 	var near []string
 	for _, f := range fields {
-		if f.typ.Kind() == reflect.Struct && slices.Contains(keysOf(structFields(f.typ)), key) {
-			near = append(near, fmt.Sprintf("%s: {%s: …}", f.key, key))
+		if f.Type.Kind() == reflect.Struct && slices.Contains(keysOf(Fields(f.Type)), key) {
+			near = append(near, fmt.Sprintf("%s: {%s: …}", f.Key, key))
 		}
 	}
 	if len(near) > 0 {
 		return strings.Join(near, " or ")
 	}
 	const tooMany = 3 // such as port: naming one of its places would only mislead
-	homes := homesOf(key)
+	homes := homesOf(key, document)
 	if len(homes) >= tooMany {
 		return ""
 	}
 	return strings.Join(homes, " or ")
 }
 
-// homesOf returns every place in a cluster file where a key is known.
-func homesOf(key string) []string {
+// homesOf returns every place in a document of a type where a key is known.
+func homesOf(key string, document reflect.Type) []string {
 	var homes []string
 	seen := map[reflect.Type]bool{}
 	var search func(t reflect.Type, at string)
@@ -88,19 +88,19 @@ func homesOf(key string) []string {
 			return
 		}
 		seen[t] = true
-		inner := structFields(t)
+		inner := Fields(t)
 		if slices.Contains(keysOf(inner), key) {
 			homes = append(homes, at)
 		}
 		for _, f := range inner {
-			next := f.key
+			next := f.Key
 			if at != topLevel {
-				next = at + "." + f.key
+				next = at + "." + f.Key
 			}
-			search(f.typ, next)
+			search(f.Type, next)
 		}
 	}
-	search(reflect.TypeFor[v1alpha1.Cluster](), topLevel)
+	search(document, topLevel)
 	return homes
 }
 

@@ -1,7 +1,6 @@
-package config
+package strict
 
 import (
-	"fmt"
 	"reflect"
 	"testing"
 
@@ -28,14 +27,14 @@ func TestNearest(t *testing.T) {
 		"adress": "address", "Name": "name", "private_key_path": "privateKeyPath", "internal-address": "internalAddress",
 		"role": "roles", "password_from": "passwordFrom", "zone": "", "": "", "x": "", "colour": "",
 	} {
-		if got := nearest(word, keys); got != want {
+		if got := Nearest(word, keys); got != want {
 			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
 }
 
 func TestHomeOf(t *testing.T) {
-	host := structFields(reflect.TypeFor[v1alpha1.Host]())
+	host := Fields(reflect.TypeFor[v1alpha1.Host]())
 	for key, want := range map[string]string{
 		"password": "ssh: {password: …}", // one level in
 		"podCIDR":  "spec.network",       // elsewhere, in one place
@@ -43,7 +42,7 @@ func TestHomeOf(t *testing.T) {
 		"mode":     "spec.endpoint.loadBalancer or spec.etcd", // in two
 		"nothing":  "",
 	} {
-		if got := homeOf(key, host); got != want {
+		if got := homeOf(key, host, reflect.TypeFor[v1alpha1.Cluster]()); got != want {
 			t.Errorf("homeOf(%q) = %q, want %q", key, got, want)
 		}
 	}
@@ -57,21 +56,6 @@ func TestSecretKey(t *testing.T) {
 	} {
 		if got := secretKey(key); got != want {
 			t.Errorf("secretKey(%q) = %t, want %t", key, got, want)
-		}
-	}
-}
-
-// BenchmarkParse reads a file of a thousand hosts.
-func BenchmarkParse(b *testing.B) {
-	data := []byte(header + "spec:\n  hosts:\n  - {name: cp-1, address: 10.0.0.1, roles: [control-plane]}\n")
-	for i := range 999 {
-		data = fmt.Appendf(data, "  - {name: node-%d, address: 10.1.%d.%d, roles: [worker], labels: {zone: a}}\n", i, i/250, i%250+1)
-	}
-	data = append(data, "  network: {podCIDR: 172.16.0.0/12}\n"...)
-	b.ReportAllocs()
-	for b.Loop() {
-		if c, list := Parse("bench.yaml", data, testOptions()); c == nil {
-			b.Fatal(list)
 		}
 	}
 }

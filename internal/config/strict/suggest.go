@@ -1,4 +1,4 @@
-package config
+package strict
 
 import (
 	"fmt"
@@ -6,18 +6,18 @@ import (
 	"unicode"
 )
 
-// didYouMean is a hint that names the candidate nearest to a word, or "" if
+// DidYouMean is a hint that names the candidate nearest to a word, or "" if
 // none is near.
-func didYouMean(word string, candidates []string) string {
-	if best := nearest(word, candidates); best != "" {
+func DidYouMean(word string, candidates []string) string {
+	if best := Nearest(word, candidates); best != "" {
 		return fmt.Sprintf("did you mean %q?", best)
 	}
 	return ""
 }
 
-// nearest returns the candidate that a word is most likely a misspelling of, or
+// Nearest returns the candidate that a word is most likely a misspelling of, or
 // "". Case, "-" and "_" do not count: private_key_path is privateKeyPath.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	const longest = 64 // nobody misspells a key into that; keeps huge keys cheap
 	if len(word) > longest {
 		return ""

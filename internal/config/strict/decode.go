@@ -1,7 +1,8 @@
-package config
+package strict
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -23,20 +24,39 @@ const maxNodes = 500_000
 // everything: unknown and repeated keys, values of a wrong type, all with their
 // place.
 type decoder struct {
-	*report
+	*Report
+	Options
+	document  reflect.Type // what the root is decoded into
 	nodes     int
 	exhausted bool // there were more than maxNodes
 	// open are the aliases being followed, to notice one inside itself.
 	open map[*yaml.Node]bool
 }
 
-// decode fills out, a pointer to a struct, from a document's root mapping.
-func decode(r *report, root *yaml.Node, out any) {
-	d := &decoder{report: r, open: map[*yaml.Node]bool{}}
-	d.value(root, reflect.ValueOf(out).Elem(), "", topLevel)
+// Options are how a document is decoded. The zero value is as strict as can be.
+type Options struct {
+	// Loose takes a quoted number or truth value for what it says, an unquoted
+	// one for text, and matches keys without regard to case: as JSON decoders
+	// do whose files are to be read.
+	Loose bool
+	// Unknown is called for a key that the type does not have, and says what
+	// there is to say; p is the path of the mapping that it stands in. Nil
+	// makes it an error.
+	Unknown func(key *yaml.Node, p Path)
 }
 
-func position(n *yaml.Node) diag.Position { return diag.Position{Line: n.Line, Column: n.Column} }
+// Decode fills out, a pointer to a struct, from a document's root mapping. The
+// struct's fields are found by their yaml tags. A *yaml.Node takes a value as
+// it stands, an any what it means (nil, bool, int64, float64, string, []any or
+// map[string]any).
+func Decode(r *Report, root *yaml.Node, out any, o Options) {
+	target := reflect.ValueOf(out).Elem()
+	d := &decoder{Report: r, Options: o, document: target.Type(), open: map[*yaml.Node]bool{}}
+	d.value(root, target, "", topLevel)
+}
+
+// Position is where a node stands.
+func Position(n *yaml.Node) diag.Position { return diag.Position{Line: n.Line, Column: n.Column} }
 
 // visit counts a node and reports whether decoding may go on; the first node
 // too many is reported.
@@ -44,20 +64,20 @@ func (d *decoder) visit(n *yaml.Node) bool {
 	d.nodes++
 	if d.nodes > maxNodes && !d.exhausted {
 		d.exhausted = true
-		d.errorAt(position(n), "write the values out instead of repeating them by aliases",
+		d.ErrorAt(Position(n), "write the values out instead of repeating them by aliases",
 			"the file is too large once its aliases are followed (more than %d values)", maxNodes)
 	}
 	return !d.exhausted
 }
 
 // value decodes one node. what names the value for messages.
-func (d *decoder) value(n *yaml.Node, out reflect.Value, p path, what string) {
+func (d *decoder) value(n *yaml.Node, out reflect.Value, p Path, what string) {
 	if !d.visit(n) {
 		return
 	}
 	if n.Kind == yaml.AliasNode {
 		if d.open[n.Alias] {
-			d.errorf(p, "", "%s: alias *%s contains itself", what, n.Value)
+			d.Errorf(p, "", "%s: alias *%s contains itself", what, n.Value)
 			return
 		}
 		d.open[n.Alias] = true
@@ -67,9 +87,11 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, p path, what string) {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		return // "key:" with nothing behind it is as if it were not there
 	}
-	d.at[p] = position(n)
+	d.Set(p, Place{d.src, Position(n)})
 
 	switch {
+	case out.Type() == nodeType:
+		out.Set(reflect.ValueOf(n))
 	case out.Kind() == reflect.Pointer:
 		out.Set(reflect.New(out.Type().Elem()))
 		d.value(n, out.Elem(), p, what)
@@ -78,19 +100,23 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, p path, what string) {
 	case out.Kind() == reflect.Slice:
 		d.list(n, out, p, what)
 	case out.Kind() == reflect.Map:
-		d.stringMap(n, out, p, what)
+		d.mapping(n, out, p, what)
+	case out.Kind() == reflect.Interface:
+		if v := d.free(n, p, what); v != nil {
+			out.Set(reflect.ValueOf(v))
+		}
 	default:
 		d.scalar(n, out, p, what)
 	}
 }
 
-func (d *decoder) wrongType(n *yaml.Node, p path, what, wanted, hint string) {
-	d.errorf(p, hint, "%s must be %s, not %s", what, wanted, describe(n))
+func (d *decoder) wrongType(n *yaml.Node, p Path, what, wanted, hint string) {
+	d.Errorf(p, hint, "%s must be %s, not %s", what, wanted, Describe(n))
 }
 
-// describe names what a node is, never its value: it may be a secret that was
+// Describe names what a node is, never its value: it may be a secret that was
 // put in the wrong place.
-func describe(n *yaml.Node) string {
+func Describe(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
 		return "a mapping"
@@ -106,60 +132,107 @@ func describe(n *yaml.Node) string {
 	return "text"
 }
 
-func (d *decoder) structure(n *yaml.Node, out reflect.Value, p path, what string) {
+func (d *decoder) structure(n *yaml.Node, out reflect.Value, p Path, what string) {
 	if n.Kind != yaml.MappingNode {
 		d.wrongType(n, p, what, "a mapping (key: value)", "")
 		return
 	}
-	known := structFields(out.Type())
+	known := Fields(out.Type())
 	for _, e := range d.entries(n) {
-		f := slices.IndexFunc(known, func(f structField) bool { return f.key == e.key.Value })
+		f := d.field(known, e.key.Value)
+		if f < 0 && d.Unknown != nil {
+			d.Unknown(e.key, p)
+			continue
+		}
 		if f < 0 {
 			d.unknownKey(e.key, p, what, known)
 			continue
 		}
-		d.value(e.value, out.FieldByIndex(known[f].index), p.key(e.key.Value), e.key.Value)
+		d.value(e.value, out.FieldByIndex(known[f].Index), p.Key(known[f].Key), known[f].Key)
 	}
 }
 
-func (d *decoder) stringMap(n *yaml.Node, out reflect.Value, p path, what string) {
+// field finds the field that a key is for, or returns -1.
+func (d *decoder) field(known []Field, key string) int {
+	f := slices.IndexFunc(known, func(f Field) bool { return f.Key == key })
+	if f < 0 && d.Loose {
+		f = slices.IndexFunc(known, func(f Field) bool { return strings.EqualFold(f.Key, key) })
+	}
+	return f
+}
+
+// mapping decodes a mapping whose keys are free.
+func (d *decoder) mapping(n *yaml.Node, out reflect.Value, p Path, what string) {
 	if n.Kind != yaml.MappingNode {
 		d.wrongType(n, p, what, "a mapping (key: value)", "")
 		return
 	}
-	entries := map[string]string{}
+	entries := reflect.MakeMap(out.Type())
 	for _, e := range d.entries(n) {
-		var text string
-		d.value(e.value, reflect.ValueOf(&text).Elem(), p.key(e.key.Value), what+": "+clip(printableText(e.key.Value)))
-		entries[e.key.Value] = text
+		value := reflect.New(out.Type().Elem()).Elem()
+		d.value(e.value, value, p.Key(e.key.Value), what+": "+Clip(Printable(e.key.Value)))
+		entries.SetMapIndex(reflect.ValueOf(e.key.Value), value)
 	}
-	out.Set(reflect.ValueOf(entries))
+	out.Set(entries)
+}
+
+// free decodes what has no type of its own, by YAML's core schema.
+func (d *decoder) free(n *yaml.Node, p Path, what string) any {
+	switch n.Kind {
+	case yaml.MappingNode:
+		var m map[string]any
+		d.mapping(n, reflect.ValueOf(&m).Elem(), p, what)
+		return m
+	case yaml.SequenceNode:
+		var l []any
+		d.list(n, reflect.ValueOf(&l).Elem(), p, what)
+		return l
+	}
+	switch n.ShortTag() {
+	case "!!bool":
+		if v, err := strconv.ParseBool(strings.ToLower(n.Value)); err == nil {
+			return v
+		}
+	case "!!int":
+		if v, err := strconv.ParseInt(n.Value, 0, 64); err == nil {
+			return v
+		}
+		d.wrongType(n, p, what, "a number of 64 bits", "")
+		return nil
+	case "!!float":
+		if v, err := strconv.ParseFloat(n.Value, 64); err == nil && !math.IsInf(v, 0) && !math.IsNaN(v) {
+			return v
+		}
+		d.wrongType(n, p, what, "a finite number", "")
+		return nil
+	}
+	return n.Value
 }
 
 // unknownKey reports a key that the struct does not have. When it is nearly one
 // that it has, that one counts as mentioned, so that nobody is told both that
 // "adress" is unknown and that the address is missing.
-func (d *decoder) unknownKey(key *yaml.Node, p path, what string, known []structField) {
+func (d *decoder) unknownKey(key *yaml.Node, p Path, what string, known []Field) {
 	if d.full() { // looking for the right key would be in vain
 		d.dropped++
-		d.markBad(p.key(key.Value))
+		d.MarkBad(p.Key(key.Value))
 		return
 	}
-	name := clip(key.Value)
-	if best := nearest(key.Value, keysOf(known)); best != "" {
-		d.errorAt(position(key), fmt.Sprintf("did you mean %q?", best), "unknown key %q in %s", name, what)
-		d.markBad(p.key(best))
+	name := Clip(key.Value)
+	if best := Nearest(key.Value, keysOf(known)); best != "" {
+		d.ErrorAt(Position(key), fmt.Sprintf("did you mean %q?", best), "unknown key %q in %s", name, what)
+		d.MarkBad(p.Key(best))
 		return
 	}
 	hint := "known here: " + strings.Join(keysOf(known), ", ")
-	if home := homeOf(key.Value, known); home != "" {
+	if home := homeOf(key.Value, known, d.document); home != "" {
 		hint = fmt.Sprintf("%q belongs in %s", name, home)
 	}
-	d.errorAt(position(key), hint, "unknown key %q in %s", name, what)
+	d.ErrorAt(Position(key), hint, "unknown key %q in %s", name, what)
 }
 
-// clip shortens what a message quotes.
-func clip(s string) string {
+// Clip shortens what a message quotes.
+func Clip(s string) string {
 	const longest = 60
 	if r := []rune(s); len(r) > longest {
 		return string(r[:longest]) + "…"
@@ -167,14 +240,14 @@ func clip(s string) string {
 	return s
 }
 
-func (d *decoder) list(n *yaml.Node, out reflect.Value, p path, what string) {
+func (d *decoder) list(n *yaml.Node, out reflect.Value, p Path, what string) {
 	if n.Kind != yaml.SequenceNode {
 		d.wrongType(n, p, what, "a list", "write "+what+": [a, b], or one element a line after \"- \"")
 		return
 	}
 	items := reflect.MakeSlice(out.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
-		d.value(item, items.Index(i), p.index(i), elementName(what, item))
+		d.value(item, items.Index(i), p.Index(i), elementName(what, item))
 	}
 	out.Set(items)
 }
@@ -193,14 +266,14 @@ func elementName(what string, item *yaml.Node) string {
 	}
 	for i := 0; i+1 < len(item.Content); i += 2 {
 		if k, v := item.Content[i], item.Content[i+1]; k.Value == "name" && v.Kind == yaml.ScalarNode && v.Value != "" {
-			return "host " + clip(printableText(v.Value))
+			return "host " + Clip(Printable(v.Value))
 		}
 	}
 	return one
 }
 
 // scalar decodes a text, a number, a truth value or a duration.
-func (d *decoder) scalar(n *yaml.Node, out reflect.Value, p path, what string) {
+func (d *decoder) scalar(n *yaml.Node, out reflect.Value, p Path, what string) {
 	tag := n.ShortTag()
 	isText := n.Kind == yaml.ScalarNode && tag == "!!str"
 	switch {
@@ -209,21 +282,21 @@ func (d *decoder) scalar(n *yaml.Node, out reflect.Value, p path, what string) {
 	case out.Kind() == reflect.String:
 		// 1.36 and 12345 are numbers to YAML, and text to whoever wrote them
 		// as a version or a password: taken as they stand.
-		if n.Kind != yaml.ScalarNode || tag == "!!bool" {
+		if n.Kind != yaml.ScalarNode || tag == "!!bool" && !d.Loose {
 			d.wrongType(n, p, what, "text", hintIf(tag == "!!bool", "put it in quotes"))
 			return
 		}
 		out.SetString(n.Value)
 	case out.Kind() == reflect.Bool:
 		value, err := strconv.ParseBool(n.Value)
-		if tag != "!!bool" || err != nil {
+		if tag != "!!bool" && !(isText && d.Loose) || err != nil {
 			d.wrongType(n, p, what, "true or false", "")
 			return
 		}
 		out.SetBool(value)
 	default: // whole numbers
 		value, err := strconv.ParseInt(n.Value, 10, 64)
-		if tag != "!!int" || err != nil {
+		if tag != "!!int" && !(isText && d.Loose) || err != nil {
 			_, quoted := strconv.Atoi(n.Value)
 			d.wrongType(n, p, what, "a whole number", hintIf(isText && quoted == nil, "remove the quotes"))
 			return
@@ -232,11 +305,11 @@ func (d *decoder) scalar(n *yaml.Node, out reflect.Value, p path, what string) {
 	}
 }
 
-func (d *decoder) duration(n *yaml.Node, out reflect.Value, p path, what string) {
+func (d *decoder) duration(n *yaml.Node, out reflect.Value, p Path, what string) {
 	value, err := time.ParseDuration(n.Value)
 	switch {
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!int" && n.Value != "0":
-		d.errorf(p, fmt.Sprintf("write %ss or %sms", clip(n.Value), clip(n.Value)), "%s needs a unit", what)
+		d.Errorf(p, fmt.Sprintf("write %ss or %sms", Clip(n.Value), Clip(n.Value)), "%s needs a unit", what)
 	case n.Kind != yaml.ScalarNode || err != nil:
 		d.wrongType(n, p, what, "a time such as 10s or 100ms", "")
 	default:

@@ -1,4 +1,4 @@
-package config
+package strict
 
 import (
 	"fmt"
@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// printableText is a text with what would steer a terminal replaced.
-func printableText(s string) string {
+// Printable is a text with what would steer a terminal replaced.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '\ufffd'
@@ -16,9 +16,9 @@ func printableText(s string) string {
 	}, s)
 }
 
-// controlCharacter names the first control character of a text, or is "".
+// ControlCharacter names the first control character of a text, or is "".
 // Newlines are among them: no value of a cluster file has several lines.
-func controlCharacter(s string) string {
+func ControlCharacter(s string) string {
 	for _, r := range s {
 		if !unicode.IsPrint(r) {
 			return characterName(r)
@@ -27,8 +27,8 @@ func controlCharacter(s string) string {
 	return ""
 }
 
-// oddCharacter names the first character of a text that ok refuses, or is "".
-func oddCharacter(s string, ok func(rune) bool) string {
+// OddCharacter names the first character of a text that ok refuses, or is "".
+func OddCharacter(s string, ok func(rune) bool) string {
 	for _, r := range s {
 		if !ok(r) {
 			return characterName(r)
@@ -56,4 +56,10 @@ func characterName(r rune) string {
 		return fmt.Sprintf("a control character (%U)", r)
 	}
 	return fmt.Sprintf("%q", string(r))
+}
+
+// EnvCharacter reports whether a character may be in the name of an environment
+// variable.
+func EnvCharacter(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_'
 }

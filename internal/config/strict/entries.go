@@ -1,4 +1,4 @@
-package config
+package strict
 
 import "go.yaml.in/yaml/v4"
 
@@ -43,7 +43,7 @@ func (d *decoder) merged(n *yaml.Node) []entry {
 	switch n.Kind {
 	case yaml.AliasNode:
 		if d.open[n.Alias] {
-			d.errorAt(position(n), "", "alias *%s contains itself", n.Value)
+			d.ErrorAt(Position(n), "", "alias *%s contains itself", n.Value)
 			return nil
 		}
 		d.open[n.Alias] = true
@@ -59,7 +59,7 @@ func (d *decoder) merged(n *yaml.Node) []entry {
 		}
 		return all
 	}
-	d.errorAt(position(n), "", "<< must name a mapping, not %s", describe(n))
+	d.ErrorAt(Position(n), "", "<< must name a mapping, not %s", Describe(n))
 	return nil
 }
 
@@ -67,12 +67,12 @@ func (d *decoder) merged(n *yaml.Node) []entry {
 // and complains if not.
 func (d *decoder) newKey(key *yaml.Node, first map[string]*yaml.Node) bool {
 	if key.Kind != yaml.ScalarNode {
-		d.errorAt(position(key), "", "a key must be text, not %s", describe(key))
+		d.ErrorAt(Position(key), "", "a key must be text, not %s", Describe(key))
 		return false
 	}
 	if before, ok := first[key.Value]; ok {
-		d.errorAt(position(key), "remove one of the two",
-			"key %q is given twice, first on line %d", clip(key.Value), before.Line)
+		d.ErrorAt(Position(key), "remove one of the two",
+			"key %q is given twice, first on line %d", Clip(key.Value), before.Line)
 		return false
 	}
 	first[key.Value] = key
