@@ -102,12 +102,25 @@ func New(cluster, verb string, steps []Step) (*Plan, error) {
 		if steps[i].Impact == "" {
 			steps[i].Impact = ImpactNone
 		}
+		steps[i].makeText()
 	}
 	ordered, err := topological(steps, byID)
 	if err != nil {
 		return nil, err
 	}
 	return &Plan{Cluster: cluster, Verb: verb, Steps: ordered}, nil
+}
+
+// makeText makes valid UTF-8 of what a host may have said: anything else would
+// not come out of a file as it went in, and the plan's digest with it.
+func (s *Step) makeText() {
+	s.Title, s.Why = strings.ToValidUTF8(s.Title, "�"), strings.ToValidUTF8(s.Why, "�")
+	s.Changes = slices.Clone(s.Changes)
+	for i, c := range s.Changes {
+		s.Changes[i] = Change{
+			What: strings.ToValidUTF8(c.What, "�"), Action: strings.ToValidUTF8(c.Action, "�"), Diff: strings.ToValidUTF8(c.Diff, "�"),
+		}
+	}
 }
 
 // topological keeps the given order where the needs allow it.
@@ -172,10 +185,18 @@ func (p *Plan) Hosts() []string {
 }
 
 // Impact is the worst impact of any step.
-func (p *Plan) Impact() Impact {
+func (p *Plan) Impact() Impact { return worst(p.Steps) }
+
+// ImpactOn is the worst impact of the steps on a host; an empty name stands for
+// those on the cluster as a whole.
+func (p *Plan) ImpactOn(host string) Impact {
+	return worst(slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return s.Host != host }))
+}
+
+func worst(steps []Step) Impact {
 	order := []Impact{ImpactNone, ImpactReload, ImpactRestart, ImpactDrain, ImpactDestroy}
 	worst := ImpactNone
-	for _, s := range p.Steps {
+	for _, s := range steps {
 		if cmp.Compare(slices.Index(order, s.Impact), slices.Index(order, worst)) > 0 {
 			worst = s.Impact
 		}

@@ -34,9 +34,7 @@ func PlanSummary(p *plan.Plan) string {
 			}
 		}
 	}
-	if p.Impact() != plan.ImpactNone {
-		fmt.Fprintf(&out, "\n%s\n", impactWarning(p))
-	}
+	fmt.Fprintf(&out, "\n%s\n", impactSummary(p))
 	return out.String()
 }
 
@@ -158,43 +156,6 @@ func wrapList(items []string, cells int) []string {
 	return append(lines, line)
 }
 
-// impactWarning names what the plan does to what is already running.
-func impactWarning(p *plan.Plan) string {
-	words := []struct {
-		impact plan.Impact
-		text   string
-	}{
-		{plan.ImpactReload, "reloads services (connections live on)"},
-		{plan.ImpactRestart, "restarts running services"},
-		{plan.ImpactDrain, "moves pods away from their hosts"},
-		{plan.ImpactDestroy, "REMOVES data or memberships"},
-	}
-	var said []string
-	for _, w := range words {
-		var hosts []string
-		cluster := false
-		for _, s := range p.Steps {
-			if s.Impact == w.impact {
-				if s.Host == "" {
-					cluster = true
-				} else if !slices.Contains(hosts, s.Host) {
-					hosts = append(hosts, clean(s.Host))
-				}
-			}
-		}
-		if len(hosts) == 0 && !cluster {
-			continue
-		}
-		slices.Sort(hosts)
-		where := ""
-		if len(hosts) > 0 {
-			where = " on " + strings.Join(hosts, ", ")
-		}
-		said = append(said, w.text+where)
-	}
-	return strings.Join(wrap("This plan "+strings.Join(said, "; ")+".", planWidth), "\n")
-}
-
 // PlanFull words a plan completely, host by host: every step with why it is
 // there, what it waits for elsewhere, what it changes and the files' diffs.
 func PlanFull(p *plan.Plan) string {
@@ -217,14 +178,16 @@ func PlanFull(p *plan.Plan) string {
 		if host == "" {
 			name = "the cluster as a whole"
 		}
-		fmt.Fprintf(&out, "\n%s: %s\n", name, count(len(own), "step"))
+		heading := fmt.Sprintf("%s: %s", name, count(len(own), "step"))
+		if worst := p.ImpactOn(host); worst != plan.ImpactNone {
+			heading += fmt.Sprintf(" [%s]", worst)
+		}
+		fmt.Fprintf(&out, "\n%s\n", heading)
 		for _, s := range own {
 			writeStep(&out, s)
 		}
 	}
-	if p.Impact() != plan.ImpactNone {
-		fmt.Fprintf(&out, "\n%s\n", impactWarning(p))
-	}
+	fmt.Fprintf(&out, "\n%s\n", impactSummary(p))
 	return out.String()
 }
 
