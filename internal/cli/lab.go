@@ -84,6 +84,7 @@ system from Debian packages, which takes about a minute.`,
 	flags.IntVar(&o.spec.Workers, "workers", 3, "number of workers, worker-1 and on")
 	flags.IntVar(&o.spec.LoadBalancers, "load-balancers", 0, "number of load-balancer hosts, lb-1 and on; two or more carry the endpoint")
 	flags.IntVar(&o.spec.Etcds, "etcds", 0, "number of etcd hosts, etcd-1 and on; 0 puts etcd on the control-plane hosts")
+	flags.BoolVar(&o.spec.ExternalLB, "external-lb", false, "add the host balancer-1, whose HAProxy Quorate does not manage, and let it carry the endpoint")
 	flags.StringVar(&o.spec.Kubernetes, "kubernetes", "", "Kubernetes version to build (default: that of quorate apply)")
 	flags.BoolVar(&o.hostsOnly, "hosts-only", false, "make the hosts and stop before the cluster")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "build the cluster without asking")
@@ -111,6 +112,9 @@ func labSpec(store lab.Store, name string, flags lab.Spec, given func(flag strin
 	if given("etcds") {
 		spec.Etcds = flags.Etcds
 	}
+	if given("external-lb") {
+		spec.ExternalLB = flags.ExternalLB
+	}
 	if given("kubernetes") {
 		spec.Kubernetes = flags.Kubernetes
 	}
@@ -122,6 +126,9 @@ func runLabUp(ctx context.Context, spec lab.Spec, o labUpOptions, apply applyLab
 	l, err := lab.DefaultStore().Up(ctx, spec, func(line string) { fmt.Fprintln(errOut, line) })
 	if err != nil {
 		return err
+	}
+	if err := setUpBalancer(ctx, l, errOut); err != nil {
+		return fmt.Errorf("setting up the external balancer: %w", err)
 	}
 	hosts, err := l.Hosts()
 	if err != nil {

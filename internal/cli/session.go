@@ -106,10 +106,11 @@ func (t *target) read(ctx context.Context, stderr io.Writer) (*session, error) {
 		return nil, &fileError{list}
 	}
 	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
-	if mode := c.Endpoint.LoadBalancer.Mode; mode != cluster.BalancerLocalhost {
-		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.mode %s cannot be built yet; use localhost", t.file, mode))
+	mode := c.Endpoint.LoadBalancer.Mode
+	if mode != cluster.BalancerLocalhost && mode != cluster.BalancerExternal {
+		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.mode %s cannot be built yet; use localhost or external", t.file, mode))
 	}
-	if kind := c.Endpoint.LoadBalancer.Type; kind != "haproxy" {
+	if kind := c.Endpoint.LoadBalancer.Type; mode == cluster.BalancerLocalhost && kind != "haproxy" {
 		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.type %s cannot be built yet; use haproxy", t.file, kind))
 	}
 	release, err := catalog.Lookup(c.Kubernetes.Version)

@@ -26,8 +26,9 @@ func (l *Lab) ClusterFilePath() string { return filepath.Join(l.dir, "cluster.ya
 var clusterTemplate string
 
 // ClusterFile is the lab as a cluster file: the same a user would write for
-// servers. Two or more load-balancer hosts carry the endpoint; without them
-// every worker balances for itself.
+// servers. Two or more load-balancer hosts carry the endpoint, or the external
+// balancer, which is not among the cluster's hosts; without them every worker
+// balances for itself.
 func (l *Lab) ClusterFile() []byte {
 	tmpl := template.Must(template.New("cluster").Funcs(template.FuncMap{
 		"roles": func(roles []Role) string {
@@ -39,8 +40,10 @@ func (l *Lab) ClusterFile() []byte {
 		},
 	}).Parse(clusterTemplate))
 	var out bytes.Buffer
+	balancer, external := l.ExternalBalancer()
 	err := tmpl.Execute(&out, map[string]any{
-		"Name": l.Name(), "Kubernetes": l.record.Spec.Kubernetes, "Hosts": l.record.Hosts,
+		"Name": l.Name(), "Kubernetes": l.record.Spec.Kubernetes, "Hosts": l.members(),
+		"External": external, "Balancer": balancer.Address,
 		"Key": l.KeyPath(), "KnownHosts": l.KnownHostsPath(),
 		"Managed": l.record.Spec.LoadBalancers >= 2, "VIP": l.record.Subnet.vip(),
 	})

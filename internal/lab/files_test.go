@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,9 +18,10 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestClusterFile(t *testing.T) {
 	for name, spec := range map[string]Spec{
-		"default": {Name: "default", ControlPlanes: 3, Workers: 3},
-		"managed": {Name: "ha", ControlPlanes: 3, Workers: 1, LoadBalancers: 2, Etcds: 3, Kubernetes: "v1.36.3"},
-		"single":  {Name: "one", ControlPlanes: 1},
+		"default":  {Name: "default", ControlPlanes: 3, Workers: 3},
+		"managed":  {Name: "ha", ControlPlanes: 3, Workers: 1, LoadBalancers: 2, Etcds: 3, Kubernetes: "v1.36.3"},
+		"external": {Name: "ext", ControlPlanes: 2, Workers: 1, ExternalLB: true},
+		"single":   {Name: "one", ControlPlanes: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const net = subnet(4)
@@ -39,6 +41,33 @@ func TestClusterFile(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// The balancer's settings name every control plane, and HAProxy takes them.
+func TestBalancerConfig(t *testing.T) {
+	const net = subnet(4)
+	l := &Lab{record: record{Hosts: Spec{Name: "ext", ControlPlanes: 2, Workers: 1, ExternalLB: true}.hosts(net)}}
+	got := l.BalancerConfig()
+	golden := filepath.Join("testdata", "balancer.cfg")
+	if *update {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Error(diff)
+	}
+	haproxy, err := exec.LookPath("haproxy")
+	if err != nil {
+		t.Skip("no haproxy here to read the file with")
+	}
+	if out, err := exec.CommandContext(t.Context(), haproxy, "-c", "-q", "-f", golden).CombinedOutput(); err != nil {
+		t.Errorf("HAProxy does not take it: %v\n%s", err, out)
 	}
 }
 

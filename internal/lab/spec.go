@@ -7,7 +7,8 @@ import (
 	"regexp"
 )
 
-// Role is what a lab host is meant for; the words are those of the cluster file.
+// Role is what a lab host is meant for; the words are those of the cluster
+// file, but for ExternalBalancer, whose host is not in it.
 type Role string
 
 // The roles a lab host can have.
@@ -16,6 +17,9 @@ const (
 	Worker       Role = "worker"
 	Etcd         Role = "etcd"
 	LoadBalancer Role = "load-balancer"
+	// ExternalBalancer is a balancer of the user's: the cluster uses it, and
+	// Quorate does not manage it.
+	ExternalBalancer Role = "external-balancer"
 )
 
 // The most hosts of each kind that the address plan has room for.
@@ -33,6 +37,7 @@ type Spec struct {
 	Workers       int    `json:"workers"`
 	LoadBalancers int    `json:"loadBalancers,omitempty"` // 0: each worker balances for itself
 	Etcds         int    `json:"etcds,omitempty"`         // 0: etcd runs on the control-plane hosts
+	ExternalLB    bool   `json:"externalLB,omitempty"`    // a balancer that Quorate does not manage carries the endpoint
 	Kubernetes    string `json:"kubernetes,omitempty"`    // written into the cluster file; "" leaves the choice to it
 }
 
@@ -75,6 +80,12 @@ func (s Spec) Validate() error {
 			errs = append(errs, fmt.Errorf("%d %s: a lab can have 0 to %d", count.n, count.what, count.limit))
 		}
 	}
+	if s.ExternalLB && s.LoadBalancers > 0 {
+		errs = append(errs, errors.New("a lab has either load balancers or an external one in front of its control planes"))
+	}
+	if s.ExternalLB && s.ControlPlanes == 0 {
+		errs = append(errs, errors.New("an external load balancer needs control planes behind it"))
+	}
 	if s.ControlPlanes+s.Workers+s.LoadBalancers+s.Etcds < 1 {
 		errs = append(errs, errors.New("a lab needs at least one host"))
 	}
@@ -94,6 +105,8 @@ func (s Spec) shrinks(old Spec) string {
 		return "load balancers"
 	case s.Etcds < old.Etcds:
 		return "etcds"
+	case !s.ExternalLB && old.ExternalLB:
+		return "external load balancers"
 	}
 	return ""
 }
@@ -120,5 +133,8 @@ func (s Spec) hosts(net subnet) []HostSpec {
 	add("etcd", s.Etcds, firstEtcd, Etcd)
 	add("worker", s.Workers, firstWorker, Worker)
 	add("lb", s.LoadBalancers, firstLoadBalancer, LoadBalancer)
+	if s.ExternalLB {
+		add("balancer", 1, firstExternalBalancer, ExternalBalancer)
+	}
 	return hosts
 }

@@ -30,6 +30,11 @@ func TestValidateReportsEverything(t *testing.T) {
 			t.Errorf("the error does not mention %q:\n%v", want, err)
 		}
 	}
+	for _, spec := range []Spec{{Name: "b", ControlPlanes: 1, LoadBalancers: 2, ExternalLB: true}, {Name: "b", Workers: 1, ExternalLB: true}} {
+		if err := spec.Validate(); err == nil || !strings.Contains(err.Error(), "external") {
+			t.Errorf("%+v: %v", spec, err)
+		}
+	}
 	if err := (Spec{Name: "b"}).Validate(); err == nil {
 		t.Error("a lab without hosts passed")
 	}
@@ -59,7 +64,7 @@ func TestHostsKeepTheirPlaceWhenTheLabGrows(t *testing.T) {
 }
 
 func TestLargestLabHasDistinctHosts(t *testing.T) {
-	spec := Spec{Name: "a", ControlPlanes: maxControlPlanes, Workers: maxWorkers, LoadBalancers: maxLoadBalancers, Etcds: maxEtcds}
+	spec := Spec{Name: "a", ControlPlanes: maxControlPlanes, Workers: maxWorkers, LoadBalancers: maxLoadBalancers, Etcds: maxEtcds, ExternalLB: true}
 	net := subnet(255)
 	addresses := map[netip.Addr]string{net.operator(): "operator", net.gateway(): "gateway", net.vip(): "vip"}
 	for _, host := range spec.hosts(net) {
@@ -94,6 +99,7 @@ func TestShrinks(t *testing.T) {
 		{Spec{ControlPlanes: 3, Workers: 2, LoadBalancers: 2, Etcds: 3}, "workers"},
 		{Spec{ControlPlanes: 3, Workers: 3, LoadBalancers: 1, Etcds: 3}, "load balancers"},
 		{Spec{ControlPlanes: 3, Workers: 3, LoadBalancers: 2}, "etcds"},
+		{Spec{ControlPlanes: 3, Workers: 3, LoadBalancers: 2, Etcds: 3, ExternalLB: true}, ""},
 	} {
 		if got := test.now.shrinks(old); got != test.want {
 			t.Errorf("%+v shrinks %q, want %q", test.now, got, test.want)
