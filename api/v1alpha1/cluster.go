@@ -56,26 +56,8 @@ type Spec struct {
 	Etcd Etcd `yaml:"etcd,omitempty"`
 	// Network holds the pod and service networks.
 	Network Network `yaml:"network,omitempty"`
-}
-
-// Kubernetes holds the settings of Kubernetes itself.
-type Kubernetes struct {
-	// Version is the Kubernetes version, with or without the leading v, such
-	// as v1.36.3. Default: the newest version that this Quorate is tested with.
-	Version string `yaml:"version,omitempty"`
-	// DNSDomain is the domain of services inside the cluster. Default: cluster.local.
-	DNSDomain string `yaml:"dnsDomain,omitempty"`
-	// MaxPods is how many pods a node takes. Default: 110.
-	MaxPods int `yaml:"maxPods,omitempty"`
-	// NodeCIDRMaskSize is the prefix length of the part of the pod network
-	// that each node gets. Default: 24, which is 254 pods a node.
-	NodeCIDRMaskSize int `yaml:"nodeCIDRMaskSize,omitempty"`
-	// ProxyMode is kube-proxy's mode: nftables or iptables. Default: nftables.
-	ProxyMode string `yaml:"proxyMode,omitempty"`
-	// ExtraSANs are more names and addresses that the API server's certificate
-	// is valid for. The hosts' names and addresses, the endpoint's and the
-	// service network's are in it anyway.
-	ExtraSANs []string `yaml:"extraSANs,omitempty"`
+	// Registry says how the hosts' containerd reaches image registries.
+	Registry Registry `yaml:"registry,omitempty"`
 }
 
 // Host is one machine.
@@ -153,4 +135,17 @@ type Flannel struct {
 	// Backend is how packets travel between nodes: vxlan, or host-gw when all
 	// nodes share one layer-2 network. Default: vxlan.
 	Backend string `yaml:"backend,omitempty"`
+	// DirectRouting sends packets between nodes of the same subnet without
+	// encapsulation, with backend vxlan. Default: false.
+	DirectRouting bool `yaml:"directRouting,omitempty"`
+}
+
+// Registry says how the hosts' containerd reaches image registries.
+type Registry struct {
+	// Mirrors are, by registry (such as docker.io), the addresses that are
+	// tried before it, such as https://mirror.example.com.
+	Mirrors map[string][]string `yaml:"mirrors,omitempty"`
+	// Insecure are registries, such as registry.local:5000, that are reached
+	// without TLS, or with a certificate that nobody vouches for.
+	Insecure []string `yaml:"insecure,omitempty"`
 }

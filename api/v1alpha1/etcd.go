@@ -20,4 +20,20 @@ type Etcd struct {
 	// QuotaBackendBytes is the size in bytes at which etcd refuses further
 	// writes. Default: 2147483648 (2 GiB, etcd's own).
 	QuotaBackendBytes int64 `yaml:"quotaBackendBytes,omitempty"`
+	// SnapshotCount is after how many writes a member saves a snapshot and
+	// shortens its log. Default: etcd's own.
+	SnapshotCount int64 `yaml:"snapshotCount,omitempty"`
+	// AutoCompactionRetention is how old history may become before it is
+	// dropped, such as 8h. Default: only Kubernetes' own compaction, every 5m.
+	AutoCompactionRetention time.Duration `yaml:"autoCompactionRetention,omitempty"`
+	// MaxRequestBytes is the largest write in bytes. Default: etcd's own, 1.5 MiB.
+	MaxRequestBytes int64 `yaml:"maxRequestBytes,omitempty"`
+	// MaxSnapshots is how many snapshot files are kept. Default: etcd's own, 5.
+	MaxSnapshots int `yaml:"maxSnapshots,omitempty"`
+	// MaxWALs is how many log files are kept. Default: etcd's own, 5.
+	MaxWALs int `yaml:"maxWALs,omitempty"`
+	// Metrics is how much etcd measures: basic or extensive. Default: basic.
+	Metrics string `yaml:"metrics,omitempty"`
+	// LogLevel is debug, info, warn, error, panic or fatal. Default: info.
+	LogLevel string `yaml:"logLevel,omitempty"`
 }
