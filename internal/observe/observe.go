@@ -216,11 +216,11 @@ func (o Observer) probes(h *cluster.Host) []probe {
 			})
 		}
 	}
-	if endpoint.Has(o.Cluster, h) {
+	if queries := endpoint.StateQueries(o.Cluster, h); len(queries) > 0 {
 		out = append(out, probe{
-			queries: []protocol.HTTPQuery{endpoint.StateQuery()},
-			read: func(r []protocol.HTTPReply, h *state.Host, _ **state.EtcdMember) {
-				h.Proxy = endpoint.StateOf(r[0])
+			queries: queries,
+			read: func(r []protocol.HTTPReply, out *state.Host, _ **state.EtcdMember) {
+				out.Proxy = endpoint.StateOf(o.Cluster, h, r)
 			},
 		})
 	}
