@@ -26,6 +26,8 @@ import (
 // applyOptions are the flags of `apply`.
 type applyOptions struct {
 	target
+	reviewed   string // a file with a saved plan, to do just this; empty for none
+	fileGiven  bool   // the user named the cluster file
 	yes        bool
 	breakLock  bool
 	output     string
@@ -35,15 +37,29 @@ type applyOptions struct {
 func newApplyCommand() *cobra.Command {
 	o := applyOptions{}
 	cmd := &cobra.Command{
-		Use:   "apply",
+		Use:   "apply [PLAN]",
 		Short: "Make the cluster as the file says: build it, or change what differs",
 		Long: `Observes every host, shows what differs from the cluster file, asks, and does
 only that. Run again, it finds nothing to do. Interrupted at any point, it is
-simply run again: what is done stays done.`,
+simply run again: what is done stays done.
+
+With a PLAN that ` + "`quorate plan -o PLAN`" + ` saved, it does what that says without
+asking, or nothing: it observes and plans anew, and refuses a plan that is no
+longer what would be done. The cluster file is the one that the plan was made
+from; -f says where it is now.`,
 		Example: `  quorate apply -f cluster.yaml
-  quorate apply -f cluster.yaml --yes --output json > run.jsonl`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  quorate apply -f cluster.yaml --yes --output json > run.jsonl
+  quorate plan -f cluster.yaml -o plan.json && quorate apply plan.json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError(errors.New("one plan at a time"))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.reviewed, o.fileGiven = args[0], cmd.Flags().Changed("file")
+			}
 			return runApply(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -63,6 +79,16 @@ type refusal struct{ list diag.List }
 func (e *refusal) Error() string { return e.list.Err().Error() }
 
 func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) error {
+	var reviewed *reviewedPlan
+	if o.reviewed != "" {
+		var err error
+		if reviewed, err = readReviewed(o.reviewed); err != nil {
+			return err
+		}
+		if err := reviewed.retarget(&o.target, o.fileGiven); err != nil {
+			return err
+		}
+	}
 	s, err := o.open(ctx, stderr)
 	if err != nil {
 		return err
@@ -79,6 +105,12 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 	p, err := s.plan(ctx)
 	if err != nil {
 		return err
+	}
+	if reviewed != nil {
+		if err := reviewed.compare(o.target, s.bundle, p); err != nil {
+			return err
+		}
+		o.yes = true // the review was the consent
 	}
 	if p.Empty() {
 		fmt.Fprintln(stderr, "Nothing to do: the cluster is as the file says.")

@@ -66,7 +66,7 @@ func (s *session) writeKubeconfig(ctx context.Context, o applyOptions, stderr io
 
 // replaceFile writes a file that only its owner can read, whole or not at all.
 func replaceFile(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".kubeconfig-*") // mode 0600
+	f, err := os.CreateTemp(filepath.Dir(path), ".quorate-*") // mode 0600
 	if err != nil {
 		return err
 	}

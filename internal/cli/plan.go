@@ -18,7 +18,7 @@ import (
 type planOptions struct {
 	target
 	detailedExitCode bool
-	output           string
+	output           string // text, json, or a file
 }
 
 func newPlanCommand() *cobra.Command {
@@ -27,10 +27,16 @@ func newPlanCommand() *cobra.Command {
 		Use:   "plan",
 		Short: "Show what apply would change, host by host, with the differences of files",
 		Long: `Observes every host and prints what ` + "`quorate apply`" + ` would do, and why. It
-changes nothing.`,
+changes nothing.
+
+With -o FILE (a name that ends in .json, or has a folder in it) it also saves the
+plan. ` + "`quorate apply FILE`" + ` then does what the file says, or nothing: a plan
+that is no longer what would be done is refused.`,
 		Example: `  quorate plan -f cluster.yaml
   quorate plan -f cluster.yaml --detailed-exitcode   # 3 when there are changes
-  quorate plan -f cluster.yaml --output json`,
+  quorate plan -f cluster.yaml -o json               # the steps, for machines
+  quorate plan -f cluster.yaml -o plan.json          # saved, to review it and then
+  quorate apply plan.json                            # to do exactly this`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runPlan(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -39,20 +45,32 @@ changes nothing.`,
 	o.flags(cmd)
 	o.bundleFlag(cmd)
 	cmd.Flags().BoolVar(&o.detailedExitCode, "detailed-exitcode", false, "exit with 3 when there are changes")
-	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text, json, or a FILE.json to save the plan to")
 	return cmd
 }
 
 func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error {
-	if o.output != "text" && o.output != "json" {
-		return usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
+	save := namesFile(o.output)
+	if !save && o.output != "text" && o.output != "json" {
+		return usageError(fmt.Errorf("unknown output %q; it is text, json, or a file's name that ends in .json", o.output))
+	}
+	var from plan.Source
+	if save {
+		err := maySave(o.output)
+		if err == nil {
+			from, err = clusterSource(o.file)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	s, err := o.open(ctx, stderr)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	p, err := s.plan(ctx)
+	in := s.input(ctx)
+	p, err := planFrom(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -64,6 +82,16 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 		}
 	} else if _, err := io.WriteString(stdout, ui.PlanFull(p)); err != nil {
 		return err
+	}
+	if save {
+		b, err := bundleSource(s.bundle, o.bundleDir)
+		if err == nil {
+			err = savePlan(o.output, p, in.Snapshot.Taken, from, b)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stderr, "\nThe plan is in %[1]s. To do exactly this: quorate apply %[1]s\n", shellWord(o.output))
 	}
 	if o.detailedExitCode && !p.Empty() {
 		return silent(exitPending)

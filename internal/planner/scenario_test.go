@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/tools/txtar"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -81,6 +82,7 @@ func scenario(t *testing.T, path string) {
 	if p == nil {
 		return
 	}
+	w.sameWhenPlannedAgain(p)
 	before := w.counts()
 	if result := w.apply(p); !result.OK() {
 		for _, r := range result.Steps {
@@ -95,6 +97,22 @@ func scenario(t *testing.T, path string) {
 		if d := cmp.Diff(want, w.since(before)); d != "" {
 			t.Errorf("what was started and reloaded where it ran before (-want +got):\n%s", d)
 		}
+	}
+}
+
+// sameWhenPlannedAgain fails the test when the same hosts, observed again an
+// hour later, give another plan: one that was saved could never be applied.
+func (w *world) sameWhenPlannedAgain(p *plan.Plan) {
+	w.t.Helper()
+	for _, m := range w.machines {
+		m.clock += time.Hour
+		defer func() { m.clock -= time.Hour }()
+	}
+	if again := w.plan(); again.Digest() != p.Digest() {
+		for _, c := range plan.Compare(p, again).Changed {
+			w.t.Errorf("an hour later %s reads otherwise (-before +now):\n%s", c.Before.ID, cmp.Diff(c.Before, c.Now, cmpopts.IgnoreFields(plan.Step{}, "Op")))
+		}
+		w.t.Error("an hour later the plan is another one, though nothing was changed")
 	}
 }
 
