@@ -161,6 +161,8 @@ type Endpoint struct {
 	Domain       string
 	Port         int
 	LoadBalancer LoadBalancer
+	// Listeners are the other ports that managed load balancers carry.
+	Listeners []Listener
 }
 
 // LoadBalancer says who balances the endpoint and how.
@@ -169,6 +171,26 @@ type LoadBalancer struct {
 	Type    string     // haproxy or nginx, for localhost
 	VIP     netip.Addr // for managed and kube-vip; the balancer's address for external
 	VIPHost string     // external balancer given by name instead of address
+
+	// The rest is for managed.
+
+	// Interface carries the VIP on every load-balancer host; empty means the
+	// one with an address in the VIP's subnet.
+	Interface string
+	// Preempt lets the VIP return to the first load-balancer host of the file
+	// when it is back; else the VIP stays where it is.
+	Preempt bool
+	// VirtualRouterID is VRRP's, 1 to 255; 0 means one made from the VIP.
+	VirtualRouterID int
+}
+
+// Listener is a TCP port that the load balancers carry to hosts.
+type Listener struct {
+	Name             string
+	Port, TargetPort int
+	Hosts            []string // names, in the file's order
+	// ProxyProtocol is what tells the target the client's address: "", v1 or v2.
+	ProxyProtocol string
 }
 
 // Etcd holds the settings of etcd.
@@ -232,6 +254,22 @@ func (c *Cluster) EtcdHosts() []*Host {
 		return c.ControlPlanes()
 	}
 	return c.With(RoleEtcd)
+}
+
+// Balancers returns the hosts that carry the VIP in managed mode, the one
+// that takes it first in front; in other modes there are none.
+func (c *Cluster) Balancers() []*Host {
+	if c.Endpoint.LoadBalancer.Mode != BalancerManaged {
+		return nil
+	}
+	return c.With(RoleLoadBalancer)
+}
+
+// SharesAPIPort reports whether some host runs both an API server and a
+// managed load balancer: HAProxy then has the port on the VIP, and the API
+// server on all other addresses of the host.
+func (c *Cluster) SharesAPIPort() bool {
+	return slices.ContainsFunc(c.Balancers(), func(h *Host) bool { return h.Has(RoleControlPlane) })
 }
 
 // Nodes returns the hosts that are Kubernetes nodes.
