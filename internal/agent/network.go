@@ -2,8 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -110,61 +108,4 @@ func dialOne(ctx context.Context, address string, timeout time.Duration, expect 
 		result.Error = fmt.Sprintf("connected to %s but no answer came: %v", address, err)
 	}
 	return result
-}
-
-// listen listens until the request ends and sends the nonce to all who connect.
-func (a *Agent) listen(w http.ResponseWriter, r *http.Request, request protocol.ListenRequest) error {
-	reply := protocol.ListenReply{}
-	var listeners []net.Listener
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer func() {
-		for _, l := range listeners {
-			l.Close()
-		}
-	}()
-	for _, address := range request.Addresses {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			if reply.Errors == nil {
-				reply.Errors = map[string]string{}
-			}
-			reply.Errors[address] = err.Error()
-			continue
-		}
-		listeners = append(listeners, l)
-		wg.Go(func() { greet(l, request.Nonce) })
-	}
-	text, err := json.Marshal(reply)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(append(text, '\n')); err != nil {
-		return nil
-	}
-	if err := http.NewResponseController(w).Flush(); err != nil {
-		return nil
-	}
-	select {
-	case <-r.Context().Done():
-	case <-a.exited.Done():
-	}
-	return nil
-}
-
-// greet sends the nonce to everyone who connects, one after another, until
-// the listener is closed.
-func greet(l net.Listener, nonce string) {
-	for {
-		conn, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			continue // the peer was gone before it was accepted
-		}
-		conn.SetDeadline(time.Now().Add(time.Second))
-		io.WriteString(conn, nonce)
-		conn.Close()
-	}
 }

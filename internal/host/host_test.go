@@ -4,11 +4,13 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -257,5 +259,80 @@ func await(t *testing.T, what string, done func() bool) {
 			t.Fatalf("waited too long for %s", what)
 		case <-tick.C:
 		}
+	}
+}
+
+// What stands in for an API server is found healthy by a check over TCP and
+// by one over HTTPS, proves itself with the certificate that it told of, and
+// remembers who came and what failed.
+func TestStandIn(t *testing.T) {
+	h := hosttest.Agent(t, t.TempDir(), nil)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	free.Close()
+	s, err := h.StandIn(t.Context(), []string{addr}, "nonce-1")
+	if err != nil || len(s.Errors) > 0 {
+		t.Fatal(err, s.Errors)
+	}
+	defer s.Stop()
+	if busy, err := h.StandIn(t.Context(), []string{addr}, "nonce-2"); err != nil || busy.Errors[addr] == "" {
+		t.Errorf("a port in use: %+v, %v", busy, err)
+	} else {
+		busy.Stop()
+	}
+
+	check, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check.Close()
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(c tls.ConnectionState) error {
+			if !bytes.Equal(c.PeerCertificates[0].Raw, s.Certificate) {
+				return errors.New("another certificate")
+			}
+			return nil
+		}},
+	}}
+	response, err := client.Get("https://" + addr + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	response.Body.Close()
+	if err != nil || response.StatusCode != http.StatusOK || string(body) != "nonce-1" {
+		t.Errorf("it answers %s %q, %v", response.Status, body, err)
+	}
+	plain, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(plain, "GET /readyz HTTP/1.0\r\n\r\n")
+	io.Copy(io.Discard, plain)
+	plain.Close()
+
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		peer := s.Report().Peers["127.0.0.1"]
+		if peer.Connections == 3 && peer.Requests == 1 && peer.Failed == 1 && strings.Contains(peer.Failure, "TLS") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it reports %+v", s.Report())
+		}
+	}
+	if r := s.Report(); os.Geteuid() == 0 {
+		if r.Blind != "" || len(r.Attempts) == 0 {
+			t.Errorf("it saw no attempts: %+v", r)
+		}
+	} else if r.Blind == "" {
+		t.Error("only root can see attempts")
+	}
+	s.Stop()
+	if _, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
+		t.Error("it listens on after Stop")
 	}
 }

@@ -83,6 +83,73 @@ func (h *Host) Listen(ctx context.Context, addrs []string, nonce string) (stop f
 	}), reply.Errors, nil
 }
 
+// StandIn stands in for an API server on TCP addresses of a host until Stop
+// is called: it answers every request over TLS with 200, and remembers who
+// came.
+type StandIn struct {
+	// Certificate (DER) is what it proves itself with.
+	Certificate []byte
+	// Errors maps an address to why it could not be listened on.
+	Errors map[string]string
+	// Stop ends it; it may be called more than once.
+	Stop func()
+
+	mu     sync.Mutex
+	report protocol.ListenReport
+}
+
+// Report is what was seen so far.
+func (s *StandIn) Report() protocol.ListenReport {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.report
+}
+
+// StandIn begins to stand in for an API server, with nonce as every answer's
+// body. Ctx bounds the start only.
+func (h *Host) StandIn(ctx context.Context, addrs []string, nonce string) (*StandIn, error) {
+	life, end := context.WithCancel(context.Background())
+	starting := context.AfterFunc(ctx, end)
+	response, err := h.send(life, protocol.OpListen, protocol.ListenRequest{Addresses: addrs, Nonce: nonce, HTTPS: true}, nil, 0)
+	var lines *json.Decoder
+	var reply protocol.ListenReply
+	if err == nil {
+		lines = json.NewDecoder(response.Body)
+		err = lines.Decode(&reply)
+		if err == nil && !starting() {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			response.Body.Close()
+		}
+	}
+	if err != nil {
+		starting()
+		end()
+		return nil, h.failed(ctx, "listening", err)
+	}
+	s := &StandIn{Certificate: reply.Certificate, Errors: reply.Errors}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for {
+			var report protocol.ListenReport
+			if lines.Decode(&report) != nil {
+				return // stopped, or the host is gone, which who calls it notices
+			}
+			s.mu.Lock()
+			s.report = report
+			s.mu.Unlock()
+		}
+	}()
+	s.Stop = sync.OnceFunc(func() {
+		end()
+		response.Body.Close()
+		<-read
+	})
+	return s, nil
+}
+
 // Fsync measures n small synced writes in dir (or its nearest existing parent).
 func (h *Host) Fsync(ctx context.Context, dir string, n int) (protocol.FsyncReply, error) {
 	var reply protocol.FsyncReply

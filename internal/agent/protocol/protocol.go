@@ -448,12 +448,48 @@ type DialResult struct {
 type ListenRequest struct {
 	Addresses []string `json:"addresses"`
 	Nonce     string   `json:"nonce"`
+	// HTTPS stands in for an API server instead: over TLS, with a certificate
+	// made for the occasion, every request is answered with 200 and the nonce.
+	// ListenReport lines then follow the reply.
+	HTTPS bool `json:"https,omitempty"`
 }
 
 // ListenReply is sent, as one line of JSON, when all listeners are up (or have failed).
 type ListenReply struct {
 	// Errors maps an address to why it could not be listened on.
 	Errors map[string]string `json:"errors,omitempty"`
+	// Certificate (DER) is what the HTTPS listeners prove themselves with.
+	Certificate []byte `json:"certificate,omitempty"`
+}
+
+// ListenReport is what HTTPS listeners have seen since they began. It is sent
+// as a line of JSON whenever it has changed.
+type ListenReport struct {
+	// Peers are those who connected, by IP address.
+	Peers map[string]PeerReport `json:"peers,omitempty"`
+	// Attempts are the connections that others began to make to the host, as
+	// seen on its interfaces: also to ports that nothing listens on, and before
+	// a firewall of the host's own dropped them. Sorted by From, then Port.
+	Attempts []Attempt `json:"attempts,omitempty"`
+	// Blind says why attempts cannot be seen; empty when they can.
+	Blind string `json:"blind,omitempty"`
+}
+
+// PeerReport counts what one peer did.
+type PeerReport struct {
+	Connections int `json:"connections"`
+	Requests    int `json:"requests"` // answered
+	// Failed counts connections on which TLS failed otherwise than by being
+	// closed at once, as a check by TCP does; Failure is the last reason.
+	Failed  int    `json:"failed,omitempty"`
+	Failure string `json:"failure,omitempty"`
+}
+
+// Attempt counts connections begun by one IP address to one TCP port.
+type Attempt struct {
+	From  string `json:"from"`
+	Port  int    `json:"port"`
+	Count int    `json:"count"`
 }
 
 // FsyncRequest measures fdatasync of small appended writes in Dir

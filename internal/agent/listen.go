@@ -1,0 +1,117 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// reportInterval is how often a report of HTTPS listeners is looked at for
+// changes to tell.
+const reportInterval = 250 * time.Millisecond
+
+// listen listens until the request ends: it sends the nonce to all who
+// connect, or stands in for an API server.
+func (a *Agent) listen(w http.ResponseWriter, r *http.Request, request protocol.ListenRequest) error {
+	reply := protocol.ListenReply{}
+	var stand *standIn
+	if request.HTTPS {
+		var err error
+		if stand, err = newStandIn(request.Nonce); err != nil {
+			return err
+		}
+		reply.Certificate = stand.certificate.Certificate[0]
+		defer stand.close()
+	}
+	var listeners []net.Listener
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer func() {
+		for _, l := range listeners {
+			l.Close()
+		}
+	}()
+	for _, address := range request.Addresses {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			if reply.Errors == nil {
+				reply.Errors = map[string]string{}
+			}
+			reply.Errors[address] = err.Error()
+			continue
+		}
+		listeners = append(listeners, l)
+		wg.Go(func() {
+			if stand != nil {
+				stand.serve(l)
+			} else {
+				greet(l, request.Nonce)
+			}
+		})
+	}
+	if err := sendLine(w, reply); err != nil {
+		return nil // the caller is gone; nobody is left to tell
+	}
+	ended, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(a.exited, cancel)()
+	if stand == nil {
+		<-ended.Done()
+		return nil
+	}
+	stand.watch(ended)
+	tick := time.NewTicker(reportInterval)
+	defer tick.Stop()
+	var told int
+	for {
+		select {
+		case <-ended.Done():
+			return nil
+		case <-tick.C:
+		}
+		report, version := stand.report()
+		if version == told {
+			continue
+		}
+		if err := sendLine(w, report); err != nil {
+			return nil
+		}
+		told = version
+	}
+}
+
+// sendLine sends a value as one line of JSON, at once.
+func sendLine(w http.ResponseWriter, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(append(text, '\n')); err != nil {
+		return err
+	}
+	return http.NewResponseController(w).Flush()
+}
+
+// greet sends the nonce to everyone who connects, one after another, until
+// the listener is closed.
+func greet(l net.Listener, nonce string) {
+	for {
+		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue // the peer was gone before it was accepted
+		}
+		conn.SetDeadline(time.Now().Add(time.Second))
+		io.WriteString(conn, nonce)
+		conn.Close()
+	}
+}
