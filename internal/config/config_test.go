@@ -190,6 +190,11 @@ func TestDefaultsExplained(t *testing.T) {
 		filled[f.Path] = true
 	}
 	noDefault := map[string]bool{
+		"spec.kubernetes.featureGates": true, "spec.kubernetes.apiServer.extraArgs": true, "spec.kubernetes.controllerManager.extraArgs": true,
+		"spec.kubernetes.scheduler.extraArgs": true, "spec.kubernetes.kubelet.extraArgs": true, "spec.kubernetes.kubelet.configuration": true,
+		"spec.kubernetes.kubeProxy.configuration": true, "spec.etcd.snapshotCount": true, "spec.etcd.autoCompactionRetention": true,
+		"spec.etcd.maxRequestBytes": true, "spec.etcd.maxSnapshots": true, "spec.etcd.maxWALs": true, "spec.etcd.metrics": true,
+		"spec.etcd.logLevel": true, "spec.network.flannel.directRouting": true, "spec.registry.mirrors": true, "spec.registry.insecure": true,
 		"spec.kubernetes.extraSANs": true, "spec.ssh.privateKeyPath": true, "spec.ssh.privateKeyPassphraseFrom": true,
 		"spec.ssh.passwordFrom": true, "spec.ssh.password": true, "spec.ssh.sudoPasswordFrom": true, "spec.ssh.sudoPassword": true,
 		"spec.ssh.knownHostsPath": true, "spec.ssh.hostKeyFingerprint": true, "spec.ssh.bastion": true,

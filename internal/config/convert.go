@@ -3,8 +3,6 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/cluster"
@@ -31,6 +29,7 @@ func convert(r *strict.Report, doc *v1alpha1.Cluster, folder string, o Options) 
 		Endpoint:   c.endpoint("spec.endpoint", &s.Endpoint),
 		Etcd:       c.etcd("spec.etcd", &s.Etcd),
 		Network:    c.network("spec.network", &s.Network),
+		Registry:   c.registry("spec.registry", &s.Registry),
 	}
 	ssh := c.ssh("spec.ssh", "ssh", &s.SSH, cluster.SSH{})
 	if ssh.HostKeyFingerprint != "" && len(s.Hosts) > 1 {
@@ -41,46 +40,6 @@ func convert(r *strict.Report, doc *v1alpha1.Cluster, folder string, o Options) 
 		out.Hosts = append(out.Hosts, c.host(strict.Path("spec.hosts").Index(i), &s.Hosts[i], ssh))
 	}
 	return out
-}
-
-func (c *converter) kubernetes(p strict.Path, k *v1alpha1.Kubernetes) cluster.Kubernetes {
-	out := cluster.Kubernetes{
-		Version:          c.version(p.Key("version"), k.Version),
-		DNSDomain:        c.dnsName(p.Key("dnsDomain"), "dnsDomain", k.DNSDomain),
-		MaxPods:          c.number(p.Key("maxPods"), "maxPods", k.MaxPods, 1, 2500),
-		NodeCIDRMaskSize: c.number(p.Key("nodeCIDRMaskSize"), "nodeCIDRMaskSize", k.NodeCIDRMaskSize, 8, 30),
-		ProxyMode:        c.oneOf(p.Key("proxyMode"), "proxyMode", k.ProxyMode, "nftables", "iptables"),
-	}
-	for i, san := range k.ExtraSANs {
-		name := strings.TrimPrefix(san, "*.") // certificates may hold wildcards
-		if isIP(san) || isDNSName(name) {
-			out.ExtraSANs = append(out.ExtraSANs, san)
-			continue
-		}
-		c.Errorf(p.Key("extraSANs").Index(i), "", "extraSANs: %s is neither an IP address nor a DNS name%s", quote(san), holds(san, nameCharacter))
-	}
-	return out
-}
-
-// version checks the Kubernetes version and gives it its v.
-func (c *converter) version(p strict.Path, version string) string {
-	v := "v" + strings.TrimPrefix(version, "v")
-	parts := versionPattern.FindStringSubmatch(v)
-	supported := ""
-	if len(c.o.Supported) > 0 {
-		supported = "supported: " + strings.Join(c.o.Supported, ", ")
-	}
-	switch {
-	case version == "":
-		c.Errorf(p, supported, "no Kubernetes version is given")
-	case parts == nil:
-		c.Errorf(p, supported, "the Kubernetes version %s is not of the form v1.36.3", quote(version))
-	case len(c.o.Supported) > 0 && !slices.Contains(c.o.Supported, v):
-		c.Errorf(p, supported, "Kubernetes %s is not one of the versions that this Quorate installs", v)
-	default:
-		return v
-	}
-	return ""
 }
 
 func (c *converter) endpoint(p strict.Path, e *v1alpha1.Endpoint) cluster.Endpoint {
@@ -113,23 +72,6 @@ func (c *converter) endpoint(p strict.Path, e *v1alpha1.Endpoint) cluster.Endpoi
 	return out
 }
 
-func (c *converter) etcd(p strict.Path, e *v1alpha1.Etcd) cluster.Etcd {
-	out := cluster.Etcd{
-		Mode:              cluster.EtcdMode(c.oneOf(p.Key("mode"), "etcd.mode", e.Mode, string(cluster.EtcdExternal), string(cluster.EtcdStacked))),
-		DataDir:           c.dataDir(p.Key("dataDir"), e.DataDir),
-		Heartbeat:         e.Heartbeat,
-		Election:          e.Election,
-		QuotaBackendBytes: e.QuotaBackendBytes,
-	}
-	c.timings(p, e)
-	const smallest, largest = 64 << 20, 64 << 30
-	if q := e.QuotaBackendBytes; q < smallest || q > largest {
-		c.Errorf(p.Key("quotaBackendBytes"), "etcd's own is 2147483648 (2 GiB), and more than 8589934592 (8 GiB) is seldom wise",
-			"etcd.quotaBackendBytes %d is not between %d (64 MiB) and %d (64 GiB)", q, smallest, int64(largest))
-	}
-	return out
-}
-
 func (c *converter) network(p strict.Path, n *v1alpha1.Network) cluster.Network {
 	out := cluster.Network{
 		Plugin:      c.oneOf(p.Key("plugin"), "network.plugin", n.Plugin, "flannel", "none"),
@@ -139,6 +81,10 @@ func (c *converter) network(p strict.Path, n *v1alpha1.Network) cluster.Network 
 	backend := p.Key("flannel").Key("backend")
 	if n.Flannel.Backend != "" || c.Given(backend) {
 		out.Flannel.Backend = c.oneOf(backend, "flannel.backend", n.Flannel.Backend, "vxlan", "host-gw")
+	}
+	out.Flannel.DirectRouting = n.Flannel.DirectRouting
+	if out.Flannel.DirectRouting && out.Flannel.Backend == "host-gw" {
+		c.Warnf(p.Key("flannel").Key("directRouting"), "remove it", "flannel.directRouting has no effect with backend host-gw, which never encapsulates")
 	}
 	if out.Plugin == "none" && c.Given(p.Key("flannel")) {
 		c.Warnf(p.Key("flannel"), "", "network.flannel has no effect, the plugin is not flannel")

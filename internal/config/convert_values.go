@@ -7,11 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/config/strict"
 )
 
@@ -187,17 +185,4 @@ func sharedFolders() []string {
 	return strings.Fields(`/ /bin /boot /dev /etc /etc/etcd /etc/kubernetes /etc/kubernetes/pki /home /lib /lib64 /media /mnt
 		/opt /opt/bin /proc /root /run /sbin /srv /sys /tmp /usr /usr/bin /usr/local /usr/local/bin /usr/share
 		/var /var/cache /var/lib /var/lib/containerd /var/lib/kubelet /var/log /var/run /var/tmp`)
-}
-
-// timings checks etcd's heartbeat and election timeout by etcd's own rules.
-func (c *converter) timings(p strict.Path, e *v1alpha1.Etcd) {
-	const least, most = 10 * time.Millisecond, 50 * time.Second
-	switch {
-	case e.Heartbeat < least || e.Heartbeat > most:
-		c.Errorf(p.Key("heartbeat"), "", "etcd.heartbeat %v is not between %v and %v", e.Heartbeat, least, most)
-	case e.Election > most:
-		c.Errorf(p.Key("election"), "", "etcd.election %v is longer than %v, which etcd refuses", e.Election, most)
-	case e.Election < 5*e.Heartbeat:
-		c.Errorf(p.Key("election"), "ten heartbeats are usual", "etcd.election %v is shorter than five heartbeats of %v, which etcd refuses", e.Election, e.Heartbeat)
-	}
 }

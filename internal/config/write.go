@@ -2,11 +2,12 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -70,7 +71,13 @@ func writeValue(v reflect.Value, key string) *yaml.Node {
 	case v.Kind() == reflect.Slice:
 		return writeList(v, key)
 	case v.Kind() == reflect.Map:
-		return writeMap(v.Interface().(map[string]string))
+		return writeMap(v, key)
+	case v.Kind() == reflect.Interface && v.IsNil():
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
+	case v.Kind() == reflect.Interface:
+		return writeValue(v.Elem(), key)
+	case v.Kind() == reflect.Float64:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!float", Value: floatText(v.Float())}
 	case v.Kind() == reflect.Bool:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(v.Bool())}
 	case v.Kind() == reflect.String:
@@ -95,13 +102,27 @@ func writeList(v reflect.Value, key string) *yaml.Node {
 	return n
 }
 
-// writeMap makes a mapping of texts, sorted by key.
-func writeMap(m map[string]string) *yaml.Node {
-	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Style: yaml.FlowStyle}
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		n.Content = append(n.Content, textNode(k), textNode(m[k]))
+// writeMap makes a mapping with free keys, sorted, in one line where it is small.
+func writeMap(v reflect.Value, key string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	keys := v.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return cmp.Compare(a.String(), b.String()) })
+	for _, k := range keys {
+		n.Content = append(n.Content, textNode(k.String()), writeValue(v.MapIndex(k), k.String()))
+	}
+	if isFlat(n) && flatWidth(key, n) <= flowWidth {
+		n.Style = yaml.FlowStyle
 	}
 	return n
+}
+
+// floatText is a number that YAML does not take for a whole one.
+func floatText(f float64) string {
+	text := strconv.FormatFloat(f, 'g', -1, 64)
+	if !strings.ContainsAny(text, ".eE") {
+		text += ".0"
+	}
+	return text
 }
 
 func textNode(s string) *yaml.Node {

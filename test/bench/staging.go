@@ -37,7 +37,7 @@ type staging struct {
 const capSysResource = 24
 
 func (s *staging) prepare() error {
-	c, list := config.Load(s.lab.ClusterFilePath(), config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
+	c, list := config.Load([]string{s.lab.ClusterFilePath()}, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
 	if list.HasErrors() {
 		return list.Err()
 	}

@@ -31,6 +31,12 @@ func misspells(word, other string, mistakes int) bool {
 	return max(difference, -difference) <= mistakes && editDistance(word, other) <= mistakes
 }
 
+// credentials are a user's name and password in a URL.
+var credentials = regexp.MustCompile(`://[^/@\s]*:[^/@\s]*@`)
+
+// HasCredentials reports whether a text holds a URL with a password in it.
+func HasCredentials(text string) bool { return credentials.MatchString(text) }
+
 // secretNodes are a document's nodes in the file's order, with the secret ones
 // marked.
 type secretNodes struct {
@@ -42,7 +48,7 @@ type secretNodes struct {
 // {env: X}, is none; a plain text where the reference should be probably is.
 func (s *secretNodes) add(n *yaml.Node, secret bool) {
 	s.nodes = append(s.nodes, n)
-	s.secret = append(s.secret, secret && n.Kind != yaml.MappingNode && n.Kind != yaml.SequenceNode)
+	s.secret = append(s.secret, (secret || HasCredentials(n.Value)) && n.Kind != yaml.MappingNode && n.Kind != yaml.SequenceNode)
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -125,6 +131,9 @@ var keyValue = regexp.MustCompile(`([\w-]+)["']?\s*[:=]\s*`)
 // HideSecretText is hideSecrets for one line of a text that is no YAML.
 func HideSecretText(src *diag.Source, line int) {
 	text := src.Line(line)
+	if HasCredentials(text) {
+		src.Hide(diag.Position{Line: line, Column: 1}, -1)
+	}
 	for _, m := range keyValue.FindAllStringSubmatchIndex(text, -1) {
 		if secretKey(text[m[2]:m[3]]) {
 			src.Hide(diag.Position{Line: line, Column: utf8.RuneCountInString(text[:m[1]]) + 1}, -1)
