@@ -1,0 +1,178 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/config/strict"
+)
+
+func (c *converter) kubernetes(p strict.Path, k *v1alpha1.Kubernetes) cluster.Kubernetes {
+	out := cluster.Kubernetes{
+		Version:                c.version(p.Key("version"), k.Version),
+		DNSDomain:              c.dnsName(p.Key("dnsDomain"), "dnsDomain", k.DNSDomain),
+		MaxPods:                c.number(p.Key("maxPods"), "maxPods", k.MaxPods, 1, 2500),
+		NodeCIDRMaskSize:       c.number(p.Key("nodeCIDRMaskSize"), "nodeCIDRMaskSize", k.NodeCIDRMaskSize, 8, 30),
+		ProxyMode:              c.oneOf(p.Key("proxyMode"), "proxyMode", k.ProxyMode, "nftables", "iptables"),
+		FeatureGates:           c.featureGates(p.Key("featureGates"), k.FeatureGates),
+		APIServerArgs:          c.args(p.Key("apiServer"), "apiServer", k.APIServer.ExtraArgs),
+		ControllerManagerArgs:  c.args(p.Key("controllerManager"), "controllerManager", k.ControllerManager.ExtraArgs),
+		SchedulerArgs:          c.args(p.Key("scheduler"), "scheduler", k.Scheduler.ExtraArgs),
+		KubeletArgs:            c.args(p.Key("kubelet"), "kubelet", k.Kubelet.ExtraArgs),
+		KubeletConfiguration:   c.configuration(p.Key("kubelet"), "kubelet", k.Kubelet.Configuration),
+		KubeProxyConfiguration: c.configuration(p.Key("kubeProxy"), "kubeProxy", k.KubeProxy.Configuration),
+	}
+	for i, san := range k.ExtraSANs {
+		name := strings.TrimPrefix(san, "*.") // certificates may hold wildcards
+		if isIP(san) || isDNSName(name) {
+			out.ExtraSANs = append(out.ExtraSANs, san)
+			continue
+		}
+		c.Errorf(p.Key("extraSANs").Index(i), "", "extraSANs: %s is neither an IP address nor a DNS name%s", quote(san), holds(san, nameCharacter))
+	}
+	return out
+}
+
+// version checks the Kubernetes version and gives it its v.
+func (c *converter) version(p strict.Path, version string) string {
+	v := "v" + strings.TrimPrefix(version, "v")
+	parts := versionPattern.FindStringSubmatch(v)
+	supported := ""
+	if len(c.o.Supported) > 0 {
+		supported = "supported: " + strings.Join(c.o.Supported, ", ")
+	}
+	switch {
+	case version == "":
+		c.Errorf(p, supported, "no Kubernetes version is given")
+	case parts == nil:
+		c.Errorf(p, supported, "the Kubernetes version %s is not of the form v1.36.3", quote(version))
+	case len(c.o.Supported) > 0 && !slices.Contains(c.o.Supported, v):
+		c.Errorf(p, supported, "Kubernetes %s is not one of the versions that this Quorate installs", v)
+	default:
+		return v
+	}
+	return ""
+}
+
+// flagName is what Kubernetes' programs call their flags.
+var flagName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
+// args checks the flags that the user adds for a program.
+func (c *converter) args(p strict.Path, program string, texts []string) []cluster.Arg {
+	var out []cluster.Arg
+	what := program + ".extraArgs"
+	for i, text := range texts {
+		at := p.Key("extraArgs").Index(i)
+		name, value, found := strings.Cut(text, "=")
+		odd := strict.ControlCharacter(value)
+		switch {
+		case strings.HasPrefix(text, "-"):
+			c.Errorf(at, "write "+strings.TrimLeft(strict.Clip(strict.Printable(text)), "-"), "%s: %s begins with dashes", what, quote(text))
+		case !found:
+			c.Errorf(at, "write name=value, such as v=2", "%s: %s has no value", what, quote(text))
+		case !flagName.MatchString(name):
+			c.Errorf(at, "", "%s: %s is not the name of a flag", what, quote(name))
+		case odd != "":
+			c.Errorf(at, "", "%s: the value of %s holds %s", what, name, odd)
+		case owned(program, name) != "":
+			c.Errorf(at, owned(program, name), "%s: %s cannot be changed here, the cluster would not hold together", what, name)
+		default:
+			out = append(out, cluster.Arg{Name: name, Value: value})
+		}
+	}
+	return out
+}
+
+// owned says, of a flag that must be as Quorate sets it, what to do instead;
+// it is empty for all others.
+func owned(program, flag string) string {
+	switch {
+	case flag == "feature-gates":
+		return "use kubernetes.featureGates"
+	case program == "apiServer" && slices.Contains([]string{"advertise-address", "secure-port"}, flag):
+		return "a host's internalAddress and endpoint.port say it"
+	case program == "apiServer" && flag == "service-cluster-ip-range", program == "controllerManager" && flag == "service-cluster-ip-range":
+		return "use network.serviceCIDR"
+	case program == "controllerManager" && flag == "cluster-cidr":
+		return "use network.podCIDR"
+	case program == "controllerManager" && flag == "node-cidr-mask-size":
+		return "use kubernetes.nodeCIDRMaskSize"
+	case program == "kubelet" && slices.Contains([]string{"node-ip", "hostname-override"}, flag):
+		return "a host's internalAddress and name say it"
+	}
+	for _, prefix := range []string{"etcd-", "tls-cert-file", "tls-private-key-file", "client-ca-file", "kubelet-client-", "proxy-client-",
+		"service-account-key", "service-account-signing-key", "service-account-private-key", "cluster-signing-", "root-ca-file",
+		"kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig", "bootstrap-kubeconfig", "config", "cert-dir", "container-runtime-endpoint"} {
+		if flag == prefix || strings.HasSuffix(prefix, "-") && strings.HasPrefix(flag, prefix) {
+			return "remove it, Quorate sets it"
+		}
+	}
+	return ""
+}
+
+// featureGates checks the names of feature gates; whether a version has them
+// only its programs know.
+func (c *converter) featureGates(p strict.Path, gates map[string]bool) map[string]bool {
+	pattern := regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
+	for _, name := range slices.Sorted(maps.Keys(gates)) {
+		if !pattern.MatchString(name) {
+			c.Errorf(p.Key(name), "such as NodeSwap: true", "featureGates: %s is not the name of a feature gate", quote(name))
+		}
+	}
+	return maps.Clone(gates)
+}
+
+// configuration checks a document that is laid over one of ours: what kind it
+// is, and what else must be as Quorate writes it, is not the user's to say.
+func (c *converter) configuration(p strict.Path, program string, settings map[string]any) map[string]any {
+	instead := map[string]string{
+		"apiVersion": "remove it", "kind": "remove it",
+		"featureGates":  "use kubernetes.featureGates",
+		"clusterDomain": "use kubernetes.dnsDomain", "clusterDNS": "it follows from network.serviceCIDR",
+		"maxPods": "use kubernetes.maxPods", "cgroupDriver": "remove it, containerd and the kubelet must agree",
+		"staticPodPath": "remove it", "authentication": "remove it", "authorization": "remove it", "rotateCertificates": "remove it",
+	}
+	if program == "kubeProxy" {
+		instead = map[string]string{
+			"apiVersion": "remove it", "kind": "remove it", "featureGates": "use kubernetes.featureGates",
+			"mode": "use kubernetes.proxyMode", "clusterCIDR": "use network.podCIDR", "clientConnection": "remove it", "hostnameOverride": "remove it",
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		at := p.Key("configuration").Key(key)
+		if hint, ok := instead[key]; ok {
+			c.Errorf(at, hint, "%s.configuration: %s cannot be set here", program, key)
+			continue
+		}
+		c.printable(at, fmt.Sprintf("%s.configuration: %s", program, strict.Clip(strict.Printable(key))), settings[key])
+	}
+	return settings
+}
+
+// printable refuses texts with control characters anywhere in a free value:
+// none of Kubernetes' settings has any.
+func (c *converter) printable(p strict.Path, what string, value any) {
+	switch v := value.(type) {
+	case string:
+		if odd := strict.ControlCharacter(v); odd != "" {
+			c.Errorf(p, "", "%s holds %s", what, odd)
+		}
+	case []any:
+		for i, item := range v {
+			c.printable(p.Index(i), what, item)
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if odd := strict.ControlCharacter(key); odd != "" {
+				c.Errorf(p, "", "%s has a key that holds %s", what, odd)
+				continue
+			}
+			c.printable(p.Key(key), what, v[key])
+		}
+	}
+}
