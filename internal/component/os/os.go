@@ -61,12 +61,7 @@ func Plan(in component.Input, out *component.Output) {
 }
 
 func planPackages(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
-	var missing []string
-	for _, name := range packages(facts.OS.Family(), in.Cluster, h) {
-		if facts.Packages[name] == "" {
-			missing = append(missing, name)
-		}
-	}
+	missing := MissingPackages(in.Cluster, h, facts)
 	if len(missing) == 0 {
 		return
 	}
@@ -79,6 +74,18 @@ func planPackages(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 		step.Changes = append(step.Changes, plan.Change{What: name, Action: "install"})
 	}
 	out.Add(step, component.Packages{Host: h.Name, OS: facts.OS, Names: missing})
+}
+
+// MissingPackages lists the distribution packages that a host needs for its
+// roles and has not.
+func MissingPackages(c *cluster.Cluster, h *cluster.Host, facts *protocol.Facts) []string {
+	var missing []string
+	for _, name := range packages(facts.OS.Family(), c, h) {
+		if facts.Packages[name] == "" {
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 // packages lists the distribution packages that a host needs for its roles.
@@ -175,14 +182,14 @@ func renderSysctls() []byte {
 // hostEntries is the endpoint's name as a node must resolve it: to its own
 // API server on a control-plane host, to its own proxy on a worker in
 // localhost mode, else to the balancer. It is empty where the name is left to
-// DNS or the host is no node.
+// DNS, since the balancer has a name and no address, or the host is no node.
 func hostEntries(c *cluster.Cluster, h *cluster.Host) string {
 	if !h.IsNode() {
 		return ""
 	}
 	var addr netip.Addr
 	switch {
-	case c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost && h.Has(cluster.RoleControlPlane):
+	case h.Has(cluster.RoleControlPlane):
 		addr = h.InternalAddress
 	case c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost:
 		addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
