@@ -78,7 +78,7 @@ func rules() []struct {
 	may    []string
 } {
 	pure := []string{"internal/cluster", "internal/state", "internal/plan", "internal/catalog", "internal/agent/protocol"}
-	views := append(slices.Clone(pure), "internal/diag", "internal/event", "internal/status")
+	views := append(slices.Clone(pure), "internal/diag", "internal/event", "internal/status", "internal/preflight")
 	parts := append(slices.Clone(pure), "internal/component", "internal/host", "internal/kube", "internal/diag", "internal/bundle", "internal/etcd", "internal/pki", "internal/agent/protocol")
 	return []struct {
 		folder string
@@ -100,7 +100,8 @@ func rules() []struct {
 		{"internal/component", parts},
 		{"internal/etcd", []string{"internal/cluster", "internal/state", "internal/component", "internal/host", "internal/agent/protocol"}},
 		{"internal/kube", []string{"internal/cluster", "internal/state", "internal/host", "internal/kube"}},
-		{"internal/planner", append(slices.Clone(parts), "internal/planner")},
+		{"internal/preflight", append(slices.Clone(parts), "internal/preflight")},
+		{"internal/planner", append(slices.Clone(parts), "internal/planner", "internal/preflight")},
 		{"internal/observe", append(slices.Clone(parts), "internal/observe")},
 		{"internal/host", []string{"internal/agent", "internal/host"}},
 	}

@@ -86,8 +86,14 @@ func PlanBinaries(in Input, h *cluster.Host, facts *protocol.Facts, id plan.ID, 
 }
 
 func refuseWithoutBundle(in Input, out *Output) {
-	out.Refuse("make one with `quorate bundle build --kubernetes "+in.Cluster.Kubernetes.Version+"`, or name one with --bundle",
-		"there is no bundle of Kubernetes %s, and hosts lack what it holds", in.Cluster.Kubernetes.Version)
+	why, hint := NoBundle(in.Cluster.Kubernetes.Version)
+	out.Refuse(hint, "%s", why)
+}
+
+// NoBundle words that hosts lack what only a bundle holds, and what to do.
+func NoBundle(kubernetes string) (why, hint string) {
+	return fmt.Sprintf("there is no bundle of Kubernetes %s, and hosts lack what it holds", kubernetes),
+		"make one with `quorate bundle build --kubernetes " + kubernetes + "`, or name one with --bundle"
 }
 
 // Binaries is the work of installing binaries from the bundle, all in one stream.

@@ -34,6 +34,8 @@ type Input struct {
 	Release  catalog.Release
 	// Artefacts tells what the bundle holds; nil while none was given.
 	Artefacts *bundle.Manifest
+	// IgnorePreflight names preflight checks whose errors refuse nothing.
+	IgnorePreflight []string
 }
 
 // APIExpected reports whether some observed host has been told to run an API

@@ -28,6 +28,7 @@ import (
 	"github.com/quorate/quorate/internal/component/worker"
 	members "github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/host/ssh"
 	"github.com/quorate/quorate/internal/kube"
 	"github.com/quorate/quorate/internal/state"
 )
@@ -105,7 +106,7 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 	out := &state.Host{Name: h.Name}
 	handle, err := o.handle(h.Name)
 	if err != nil {
-		out.Error, out.Unreachable = err.Error(), unreachable(err)
+		out.Error, out.Unreachable, out.Barrier = err.Error(), unreachable(err), barrier(err)
 		return out, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
@@ -122,7 +123,7 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 	asked := time.Now()
 	facts, err := handle.Facts(ctx, q)
 	if err != nil {
-		out.Error, out.Unreachable = err.Error(), unreachable(err)
+		out.Error, out.Unreachable, out.Barrier = err.Error(), unreachable(err), state.BarrierAgent
 		return out, nil
 	}
 	// The host read its clock somewhere within the round trip.
@@ -144,6 +145,21 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 // unreachable tells whether an error is a host's silence.
 func unreachable(err error) bool {
 	return errors.Is(err, host.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// barrier tells how far a connection that failed had come.
+func barrier(err error) state.Barrier {
+	switch {
+	case errors.Is(err, ssh.ErrUnknownHostKey), errors.Is(err, ssh.ErrHostKeyChanged):
+		return state.BarrierHostKey
+	case errors.Is(err, ssh.ErrSudo):
+		return state.BarrierSudo
+	case errors.Is(err, ssh.ErrAgentStart):
+		return state.BarrierAgent
+	case unreachable(err):
+		return state.BarrierSilence
+	}
+	return state.BarrierLogin
 }
 
 // Query is everything that planning wants to know of a host.

@@ -30,8 +30,10 @@ type Host struct {
 	Error string `json:"error,omitempty"`
 	// Unreachable tells that it does not answer at all, as when it is off: with
 	// any other Error it, or this machine, does not let Quorate in.
-	Unreachable bool            `json:"unreachable,omitempty"`
-	Facts       *protocol.Facts `json:"facts,omitempty"`
+	Unreachable bool `json:"unreachable,omitempty"`
+	// Barrier is how far one came on the way into a host that was not observed.
+	Barrier Barrier         `json:"barrier,omitempty"`
+	Facts   *protocol.Facts `json:"facts,omitempty"`
 	// Clock is how far the host's clock is ahead of the operator's.
 	Clock time.Duration `json:"clock,omitempty"`
 	// APIServer is what the host's own API server answered to /readyz.
@@ -39,6 +41,18 @@ type Host struct {
 	// Proxy holds the backends of the host's own endpoint proxy.
 	Proxy *Proxy `json:"proxy,omitempty"`
 }
+
+// Barrier is what keeps Quorate out of a host.
+type Barrier string
+
+// The barriers, in the order in which they are met.
+const (
+	BarrierSilence Barrier = "silence"  // nothing answers
+	BarrierHostKey Barrier = "host-key" // its SSH key is unknown or has changed
+	BarrierLogin   Barrier = "login"    // the user is not let in, or has no key or password
+	BarrierSudo    Barrier = "sudo"     // the user cannot become root
+	BarrierAgent   Barrier = "agent"    // the agent does not start, or does not answer
+)
 
 // Probe is the answer of one health endpoint.
 type Probe struct {

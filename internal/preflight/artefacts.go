@@ -1,0 +1,101 @@
+package preflight
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/internal/bundle"
+	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/component/os"
+)
+
+func artefactChecks() []Check {
+	return []Check{{
+		Name: "bundle", Refuses: true, Vital: true, Cluster: judgeBundle,
+		About: "there is a bundle of the cluster's version, where hosts lack what it holds",
+	}}
+}
+
+func packageChecks() []Check {
+	return []Check{{
+		Name: "packages", Host: judgePackages,
+		About: "the distribution's packages that are missing are in the bundle or in the host's own sources",
+	}}
+}
+
+func judgeBundle(o *Observation) []Finding {
+	version := o.Cluster.Kubernetes.Version
+	if o.Artefacts != nil {
+		if o.Artefacts.Kubernetes != version {
+			return []Finding{fail(fmt.Sprintf("build one with `quorate bundle build --kubernetes %s`", version),
+				"the bundle is for Kubernetes %s, but the cluster file asks for %s", o.Artefacts.Kubernetes, version)}
+		}
+		return fine("the bundle of Kubernetes %s for %s has %d files and %d images", version, o.Artefacts.Arch, len(o.Artefacts.Files), len(o.Artefacts.Images))
+	}
+	var lack []string
+	for i := range o.Cluster.Hosts {
+		h := &o.Cluster.Hosts[i]
+		f := o.Snapshot.Facts(h.Name)
+		if f != nil && slices.ContainsFunc(binariesOf(o.Cluster, o.Release, h), func(b catalog.Binary) bool { return !f.Files[b.InstallPath].Exists }) {
+			lack = append(lack, h.Name)
+		}
+	}
+	if lack == nil {
+		return fine("there is no bundle, and no host lacks what it holds")
+	}
+	why, hint := component.NoBundle(version)
+	return []Finding{fail(hint, "%s", why).about(lack...)}
+}
+
+// binariesOf are the binaries that a host gets from the bundle.
+func binariesOf(c *cluster.Cluster, r catalog.Release, h *cluster.Host) []catalog.Binary {
+	var out []catalog.Binary
+	if h.IsNode() {
+		out = append(component.RuntimeBinaries(r), component.KubernetesBinaries(r, h)...)
+	}
+	if c.Etcd.Mode == cluster.EtcdExternal && h.Has(cluster.RoleEtcd) {
+		out = append(out, r.Binaries(cluster.RoleEtcd)...)
+	}
+	return out
+}
+
+// MissingPackages are those that a host needs, has not, and does not get from
+// the bundle.
+func MissingPackages(o *Observation, h *cluster.Host) []string {
+	f := o.Snapshot.Facts(h.Name)
+	return slices.DeleteFunc(os.MissingPackages(o.Cluster, h, f), func(name string) bool {
+		return o.Artefacts != nil && slices.ContainsFunc(o.Artefacts.Files, func(file bundle.File) bool {
+			return file.Kind == bundle.KindOSPackage && file.OS == f.OS.ID+"-"+f.OS.Version && slices.Contains(file.NeededBy, name)
+		})
+	})
+}
+
+func judgePackages(o *Observation, h *cluster.Host) []Finding {
+	f, p := o.Snapshot.Facts(h.Name), o.probed(h)
+	missing := os.MissingPackages(o.Cluster, h, f)
+	foreign := MissingPackages(o, h)
+	switch {
+	case len(missing) == 0:
+		return fine("%s has all packages that it needs", h.Name)
+	case len(foreign) == 0:
+		return fine("%s gets %s from the bundle", h.Name, strings.Join(missing, ", "))
+	case p.CandidatesError != "":
+		return []Finding{warn("look at the host's package sources", "%s needs %s, and its package sources could not be asked: %s", h.Name, strings.Join(foreign, ", "), p.CandidatesError)}
+	case o.Probes == nil:
+		return skip("the package sources of %s were not asked", h.Name)
+	}
+	var nowhere []string
+	for _, name := range foreign {
+		if p.Candidates[name] == "" {
+			nowhere = append(nowhere, name)
+		}
+	}
+	if nowhere != nil {
+		return []Finding{fail("refresh the host's package index or add the source that has them, or build the bundle on "+f.OS.PrettyName,
+			"%s needs %s, which neither the bundle nor its package sources have", h.Name, strings.Join(nowhere, ", "))}
+	}
+	return fine("%s gets %s from its own package sources", h.Name, strings.Join(foreign, ", "))
+}

@@ -1,0 +1,110 @@
+package preflight
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/component/endpoint"
+	"github.com/quorate/quorate/internal/etcd"
+)
+
+// Ports that Kubernetes' programs listen on (kubernetes.io, Ports and Protocols).
+const (
+	kubeletPort           = 10250
+	controllerManagerPort = 10257
+	schedulerPort         = 10259
+)
+
+func portChecks() []Check {
+	return []Check{{Name: "ports-free", About: "nothing else listens on the ports that the host's roles need", Refuses: true, Host: judgePorts}}
+}
+
+// Unclaimed are the ports of a host's roles whose owners are not installed
+// yet: nobody should listen on them.
+func Unclaimed(o *Observation, h *cluster.Host) []int {
+	f := o.Snapshot.Facts(h.Name)
+	var wanted []int
+	switch {
+	case h.Has(cluster.RoleControlPlane) && !f.Files[component.ManifestsDir+"/kube-apiserver.yaml"].Exists:
+		wanted = append(wanted, o.Cluster.Endpoint.Port, controllerManagerPort, schedulerPort)
+	case endpoint.Has(o.Cluster, h) && f.Units["quorate-haproxy.service"].Load != "loaded":
+		wanted = append(wanted, o.Cluster.Endpoint.Port)
+	}
+	// A kubelet that was started and has not joined yet listens on its port; the
+	// names of listeners are not always found in time to know it by.
+	if h.IsNode() && !f.Files[component.KubeletConf].Exists && f.Units["kubelet.service"].Active != "active" {
+		wanted = append(wanted, kubeletPort)
+	}
+	if slices.Contains(o.Cluster.EtcdHosts(), h) && !f.Files[etcd.MemberDir(o.Cluster)].Exists && f.Units["etcd.service"].Load != "loaded" {
+		wanted = append(wanted, etcd.ClientPort, etcd.PeerPort)
+	}
+	return wanted
+}
+
+// judgePorts finds ports that something else holds on a host that is still
+// bare for the part that needs them.
+func judgePorts(o *Observation, h *cluster.Host) []Finding {
+	var out []Finding
+	wanted := Unclaimed(o, h)
+	for _, l := range o.Snapshot.Facts(h.Name).Listening {
+		if slices.Contains(wanted, l.Port) && l.Process != "kubelet" {
+			by := ""
+			if l.Process != "" {
+				by = " by " + l.Process
+			}
+			out = append(out, fail("stop what uses it, or choose another port", "port %d of %s is in use%s", l.Port, h.Name, by).measured("port", float64(l.Port)))
+		}
+	}
+	return out
+}
+
+// Route is a TCP connection that one host must be able to make to another.
+type Route struct {
+	From, To *cluster.Host
+	Port     int
+	What     string
+}
+
+// Routes are the connections that the roles of a cluster's hosts make among
+// one another.
+func Routes(c *cluster.Cluster) []Route {
+	var out []Route
+	add := func(from, to []*cluster.Host, port int, what string) {
+		for _, t := range to {
+			for _, f := range from {
+				if f.Name != t.Name {
+					out = append(out, Route{f, t, port, what})
+				}
+			}
+		}
+	}
+	members, controlPlanes, balancers := c.EtcdHosts(), c.ControlPlanes(), c.With(cluster.RoleLoadBalancer)
+	clients := controlPlanes
+	for _, m := range members { // a member that joins asks those that run
+		if !slices.Contains(clients, m) {
+			clients = append(slices.Clip(clients), m)
+		}
+	}
+	add(members, members, etcd.PeerPort, "etcd's peers")
+	add(clients, members, etcd.ClientPort, "etcd's clients")
+	// Whatever balances the endpoint, the service "kubernetes" leads every node
+	// to every API server.
+	asks := c.Nodes()
+	if c.Endpoint.LoadBalancer.Mode == cluster.BalancerManaged {
+		asks = append(slices.Clip(asks), balancers...)
+		add(c.Nodes(), balancers, c.Endpoint.Port, "the load balancer")
+	}
+	add(asks, controlPlanes, c.Endpoint.Port, "the API server")
+	add(controlPlanes, c.Nodes(), kubeletPort, "the kubelet")
+	return out
+}
+
+// Target is where a route ends.
+type Target struct {
+	Host string
+	Port int
+}
+
+func (t Target) String() string { return fmt.Sprintf("%s:%d", t.Host, t.Port) }
