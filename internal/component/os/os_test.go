@@ -49,7 +49,9 @@ func TestHostEntries(t *testing.T) {
 		{"a control plane asks itself", c, host(cluster.RoleControlPlane, cluster.RoleWorker), "10.0.0.7 api.example\n"},
 		{"a worker asks its proxy", c, host(cluster.RoleWorker), "127.0.0.1 api.example\n"},
 		{"an etcd host asks nobody", c, host(cluster.RoleEtcd), ""},
-		{"all ask the VIP", &managed, host(cluster.RoleControlPlane), "10.0.0.100 api.example\n"},
+		{"a control plane asks itself, whoever balances", &managed, host(cluster.RoleControlPlane), "10.0.0.7 api.example\n"},
+		{"others ask the VIP", &managed, host(cluster.RoleWorker), "10.0.0.100 api.example\n"},
+		{"a control plane asks itself, whatever DNS says", &named, host(cluster.RoleControlPlane), "10.0.0.7 api.example\n"},
 		{"a name is left to DNS", &named, host(cluster.RoleWorker), ""},
 	} {
 		if got := hostEntries(tt.c, tt.h); got != tt.want {
