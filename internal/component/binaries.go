@@ -45,8 +45,10 @@ func AskBinaries(q *protocol.FactsRequest, binaries []catalog.Binary) {
 
 // PlanBinaries adds a step that installs the binaries which are missing or
 // differ from the bundle's. Without a bundle an installed binary is taken as
-// it is, and a missing one is refused.
-func PlanBinaries(in Input, h *cluster.Host, facts *protocol.Facts, id plan.ID, title string, binaries []catalog.Binary, out *Output) {
+// it is, and a missing one is refused. A unit that runs the binary of its own
+// name (containerd.service runs containerd) owes a restart when that one is
+// replaced, which replaces tells; unit is empty where none does.
+func PlanBinaries(in Input, h *cluster.Host, facts *protocol.Facts, id plan.ID, title, unit string, binaries []catalog.Binary, out *Output) (replaces bool) {
 	op := Binaries{Host: h.Name}
 	step := plan.Step{ID: id, Host: h.Name, Title: title}
 	running := false
@@ -55,7 +57,7 @@ func PlanBinaries(in Input, h *cluster.Host, facts *protocol.Facts, id plan.ID, 
 		if in.Artefacts == nil {
 			if !installed.Exists {
 				refuseWithoutBundle(in, out)
-				return
+				return false
 			}
 			continue
 		}
@@ -63,7 +65,7 @@ func PlanBinaries(in Input, h *cluster.Host, facts *protocol.Facts, id plan.ID, 
 		if !ok {
 			out.Refuse("build it anew: quorate bundle build --kubernetes "+in.Cluster.Kubernetes.Version,
 				"the bundle lacks %s, which %s needs", b.Name, h.Name)
-			return
+			return false
 		}
 		if installed.Exists && installed.SHA256 == file.SHA256 {
 			continue
@@ -71,18 +73,22 @@ func PlanBinaries(in Input, h *cluster.Host, facts *protocol.Facts, id plan.ID, 
 		action := "install"
 		if installed.Exists {
 			action, running = "update", true
+			if b.Name+".service" == unit {
+				op.Unit, replaces = unit, true
+			}
 		}
 		step.Changes = append(step.Changes, plan.Change{What: b.InstallPath + " " + b.Version, Action: action})
 		op.Names = append(op.Names, b.Name)
 	}
 	if len(op.Names) == 0 {
-		return
+		return false
 	}
 	step.Why = "not installed"
 	if running {
-		step.Why = "missing or of another version"
+		step.Why = "missing, or not the bundle's"
 	}
 	out.Add(step, op)
+	return replaces
 }
 
 func refuseWithoutBundle(in Input, out *Output) {
@@ -100,6 +106,8 @@ func NoBundle(kubernetes string) (why, hint string) {
 type Binaries struct {
 	Host  string
 	Names []string
+	// Unit runs one of them that is replaced; empty where none does.
+	Unit string
 }
 
 // Check implements Op. The agent itself leaves alone what is already so.
@@ -116,6 +124,15 @@ func (b Binaries) Apply(ctx context.Context, rt *Runtime, say func(string)) erro
 		}
 		files = append(files, f)
 		total += f.StoredSize
+	}
+	if b.Unit != "" {
+		h, err := rt.Host(b.Host)
+		if err != nil {
+			return err
+		}
+		if _, err := oweRestart(ctx, h, b.Unit); err != nil {
+			return err
+		}
 	}
 	say(fmt.Sprintf("sending %d files, %d MB", len(files), total>>20))
 	return sendFiles(ctx, rt, b.Host, files, func(f bundle.File) string { return f.InstallPath })

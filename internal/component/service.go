@@ -19,6 +19,9 @@ type Service struct {
 	Files []File
 	// Reload makes a changed file a reload instead of a restart.
 	Reload bool
+	// Replaced tells that an earlier step of the plan replaces the program that
+	// the unit runs.
+	Replaced bool
 	// Stopped leaves the unit enabled but not started: something else starts it.
 	Stopped bool
 	// NoBlock does not wait for systemd's job: the unit is up only when others are.
@@ -46,7 +49,7 @@ func AskService(q *protocol.FactsRequest, unit string, files ...string) {
 func ServiceChanges(facts *protocol.Facts, s Service) (changes []plan.Change, impact plan.Impact) {
 	differ, changes := FileChanges(facts, s.Files)
 	u := facts.Units[s.Unit]
-	owed := facts.Files[owedFile(s.Unit)].Exists
+	owed := s.Replaced || facts.Files[owedFile(s.Unit)].Exists
 	switch {
 	case (owed || len(differ) > 0) && u.Running() && !s.Stopped:
 		impact = plan.ImpactRestart
@@ -71,9 +74,11 @@ func (s Service) Apply(ctx context.Context, rt *Runtime, _ func(string)) error {
 	if err != nil {
 		return err
 	}
-	owed, err := s.oweRestart(ctx, h)
-	if err != nil {
-		return err
+	owed := false
+	if !s.Stopped {
+		if owed, err = oweRestart(ctx, h, s.Unit); err != nil {
+			return err
+		}
 	}
 	changed, err := WriteFiles(ctx, rt, s.Host, s.Files)
 	if err != nil {
@@ -101,22 +106,19 @@ func (s Service) Apply(ctx context.Context, rt *Runtime, _ func(string)) error {
 // oweRestart notes on the host that its unit must take in what is about to be
 // written, where it runs, and tells whether an earlier run left it owing that.
 // What does not run reads its files when it starts.
-func (s Service) oweRestart(ctx context.Context, h *host.Host) (owed bool, err error) {
-	if s.Stopped {
-		return false, nil
-	}
+func oweRestart(ctx context.Context, h *host.Host, unit string) (owed bool, err error) {
 	facts, err := h.Facts(ctx, protocol.FactsRequest{
-		Brief: true, Units: []string{s.Unit}, Files: []protocol.FileQuery{{Path: owedFile(s.Unit)}},
+		Brief: true, Units: []string{unit}, Files: []protocol.FileQuery{{Path: owedFile(unit)}},
 	})
 	if err != nil {
 		return false, err
 	}
-	owed = facts.Files[owedFile(s.Unit)].Exists
-	switch facts.Units[s.Unit].Active {
+	owed = facts.Files[owedFile(unit)].Exists
+	switch facts.Units[unit].Active {
 	case "", "inactive", "failed":
 		return owed, nil
 	}
-	_, err = h.WriteFile(ctx, owedFile(s.Unit), []byte("The unit must take its new settings in.\n"), 0o644)
+	_, err = h.WriteFile(ctx, owedFile(unit), []byte("The unit must take its new settings in.\n"), 0o644)
 	return owed, err
 }
 

@@ -23,7 +23,7 @@ func WhyOf(changes []plan.Change) string {
 		}
 	}
 	if len(words) == 0 && len(changes) > 0 {
-		words = append(words, changes[0].What+" has not taken its settings in")
+		words = append(words, changes[0].What+" has not taken in what was replaced")
 	}
 	return strings.Join(words, "; ")
 }

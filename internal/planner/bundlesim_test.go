@@ -14,8 +14,9 @@ import (
 )
 
 // smallBundle writes a bundle of a release whose binaries, images and packages
-// are a few bytes each, and opens it.
-func smallBundle(t testing.TB, r catalog.Release, arch string) *bundle.Bundle {
+// are a few bytes each, and opens it. The binaries that are named as rebuilt are
+// of the same version and have other bytes.
+func smallBundle(t testing.TB, r catalog.Release, arch string, rebuilt ...string) *bundle.Bundle {
 	t.Helper()
 	dir := t.TempDir()
 	m := bundle.Manifest{FormatVersion: bundle.FormatVersion, Kubernetes: r.Kubernetes, OS: "linux", Arch: arch}
@@ -34,9 +35,13 @@ func smallBundle(t testing.TB, r catalog.Release, arch string) *bundle.Bundle {
 	}
 	seen := map[string]bool{}
 	for _, b := range slices.Concat(r.Binaries(cluster.RoleControlPlane), r.Binaries(cluster.RoleEtcd)) {
+		content := b.Name + " " + b.Version
+		if slices.Contains(rebuilt, b.Name) {
+			content += " rebuilt"
+		}
 		add(bundle.File{
 			Path: "bin/" + b.Name, Kind: bundle.KindBinary, Name: b.Name, Version: b.Version, InstallPath: b.InstallPath, Mode: bundle.Mode(b.Mode),
-		}, b.Name+" "+b.Version)
+		}, content)
 	}
 	for _, name := range slices.Concat(r.KubeadmImages(), r.Images(cluster.RoleControlPlane)) {
 		if seen[name] {

@@ -94,6 +94,23 @@ func TestCutOffWhileReconfiguring(t *testing.T) {
 	}
 }
 
+// So is a run that replaces programs that run.
+func TestCutOffWhileReplacing(t *testing.T) {
+	for budget := range 24 {
+		t.Run(fmt.Sprint(budget), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, parse(t, threeAndThree))
+			w.bundle = smallBundle(t, w.release, "amd64")
+			w.build()
+			w.bundle = smallBundle(t, w.release, "amd64", "containerd", "kubelet", "etcd")
+			w.budget = budget
+			w.apply(w.plan())
+			w.budget = -1
+			w.build()
+		})
+	}
+}
+
 // With everything as it must be, no bundle is needed to see that.
 func TestBuiltNeedsNoBundle(t *testing.T) {
 	t.Parallel()

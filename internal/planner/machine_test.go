@@ -340,13 +340,17 @@ func (m *machine) unit(q protocol.UnitRequest) (any, error) {
 	return protocol.UnitReply{Unit: u, Changed: true}, nil
 }
 
-// settingsOf is a digest of what a unit reads when it starts or reloads.
+// settingsOf is a digest of what a unit reads when it starts or reloads, and of
+// the program that it runs.
 func (m *machine) settingsOf(unit string) string {
 	var text []byte
-	for _, path := range []string{"/etc/systemd/system/" + unit, map[string]string{
-		"containerd.service": "/etc/containerd/config.toml", "etcd.service": "/etc/etcd/etcd.yaml",
-		"quorate-haproxy.service": "/etc/quorate/haproxy/haproxy.cfg", "kubelet.service": "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
-	}[unit]} {
+	paths := map[string][]string{
+		"containerd.service":      {"/etc/containerd/config.toml"},
+		"etcd.service":            {"/etc/etcd/etcd.yaml"},
+		"kubelet.service":         {"/etc/systemd/system/kubelet.service.d/10-kubeadm.conf"},
+		"quorate-haproxy.service": {"/etc/quorate/haproxy/haproxy.cfg"},
+	}[unit]
+	for _, path := range append(paths, "/etc/systemd/system/"+unit, "/usr/local/bin/"+strings.TrimSuffix(unit, ".service")) {
 		text = append(text, m.files[path].content...)
 	}
 	return digestOf(text)

@@ -148,9 +148,11 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 		}
 	case "brief": // ids, needs and impacts only
 		s.brief = true
-	case "bundle": // none, VERSION, or an architecture
+	case "bundle": // none, VERSION, an architecture, or rebuilt BINARY…
 		s.bundle = nil
-		if release, err := catalog.Lookup(args[0]); err == nil {
+		if args[0] == "rebuilt" {
+			s.bundle = smallBundle(s.t, s.release, "amd64", args[1:]...)
+		} else if release, err := catalog.Lookup(args[0]); err == nil {
 			s.bundle = smallBundle(s.t, release, "amd64")
 		} else if args[0] != "none" {
 			s.bundle = smallBundle(s.t, s.release, args[0])

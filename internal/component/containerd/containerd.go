@@ -45,14 +45,14 @@ func Plan(in component.Input, out *component.Output) {
 			continue
 		}
 		install := plan.On("containerd/binaries", h.Name)
-		component.PlanBinaries(in, h, facts, install, "install containerd, runc and CNI plugins", component.RuntimeBinaries(in.Release), out)
-		planService(in, h, facts, install, out)
+		replaced := component.PlanBinaries(in, h, facts, install, "install containerd, runc and CNI plugins", unit, component.RuntimeBinaries(in.Release), out)
+		planService(in, h, facts, install, replaced, out)
 		planImages(in, h, facts, out)
 	}
 }
 
-func planService(in component.Input, h *cluster.Host, facts *protocol.Facts, install plan.ID, out *component.Output) {
-	service := component.Service{Host: h.Name, Unit: unit, Files: files(in.Release, facts)}
+func planService(in component.Input, h *cluster.Host, facts *protocol.Facts, install plan.ID, replaced bool, out *component.Output) {
+	service := component.Service{Host: h.Name, Unit: unit, Replaced: replaced, Files: files(in.Release, facts)}
 	changes, impact := component.ServiceChanges(facts, service)
 	if len(changes) == 0 {
 		return

@@ -20,7 +20,7 @@ func etcdTools(r catalog.Release) []catalog.Binary {
 }
 
 func planEtcdTools(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
-	component.PlanBinaries(in, h, facts, plan.On("etcd/binaries", h.Name), "install etcd's tools", etcdTools(in.Release), out)
+	component.PlanBinaries(in, h, facts, plan.On("etcd/binaries", h.Name), "install etcd's tools", "", etcdTools(in.Release), out)
 }
 
 // planStackedMember plans the etcd static pod of a host. The first members

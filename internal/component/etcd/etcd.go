@@ -107,7 +107,7 @@ func planMembers(in component.Input, out *component.Output) {
 			continue
 		}
 		binaries := plan.On("etcd/binaries", h.Name)
-		component.PlanBinaries(in, h, facts, binaries, "install etcd", in.Release.Binaries(cluster.RoleEtcd), out)
+		replaced := component.PlanBinaries(in, h, facts, binaries, "install etcd", unit, in.Release.Binaries(cluster.RoleEtcd), out)
 		certificates := plan.On("etcd/certificates", h.Name)
 		wanted{
 			host: h.Name, id: certificates, title: "make etcd's certificates",
@@ -133,7 +133,7 @@ func planMembers(in component.Input, out *component.Output) {
 			previous = id
 			continue
 		}
-		planMember(in, h, membership, needs, out)
+		planMember(in, h, membership, replaced, needs, out)
 	}
 }
 
@@ -144,7 +144,7 @@ func othersOf(h *cluster.Host, in component.Input, m members.Membership) []*clus
 	})
 }
 
-func planMember(in component.Input, h *cluster.Host, m members.Membership, needs []plan.ID, out *component.Output) {
+func planMember(in component.Input, h *cluster.Host, m members.Membership, replaced bool, needs []plan.ID, out *component.Output) {
 	facts := in.Snapshot.Facts(h.Name)
 	initial, initialState := m.Initial, "new"
 	// What a member was first started with is never changed afterwards: it
@@ -155,6 +155,7 @@ func planMember(in component.Input, h *cluster.Host, m members.Membership, needs
 		}
 	}
 	service := newService(in, h, initial, initialState)
+	service.Replaced = replaced
 	changes, impact := component.ServiceChanges(facts, service)
 	if len(changes) == 0 {
 		return

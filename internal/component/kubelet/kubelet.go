@@ -40,11 +40,11 @@ func Plan(in component.Input, out *component.Output) {
 			continue
 		}
 		binaries := plan.On(component.StepBinaries, h.Name)
-		component.PlanBinaries(in, h, facts, binaries, "install Kubernetes' binaries", component.KubernetesBinaries(in.Release, h), out)
+		replaced := component.PlanBinaries(in, h, facts, binaries, "install Kubernetes' binaries", unit, component.KubernetesBinaries(in.Release, h), out)
 
 		joined := facts.Files[component.KubeletConf].Exists
 		service := component.Service{
-			Host: h.Name, Unit: unit, Stopped: !joined,
+			Host: h.Name, Unit: unit, Stopped: !joined, Replaced: replaced,
 			Files: []component.File{
 				{Path: unitFile, Mode: 0o644, Content: component.Render(templates, "kubelet.service", nil)},
 				{Path: dropInFile, Mode: 0o644, Content: component.Render(templates, "10-kubeadm.conf", nil)},
