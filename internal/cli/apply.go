@@ -85,15 +85,22 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 		if reviewed, err = readReviewed(o.reviewed); err != nil {
 			return err
 		}
-		if err := reviewed.retarget(&o.target, o.fileGiven); err != nil {
-			return err
-		}
+		reviewed.retarget(&o.target, o.fileGiven)
 	}
-	s, err := o.open(ctx, stderr)
+	s, err := o.load(ctx, stderr)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	if reviewed != nil {
+		if err := reviewed.sameFiles(o.target, s.inputs); err != nil {
+			return err
+		}
+	}
+	s.connect(ctx, o.acceptNewHostKeys, stderr)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err := mayWriteKubeconfig(kubeconfigPath(o, s.cluster), s.cluster); err != nil {
 		return err
 	}
@@ -157,7 +164,7 @@ func (s *session) conclude(ctx context.Context, o applyOptions, stderr io.Writer
 		// A host that was just built is busy, and may answer one question late.
 		report = status.Of(s.cluster, s.observer().Snapshot(ctx))
 	}
-	return printStatus(report, stderr, ui.StatusOptions{Next: s.next(report, o.file, kubeconfigPath(o, s.cluster))})
+	return printStatus(report, stderr, ui.StatusOptions{Next: s.next(report, o.files, kubeconfigPath(o, s.cluster))})
 }
 
 // run walks a plan, shows it and records it.
@@ -227,6 +234,6 @@ func confirm(ctx context.Context, yes bool, question string, stderr io.Writer) e
 
 // applyForLab is what `lab up` does once the lab's hosts answer.
 func applyForLab(ctx context.Context, clusterFile string, yes bool) error {
-	o := applyOptions{target: target{file: clusterFile}, yes: yes, output: "auto"}
+	o := applyOptions{target: target{files: clusterFiles{clusterFile}}, yes: yes, output: "auto"}
 	return runApply(ctx, o, os.Stdout, os.Stderr)
 }

@@ -22,11 +22,7 @@ func kubeconfigPath(o applyOptions, c *cluster.Cluster) string {
 	if o.kubeconfig != "" {
 		return o.kubeconfig
 	}
-	dir := "."
-	if o.file != "-" {
-		dir = filepath.Dir(o.file)
-	}
-	return filepath.Join(dir, c.Name+".kubeconfig")
+	return filepath.Join(o.files.folder(), c.Name+".kubeconfig")
 }
 
 // writeKubeconfig writes the administrator's kubeconfig for this machine,

@@ -40,7 +40,7 @@ kind; else the one in PATH.`,
 			return runKubectl(cmd.Context(), o, args, cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().StringVarP(&o.file, "file", "f", "cluster.yaml", "the cluster file")
+	o.files.flag(cmd)
 	cmd.Flags().StringVar(&o.kubeconfig, "kubeconfig", "", "the administrator's kubeconfig (default: NAME.kubeconfig beside the cluster file)")
 	o.bundleFlag(cmd)
 	return cmd

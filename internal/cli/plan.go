@@ -54,13 +54,8 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 	if !save && o.output != "text" && o.output != "json" {
 		return usageError(fmt.Errorf("unknown output %q; it is text, json, or a file's name that ends in .json", o.output))
 	}
-	var from plan.Source
 	if save {
-		err := maySave(o.output)
-		if err == nil {
-			from, err = clusterSource(o.file)
-		}
-		if err != nil {
+		if err := maySave(o.output, o.files); err != nil {
 			return err
 		}
 	}
@@ -84,12 +79,8 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 		return err
 	}
 	if save {
-		b, err := bundleSource(s.bundle, o.bundleDir)
-		if err == nil {
-			err = savePlan(o.output, p, in.Snapshot.Taken, from, b)
-		}
-		if err != nil {
-			return err
+		if err := s.savePlan(o.output, p, in.Snapshot.Taken, o.bundleDir); err != nil {
+			return fmt.Errorf("saving the plan: %w", err)
 		}
 		fmt.Fprintf(stderr, "\nThe plan is in %[1]s. To do exactly this: quorate apply %[1]s\n", shellWord(o.output))
 	}

@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/bundle"
+	"github.com/quorate/quorate/internal/config"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/ui"
 	"github.com/quorate/quorate/internal/version"
@@ -23,20 +25,18 @@ func namesFile(output string) bool {
 	return strings.HasSuffix(output, ".json") || strings.ContainsRune(output, filepath.Separator)
 }
 
-// clusterSource is the cluster file as it is now, under its absolute path.
-func clusterSource(file string) (plan.Source, error) {
-	if file == "-" {
-		return plan.Source{}, usageError(errors.New("a plan of a cluster file from standard input cannot be saved: whoever applies it must read the file again; put it into a file"))
+// clusterSources are the files that the cluster was read from, with their
+// absolute paths and what they held.
+func clusterSources(inputs []config.Input) ([]plan.Source, error) {
+	var out []plan.Source
+	for _, in := range inputs {
+		path, err := filepath.Abs(in.Path)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, plan.Source{Path: path, SHA256: in.SHA256, Gathered: !in.Named})
 	}
-	path, err := filepath.Abs(file)
-	if err != nil {
-		return plan.Source{}, err
-	}
-	content, err := readRegular(path, plan.MaxSavedSize)
-	if err != nil {
-		return plan.Source{}, usageError(fmt.Errorf("reading the cluster file: %w", err))
-	}
-	return plan.SourceOf(path, content), nil
+	return out, nil
 }
 
 // bundleSource is the bundle that hosts are installed from, nil where there is
@@ -81,8 +81,12 @@ func readRegular(path string, limit int64) ([]byte, error) {
 	return content, err
 }
 
-// maySave refuses to write a plan over anything but a saved plan.
-func maySave(path string) error {
+// maySave refuses to write a plan over anything but a saved plan, and one that
+// nobody could apply.
+func maySave(path string, from clusterFiles) error {
+	if slices.Contains(from, "-") {
+		return usageError(errors.New("a plan of a cluster file from standard input cannot be saved: whoever applies it must read the file again; put it into a file"))
+	}
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -97,17 +101,20 @@ func maySave(path string) error {
 }
 
 // savePlan writes a plan into a file that only its owner can read.
-func savePlan(path string, p *plan.Plan, made time.Time, from plan.Source, b *plan.Source) error {
-	content, err := plan.Saved{
-		Quorate: version.String(), Made: made, ClusterFiles: []plan.Source{from}, Bundle: b, Plan: p,
-	}.Encode()
-	if err == nil {
-		err = replaceFile(path, content)
-	}
+func (s *session) savePlan(path string, p *plan.Plan, made time.Time, bundleDir string) error {
+	from, err := clusterSources(s.inputs)
 	if err != nil {
-		return fmt.Errorf("saving the plan: %w", err)
+		return err
 	}
-	return nil
+	b, err := bundleSource(s.bundle, bundleDir)
+	if err != nil {
+		return err
+	}
+	content, err := plan.Saved{Quorate: version.String(), Made: made, ClusterFiles: from, Bundle: b, Plan: p}.Encode()
+	if err != nil {
+		return err
+	}
+	return replaceFile(path, content)
 }
 
 // reviewedPlan is a saved plan that is to be applied as it was reviewed.
@@ -131,20 +138,34 @@ func readReviewed(path string) (*reviewedPlan, error) {
 
 // retarget makes an apply work on what the plan was made from, unless the user
 // says where that is now.
-func (r *reviewedPlan) retarget(t *target, fileGiven bool) error {
-	source := r.saved.ClusterFiles[0]
+func (r *reviewedPlan) retarget(t *target, fileGiven bool) {
 	if !fileGiven {
-		t.file = source.Path
+		t.files = nil
+		for _, source := range r.saved.ClusterFiles {
+			if !source.Gathered {
+				t.files = append(t.files, source.Path)
+			}
+		}
 	}
 	if t.bundleDir == "" && r.saved.Bundle != nil {
 		t.bundleDir = r.saved.Bundle.Path
 	}
-	now, err := clusterSource(t.file)
+}
+
+// sameFiles refuses a plan whose cluster files do not hold what they did.
+func (r *reviewedPlan) sameFiles(t target, inputs []config.Input) error {
+	now, err := clusterSources(inputs)
 	if err != nil {
 		return err
 	}
-	if now.SHA256 != source.SHA256 {
-		return r.stale(t.file, "the cluster file "+t.file+" was changed since", "")
+	was := r.saved.ClusterFiles
+	for i, source := range now {
+		if i >= len(was) || source.SHA256 != was[i].SHA256 {
+			return r.stale(t.files, "the cluster file "+source.Path+" was changed since", "")
+		}
+	}
+	if len(now) < len(was) {
+		return r.stale(t.files, "the cluster file "+was[len(now)].Path+" is not read any more", "")
 	}
 	return nil
 }
@@ -157,7 +178,7 @@ func (r *reviewedPlan) compare(t target, b *bundle.Bundle, now *plan.Plan) error
 	}
 	was := r.saved.Bundle
 	if (is == nil) != (was == nil) || is != nil && is.SHA256 != was.SHA256 {
-		return r.stale(t.file, "the bundle to install from is another one now", "")
+		return r.stale(t.files, "the bundle to install from is another one now", "")
 	}
 	if now.Digest() == r.saved.Plan.Digest() {
 		return nil
@@ -166,13 +187,13 @@ func (r *reviewedPlan) compare(t target, b *bundle.Bundle, now *plan.Plan) error
 	if made := r.saved.Quorate; made != version.String() {
 		reason += fmt.Sprintf(" (quorate %s made it, and this is %s)", made, version.String())
 	}
-	return r.stale(t.file, reason, "\n"+strings.TrimRight(ui.PlanDifference(plan.Compare(r.saved.Plan, now)), "\n"))
+	return r.stale(t.files, reason, "\n"+strings.TrimRight(ui.PlanDifference(plan.Compare(r.saved.Plan, now)), "\n"))
 }
 
-func (r *reviewedPlan) stale(file, reason, details string) error {
+func (r *reviewedPlan) stale(files clusterFiles, reason, details string) error {
 	return &stalePlan{
 		text: fmt.Sprintf("%s, made %s, is stale: %s. Nothing was changed.%s", r.path, r.saved.Made.UTC().Format(time.DateTime+" MST"), reason, details),
-		hint: "make it anew and review it: quorate plan -f " + shellWord(file) + " -o " + shellWord(r.path),
+		hint: "make it anew and review it: quorate plan" + files.flags() + " -o " + shellWord(r.path),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quorate/quorate/internal/config"
 	"github.com/quorate/quorate/internal/plan"
 )
 
@@ -33,6 +34,16 @@ func planOf(t *testing.T, why string) *plan.Plan {
 	return p
 }
 
+// inputsOf is a cluster file as it is read.
+func inputsOf(t *testing.T, path string) []config.Input {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []config.Input{{Path: path, SHA256: plan.SourceOf(path, content).SHA256, Named: true}}
+}
+
 // saved writes a cluster file and a plan made from it into a folder.
 func saved(t *testing.T) (clusterFile, planFile string) {
 	t.Helper()
@@ -41,11 +52,8 @@ func saved(t *testing.T) (clusterFile, planFile string) {
 	if err := os.WriteFile(clusterFile, []byte("kind: Cluster\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	from, err := clusterSource(clusterFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := savePlan(planFile, planOf(t, "missing"), time.Now(), from, nil); err != nil {
+	s := session{inputs: inputsOf(t, clusterFile)}
+	if err := s.savePlan(planFile, planOf(t, "missing"), time.Now(), ""); err != nil {
 		t.Fatal(err)
 	}
 	return clusterFile, planFile
@@ -60,9 +68,12 @@ func TestReviewedPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := target{file: "cluster.yaml"}
-	if err := r.retarget(&to, false); err != nil || to.file != clusterFile {
-		t.Errorf("the cluster file is %s (%v), want %s", to.file, err, clusterFile)
+	to := target{files: clusterFiles{"cluster.yaml"}}
+	if r.retarget(&to, false); to.files.String() != clusterFile {
+		t.Errorf("the cluster file is %s, want %s", to.files, clusterFile)
+	}
+	if err := r.sameFiles(to, inputsOf(t, clusterFile)); err != nil {
+		t.Errorf("the same cluster file: %v", err)
 	}
 	if err := r.compare(to, nil, planOf(t, "missing")); err != nil {
 		t.Errorf("the same plan: %v", err)
@@ -89,7 +100,8 @@ func TestReviewedPlan(t *testing.T) {
 	if err := os.WriteFile(clusterFile, []byte("kind: Cluster # changed\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stale("another cluster file", r.retarget(&to, false), "cluster file", "changed since")
+	stale("another cluster file", r.sameFiles(to, inputsOf(t, clusterFile)), "cluster file", "changed since")
+	stale("fewer cluster files", r.sameFiles(to, nil), "cluster file", "not read any more")
 }
 
 func TestReviewedPlanOfAMovedClusterFile(t *testing.T) {
@@ -102,12 +114,12 @@ func TestReviewedPlanOfAMovedClusterFile(t *testing.T) {
 	if err := os.Rename(clusterFile, moved); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.retarget(&target{file: "cluster.yaml"}, false); err == nil || !strings.Contains(err.Error(), clusterFile) {
-		t.Errorf("error %v, want one that names the missing file", err)
+	to := target{files: clusterFiles{moved}}
+	if r.retarget(&to, true); to.files.String() != moved {
+		t.Errorf("the cluster file is %s, want %s", to.files, moved)
 	}
-	to := target{file: moved}
-	if err := r.retarget(&to, true); err != nil || to.file != moved {
-		t.Errorf("the cluster file is %s (%v), want %s", to.file, err, moved)
+	if err := r.sameFiles(to, inputsOf(t, moved)); err != nil {
+		t.Errorf("the same content elsewhere: %v", err)
 	}
 }
 
@@ -127,16 +139,16 @@ func TestPlanFilesThatAreNone(t *testing.T) {
 		}
 	}
 	for _, path := range []string{clusterFile, fifo, filepath.Dir(clusterFile)} {
-		if err := maySave(path); !usage(err) {
+		if err := maySave(path, clusterFiles{clusterFile}); !usage(err) {
 			t.Errorf("saving a plan to %s: error %v, want a refusal", path, err)
 		}
 	}
 	for _, path := range []string{planFile, filepath.Join(filepath.Dir(clusterFile), "no.json")} {
-		if err := maySave(path); err != nil {
+		if err := maySave(path, clusterFiles{clusterFile}); err != nil {
 			t.Errorf("saving a plan to %s: %v", path, err)
 		}
 	}
-	if _, err := clusterSource("-"); !usage(err) {
+	if err := maySave(planFile, clusterFiles{clusterFile, "-"}); !usage(err) {
 		t.Errorf("a cluster file from standard input: error %v, want a refusal", err)
 	}
 }

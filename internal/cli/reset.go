@@ -68,7 +68,7 @@ func runReset(ctx context.Context, o resetOptions, stdin *os.File, stdout, stder
 	defer s.close()
 	for _, name := range o.hosts {
 		if s.cluster.Host(name) == nil {
-			return usageError(fmt.Errorf("--host %s: %s has no host of this name", name, o.file))
+			return usageError(fmt.Errorf("--host %s: %s has no host of this name", name, o.files))
 		}
 	}
 	ctx, unlock, err := s.lock(ctx, "reset", o.breakLock)

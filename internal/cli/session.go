@@ -26,14 +26,14 @@ import (
 
 // target are the flags that every command on a cluster has.
 type target struct {
-	file              string
+	files             clusterFiles
 	bundleDir         string
 	acceptNewHostKeys bool
 }
 
 func (t *target) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVarP(&t.file, "file", "f", "cluster.yaml", "the cluster file; - is standard input")
+	t.files.flag(cmd)
 	f.BoolVar(&t.acceptNewHostKeys, "accept-new-host-keys", false, "trust the SSH keys of hosts that are not known yet, and write them to known_hosts")
 }
 
@@ -44,6 +44,7 @@ func (t *target) bundleFlag(cmd *cobra.Command) {
 // session is a cluster with its connected hosts for the length of a command.
 type session struct {
 	cluster *cluster.Cluster
+	inputs  []config.Input // what the cluster was read from
 	release catalog.Release
 	bundle  *bundle.Bundle // nil when there is none
 	hosts   map[string]*host.Host
@@ -98,44 +99,27 @@ func archOf(c *cluster.Cluster) string {
 
 // read reads the cluster file alone, for commands that install nothing.
 func (t *target) read(ctx context.Context, stderr io.Writer) (*session, error) {
-	c, list, err := t.parse(ctx)
+	file, list, err := t.files.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if list.HasErrors() {
+	if file == nil {
 		return nil, &fileError{list}
 	}
+	c := file.Cluster
 	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
 	mode := c.Endpoint.LoadBalancer.Mode
 	if mode != cluster.BalancerLocalhost && mode != cluster.BalancerExternal {
-		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.mode %s cannot be built yet; use localhost or external", t.file, mode))
+		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.mode %s cannot be built yet; use localhost or external", t.files, mode))
 	}
 	if kind := c.Endpoint.LoadBalancer.Type; mode == cluster.BalancerLocalhost && kind != "haproxy" {
-		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.type %s cannot be built yet; use haproxy", t.file, kind))
+		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.type %s cannot be built yet; use haproxy", t.files, kind))
 	}
 	release, err := catalog.Lookup(c.Kubernetes.Version)
 	if err != nil {
-		return nil, usageError(fmt.Errorf("%s: %w", t.file, err))
+		return nil, usageError(fmt.Errorf("%s: %w", t.files, err))
 	}
-	return &session{cluster: c, release: release, hosts: map[string]*host.Host{}, failed: map[string]error{}}, nil
-}
-
-// parse reads the cluster file, which may be a pipe or a terminal that keeps
-// the reader waiting: an interrupt ends the wait.
-func (t *target) parse(ctx context.Context) (c *cluster.Cluster, list diag.List, err error) {
-	done := make(chan struct{})
-	var read *cluster.Cluster
-	var found diag.List
-	go func() {
-		defer close(done)
-		read, found = config.Load([]string{t.file}, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
-	}()
-	select {
-	case <-done:
-		return read, found, nil
-	case <-ctx.Done():
-		return nil, nil, context.Cause(ctx)
-	}
+	return &session{cluster: c, inputs: file.Inputs, release: release, hosts: map[string]*host.Host{}, failed: map[string]error{}}, nil
 }
 
 // connect reaches every host at the same time, and waits for all of them.

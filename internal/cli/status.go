@@ -89,7 +89,7 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 		enc.SetIndent("", "  ")
 		err = enc.Encode(report)
 	} else {
-		err = printStatus(report, stdout, ui.StatusOptions{Certificates: o.certificates, Next: s.next(report, o.file, "")})
+		err = printStatus(report, stdout, ui.StatusOptions{Certificates: o.certificates, Next: s.next(report, o.files, "")})
 	}
 	if err != nil {
 		return err
@@ -119,14 +119,14 @@ func printStatus(r status.Report, w io.Writer, o ui.StatusOptions) error {
 
 // next are the commands worth running after a status. A kubeconfig that is
 // not named is looked for where apply puts it.
-func (s *session) next(r status.Report, file, kubeconfig string) []ui.NextCommand {
+func (s *session) next(r status.Report, files clusterFiles, kubeconfig string) []ui.NextCommand {
 	quorate := func(verb, why string) ui.NextCommand {
-		return ui.NextCommand{Command: strings.TrimSpace("quorate " + verb + fileFlag(file)), Why: why}
+		return ui.NextCommand{Command: strings.TrimSpace("quorate " + verb + files.flags()), Why: why}
 	}
 	if kubeconfig == "" {
-		kubeconfig = kubeconfigPath(applyOptions{target: target{file: file}}, s.cluster)
+		kubeconfig = kubeconfigPath(applyOptions{target: target{files: files}}, s.cluster)
 	}
-	kubectl := ui.NextCommand{Command: "quorate kubectl" + fileFlag(file) + " -- get nodes", Why: "use the cluster"}
+	kubectl := ui.NextCommand{Command: "quorate kubectl" + files.flags() + " -- get nodes", Why: "use the cluster"}
 	if _, err := os.Stat(kubeconfig); errors.Is(err, os.ErrNotExist) {
 		kubectl = quorate("apply", "write a kubeconfig, too")
 	}
@@ -155,14 +155,6 @@ func (s *session) askSSH(r status.Report) []ui.NextCommand {
 		}
 	}
 	return nil
-}
-
-// fileFlag names the cluster file in a command, unless it is the default.
-func fileFlag(file string) string {
-	if file == "cluster.yaml" || file == "" {
-		return ""
-	}
-	return " -f " + shellWord(file)
 }
 
 func sshCommand(h *cluster.Host) string {

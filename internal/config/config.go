@@ -13,6 +13,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 
@@ -42,6 +44,17 @@ type File struct {
 	Filled []Filled
 	// Cluster is the desired model.
 	Cluster *cluster.Cluster
+	// Inputs are the files that it was read from.
+	Inputs []Input
+}
+
+// Input is one of the files that a cluster was read from.
+type Input struct {
+	Path   string // as it was given; "-" is standard input
+	SHA256 string // of its content, in hex
+	// Named is false for a file that was read because it belongs to one that
+	// was named, such as an inventory's variables.
+	Named bool
 }
 
 // Load reads and checks the cluster file at a path; "-" is standard input. Some
@@ -102,7 +115,17 @@ func read(files []*strict.File, o Options) (*File, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
-	return &File{Document: doc, Filled: filled, Cluster: c}, list
+	return &File{Document: doc, Filled: filled, Cluster: c, Inputs: inputs(files)}, list
+}
+
+// inputs tells which files were read.
+func inputs(files []*strict.File) []Input {
+	var out []Input
+	for _, f := range files {
+		sum := sha256.Sum256(f.Data)
+		out = append(out, Input{Path: f.Path, SHA256: hex.EncodeToString(sum[:]), Named: !f.Gathered})
+	}
+	return out
 }
 
 // folderOf is the absolute folder that a file's relative paths start from.

@@ -41,6 +41,8 @@ type Source struct {
 	// Path is absolute; empty for the default bundle.
 	Path   string `json:"path,omitempty"`
 	SHA256 string `json:"sha256"` // of its content, in hex
+	// Gathered is true for a file that was not named but belongs to one that was.
+	Gathered bool `json:"gathered,omitempty"`
 }
 
 // SourceOf is the source that has this content.

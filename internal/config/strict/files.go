@@ -60,6 +60,9 @@ type File struct {
 	Path   string
 	Data   []byte
 	Source *diag.Source
+	// Gathered is true for a file that nobody named: it is read because it
+	// belongs to one that was.
+	Gathered bool
 	// Roots are the file's YAML documents, empty ones left out; nil where the
 	// file is no YAML.
 	Roots []*yaml.Node
