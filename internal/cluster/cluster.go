@@ -129,6 +129,7 @@ type Secret struct {
 	Env     string // the environment variable that holds it
 	File    string // the file that holds it, trailing newline trimmed
 	Prompt  bool   // asked on the terminal
+	Age     string // the value itself, encrypted with age; see IsAge
 	Literal string // as it stood in the file; never printed
 }
 
@@ -144,6 +145,8 @@ func (s Secret) String() string {
 		return "file " + s.File
 	case s.Prompt:
 		return "prompt"
+	case s.Age != "":
+		return "age"
 	case s.Literal != "":
 		return "(literal, hidden)"
 	}
@@ -171,6 +174,10 @@ type LoadBalancer struct {
 	Type    string     // haproxy or nginx, for localhost
 	VIP     netip.Addr // for managed and kube-vip; the balancer's address for external
 	VIPHost string     // external balancer given by name instead of address
+
+	// NoHairpin, for external: the balancer cannot carry a control-plane host's
+	// connection back to that same host, and need not be proved to.
+	NoHairpin bool
 
 	// The rest is for managed.
 

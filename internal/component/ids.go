@@ -21,6 +21,9 @@ const (
 	StepClusterInit  = "kubernetes/cluster-settings"
 	StepNetwork      = "network/flannel"
 	StepProxy        = "endpoint/proxy"
+	StepVIP          = "endpoint/vip"
+	StepProof        = "endpoint/proof"    // nothing is installed before it
+	StepBackends     = "endpoint/backends" // of an external balancer, all active
 	StepJoin         = "worker/join"
 	StepMark         = "controlplane/mark"
 	StepKubeProxy    = "kubernetes/kube-proxy"

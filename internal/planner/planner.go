@@ -45,6 +45,7 @@ func Apply(in component.Input) (*plan.Plan, diag.List, error) {
 	if out.Refusals.HasErrors() {
 		return nil, out.Refusals, nil
 	}
+	endpoint.BeforeAll(out.Steps)
 	p, err := plan.New(in.Cluster.Name, "apply", out.Steps)
 	return p, out.Refusals, err
 }
