@@ -40,9 +40,9 @@ type Options struct {
 	// do whose files are to be read.
 	Loose bool
 	// Unknown is called for a key that the type does not have, and says what
-	// there is to say; p is the path of the mapping that it stands in. Nil
-	// makes it an error.
-	Unknown func(key *yaml.Node, p Path)
+	// there is to say; p is the path of the mapping that it stands in, known
+	// the keys that the mapping may have. Nil makes it an error.
+	Unknown func(key *yaml.Node, p Path, known []string)
 }
 
 // Decode fills out, a pointer to a struct, from a document's root mapping. The
@@ -141,14 +141,16 @@ func (d *decoder) structure(n *yaml.Node, out reflect.Value, p Path, what string
 	for _, e := range d.entries(n) {
 		f := d.field(known, e.key.Value)
 		if f < 0 && d.Unknown != nil {
-			d.Unknown(e.key, p)
+			d.Unknown(e.key, p, keysOf(known))
 			continue
 		}
 		if f < 0 {
 			d.unknownKey(e.key, p, what, known)
 			continue
 		}
-		d.value(e.value, out.FieldByIndex(known[f].Index), p.Key(known[f].Key), known[f].Key)
+		at := p.Key(known[f].Key)
+		d.keys[at] = Place{d.src, Position(e.key)}
+		d.value(e.value, out.FieldByIndex(known[f].Index), at, known[f].Key)
 	}
 }
 
@@ -170,6 +172,7 @@ func (d *decoder) mapping(n *yaml.Node, out reflect.Value, p Path, what string) 
 	entries := reflect.MakeMap(out.Type())
 	for _, e := range d.entries(n) {
 		value := reflect.New(out.Type().Elem()).Elem()
+		d.keys[p.Key(e.key.Value)] = Place{d.src, Position(e.key)}
 		d.value(e.value, value, p.Key(e.key.Value), what+": "+Clip(Printable(e.key.Value)))
 		entries.SetMapIndex(reflect.ValueOf(e.key.Value), value)
 	}
@@ -213,8 +216,8 @@ func (d *decoder) free(n *yaml.Node, p Path, what string) any {
 // that it has, that one counts as mentioned, so that nobody is told both that
 // "adress" is unknown and that the address is missing.
 func (d *decoder) unknownKey(key *yaml.Node, p Path, what string, known []Field) {
-	if d.full() { // looking for the right key would be in vain
-		d.dropped++
+	if d.Full(diag.SeverityError) {
+		d.dropped[diag.SeverityError]++
 		d.MarkBad(p.Key(key.Value))
 		return
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/quorate/quorate/internal/diag"
 )
 
-// MaxFindings is how many findings are shown at most: beyond that, the file is
-// something else than a cluster file.
+// MaxFindings is how many errors, and how many warnings, are shown at most:
+// beyond that, the file is something else than a cluster file.
 const MaxFindings = 100
 
 // Report gathers what is found in one document. It leaves out what only follows
@@ -17,14 +17,18 @@ type Report struct {
 	*findings
 	src    *diag.Source // the text that positions without a source are in
 	at     places
+	keys   places        // where the keys stand, of paths that have one
 	bad    map[Path]bool // paths with an error
 	around map[Path]bool // paths that have one of them inside
 }
 
 // findings are what all the reports of one reading found.
 type findings struct {
-	list    diag.List
-	dropped int
+	list  diag.List
+	shown map[diag.Severity]int
+	// dropped are those that did not fit. They count too: a file whose
+	// hundredth and first error is not shown still has it.
+	dropped map[diag.Severity]int
 	// said is what was found so far: what is repeated by aliases is told once.
 	said map[finding]bool
 }
@@ -37,13 +41,15 @@ type finding struct {
 
 // NewReport begins the report on a document that stands in a text.
 func NewReport(src *diag.Source) *Report {
-	return (&Report{findings: &findings{said: map[finding]bool{}}}).On(src)
+	return (&Report{findings: &findings{
+		said: map[finding]bool{}, shown: map[diag.Severity]int{}, dropped: map[diag.Severity]int{},
+	}}).On(src)
 }
 
 // On is a report on another document, with paths of its own. What it finds goes
 // into the same list.
 func (r *Report) On(src *diag.Source) *Report {
-	return &Report{findings: r.findings, src: src, at: places{}, bad: map[Path]bool{}, around: map[Path]bool{}}
+	return &Report{findings: r.findings, src: src, at: places{}, keys: places{}, bad: map[Path]bool{}, around: map[Path]bool{}}
 }
 
 // Source is the text that the report is on.
@@ -86,18 +92,20 @@ func (r *Report) Tell(severity diag.Severity, at Place, hint, detail, summary st
 	}
 	this := finding{at, summary}
 	switch {
-	case r.full():
-		r.dropped++
+	case r.Full(severity):
+		r.dropped[severity]++
 	case !r.said[this]:
 		r.said[this] = true
+		r.shown[severity]++
 		d := at.Source.At(severity, at.Position, summary, hint)
 		d.Detail = detail
 		r.list = append(r.list, d)
 	}
 }
 
-// full reports whether further findings will only be counted.
-func (f *findings) full() bool { return len(f.list) >= MaxFindings }
+// Full reports whether further findings of a severity will only be counted, so
+// that working out a helpful hint for them would be in vain.
+func (f *findings) Full(severity diag.Severity) bool { return f.shown[severity] >= MaxFindings }
 
 // Found reports whether there is any finding so far.
 func (f *findings) Found() bool { return len(f.list) > 0 }
@@ -141,15 +149,26 @@ func (r *Report) Set(p Path, at Place) { r.at[p] = at }
 // is around it.
 func (r *Report) PlaceOf(p Path) Place { return r.at.nearest(p) }
 
+// KeyOf is where the key of a path's value stands, so that a finding about a
+// whole block points at its name and not at the first thing in it.
+func (r *Report) KeyOf(p Path) Place {
+	if at, ok := r.keys[p]; ok {
+		return at
+	}
+	return r.PlaceOf(p)
+}
+
 // Finish returns the findings in the files' order.
 func (f *findings) Finish() diag.List {
 	f.list.Sort()
-	if f.dropped > 0 {
-		f.list = append(f.list, diag.Diagnostic{
-			Severity: diag.SeverityError, File: f.list[0].File,
-			Summary: fmt.Sprintf("%d more findings are not shown", f.dropped),
-			Hint:    "mend the first ones, then look again",
-		})
+	for _, severity := range []diag.Severity{diag.SeverityError, diag.SeverityWarning} {
+		if n := f.dropped[severity]; n > 0 {
+			f.list = append(f.list, diag.Diagnostic{
+				Severity: severity, File: f.list[0].File,
+				Summary: fmt.Sprintf("%d more %ss are not shown", n, severity),
+				Hint:    "mend the first ones, then look again",
+			})
+		}
 	}
 	return f.list
 }
