@@ -92,6 +92,7 @@ func dialOne(ctx context.Context, address string, timeout time.Duration, expect 
 		return result
 	}
 	defer conn.Close()
+	result.Connected = true
 	if expect == "" {
 		return result
 	}
@@ -102,9 +103,15 @@ func dialOne(ctx context.Context, address string, timeout time.Duration, expect 
 	n, err := io.ReadFull(conn, got)
 	switch {
 	case string(got[:n]) == expect:
-	case n > 0 || err == nil:
+		result.Answer = protocol.AnswerExpected
+	case string(got[:n]) != expect[:n]:
+		result.Answer = protocol.AnswerOther
 		result.Error = fmt.Sprintf("somebody else answers at %s: it sent %.64q", address, got[:n])
+	case n > 0:
+		result.Answer = protocol.AnswerPartial
+		result.Error = fmt.Sprintf("connected to %s but only %d of %d bytes came: %v", address, n, len(expect), err)
 	default:
+		result.Answer = protocol.AnswerPartial
 		result.Error = fmt.Sprintf("connected to %s but no answer came: %v", address, err)
 	}
 	return result

@@ -128,7 +128,7 @@ again at any time.`,
 		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
 	root.AddCommand(
-		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newKubectlCommand(),
+		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newPreflightCommand(), newKubectlCommand(),
 		newBundleCommand(), newLabCommand(applyForLab),
 	)
 	return root

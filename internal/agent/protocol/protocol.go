@@ -439,9 +439,23 @@ type DialReply struct {
 
 // DialResult is how one dial went.
 type DialResult struct {
-	Error  string `json:"error,omitempty"` // empty when it connected
+	Error  string `json:"error,omitempty"` // empty when it connected, and sent what was expected
 	Micros int64  `json:"micros"`          // time to connect
+	// Connected tells that the connection came about, whatever was sent then.
+	Connected bool `json:"connected,omitempty"`
+	// Answer tells what came where something was expected.
+	Answer Answer `json:"answer,omitempty"`
 }
+
+// Answer is what the peer of a dial sent first.
+type Answer string
+
+// The answers.
+const (
+	AnswerExpected Answer = "expected"
+	AnswerOther    Answer = "other"   // it is somebody else
+	AnswerPartial  Answer = "partial" // nothing, or the beginning, in time
+)
 
 // ListenRequest listens on TCP addresses for as long as the request lasts and
 // sends Nonce to whoever connects.

@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/preflight"
+	"github.com/quorate/quorate/internal/preflight/probe"
+	"github.com/quorate/quorate/internal/ui"
+)
+
+// preflightConnectTimeout bounds reaching a host, and asking the API: a host
+// that is off is told soon, and the others are checked meanwhile.
+const (
+	preflightConnectTimeout = 10 * time.Second
+	preflightAPITimeout     = 3 * time.Second
+)
+
+// Progress is told from the first on, and then at every second.
+const (
+	progressAfter = 2 * time.Second
+	progressEvery = 10 * time.Second
+)
+
+// preflightOptions are the flags of `preflight`.
+type preflightOptions struct {
+	target
+	ignore  []string
+	list    bool
+	verbose bool
+	output  string
+	timeout time.Duration
+}
+
+func newPreflightCommand() *cobra.Command {
+	o := preflightOptions{}
+	cmd := &cobra.Command{
+		Use:   "preflight",
+		Short: "Check whether the hosts are fit for the cluster, before anything is changed",
+		Long: `Looks at every host and tries what the cluster will need: it connects each host
+to the ports of the others, times synced writes to etcd's disks, asks who has
+the virtual address. All checks run and all are told, whatever the others find.
+It changes nothing on the hosts.
+
+An error can be made a warning by the name of its check. The exit code is 0
+without errors, and 1 with any that is not ignored.`,
+		Example: `  quorate preflight -f cluster.yaml
+  quorate preflight -f cluster.yaml -v                          # the figures, too
+  quorate preflight -f cluster.yaml --ignore-preflight etcd-fsync,swap
+  quorate preflight --list                                      # what it looks at`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runPreflight(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.flags(cmd)
+	o.bundleFlag(cmd)
+	ignorePreflightFlag(cmd, &o.ignore)
+	f := cmd.Flags()
+	f.BoolVar(&o.list, "list", false, "list the checks and what they look at, and do nothing")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show what is well, too, with its figures")
+	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	f.DurationVar(&o.timeout, "timeout", preflightConnectTimeout, "how long to wait for a host to answer")
+	return cmd
+}
+
+func ignorePreflightFlag(cmd *cobra.Command, names *[]string) {
+	cmd.Flags().StringSliceVar(names, "ignore-preflight", nil, "make errors of these preflight checks warnings; may be repeated (names: `quorate preflight --list`)")
+}
+
+// knownChecks refuses names that no check has.
+func knownChecks(names []string) error {
+	known := preflight.Names()
+	for _, name := range names {
+		if slices.Contains(known, name) {
+			continue
+		}
+		err := fmt.Errorf("--ignore-preflight %q: no check has this name; the checks are %s", name, strings.Join(known, ", "))
+		if near := strict.Nearest(name, known); near != "" {
+			err = fmt.Errorf("--ignore-preflight %q: no check has this name; did you mean %q? The checks are %s", name, near, strings.Join(known, ", "))
+		}
+		return usageError(err)
+	}
+	return nil
+}
+
+func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Writer) error {
+	if o.output != "text" && o.output != "json" {
+		return usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
+	}
+	if o.timeout <= 0 {
+		return usageError(fmt.Errorf("--timeout %s is no time to wait", o.timeout))
+	}
+	if err := knownChecks(o.ignore); err != nil {
+		return err
+	}
+	if o.list {
+		return listChecks(o.output, stdout)
+	}
+	s, err := o.load(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	observation := s.preflightLook(ctx, o, stderr)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	prober := &probe.Prober{Observation: observation, Hosts: s.hosts}
+	stop := tellProgress(prober, stderr)
+	observation.Probes = prober.Run(ctx)
+	stop()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	report := preflight.Judge(observation, o.ignore)
+	if o.output == "json" {
+		err = printJSON(stdout, report)
+	} else {
+		_, err = io.WriteString(stdout, ui.Preflight(report, lookOf(stdout), ui.PreflightOptions{
+			Verbose: o.verbose, Again: strings.TrimSpace("quorate preflight" + o.files.flags()),
+		}))
+	}
+	if err != nil {
+		return err
+	}
+	if !report.OK {
+		return silent(exitFailed)
+	}
+	return nil
+}
+
+// preflightLook connects to the hosts and observes all that planning does, and
+// what only the checks look at.
+func (s *session) preflightLook(ctx context.Context, o preflightOptions, stderr io.Writer) *preflight.Observation {
+	for i := range s.cluster.Hosts {
+		waitAtMost(&s.cluster.Hosts[i].SSH, o.timeout)
+	}
+	observer := s.observer()
+	observer.Wait = s.startConnecting(ctx, o.acceptNewHostKeys, stderr)
+	observer.APITimeout = preflightAPITimeout
+	observer.Extra = func(h *cluster.Host, q *protocol.FactsRequest) { preflight.Query(s.cluster, h, q) }
+	in := component.Input{Cluster: s.cluster, Release: s.release}
+	if s.bundle != nil {
+		m := s.bundle.Manifest()
+		in.Artefacts = &m
+	}
+	for range looks {
+		if in.Snapshot = observer.Snapshot(ctx); ctx.Err() != nil || len(in.Snapshot.Unknown()) == 0 {
+			break
+		}
+	}
+	return &preflight.Observation{Input: in}
+}
+
+// tellProgress says what is still being tried, until it is stopped.
+func tellProgress(p *probe.Prober, stderr io.Writer) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		timer := time.NewTimer(progressAfter)
+		defer timer.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-timer.C:
+				if pending := p.Pending(); len(pending) > 0 {
+					fmt.Fprintf(stderr, "still trying: %s\n", strings.Join(pending, ", "))
+				}
+				timer.Reset(progressEvery)
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
+}
+
+func listChecks(output string, stdout io.Writer) error {
+	checks := preflight.Checks()
+	if output == "text" {
+		_, err := io.WriteString(stdout, ui.PreflightList(checks, lookOf(stdout)))
+		return err
+	}
+	type entry struct {
+		Name    string `json:"name"`
+		About   string `json:"about"`
+		Refuses bool   `json:"refuses"` // apply refuses on its errors
+	}
+	var list []entry
+	for _, c := range checks {
+		list = append(list, entry{c.Name, c.About, c.Refuses})
+	}
+	return printJSON(stdout, list)
+}
+
+func printJSON(out io.Writer, value any) error {
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(value)
+}
+
+// lookOf is what a writer can show.
+func lookOf(w io.Writer) ui.Look {
+	if f, ok := w.(*os.File); ok {
+		return ui.LookFor(f)
+	}
+	return ui.Look{}
+}

@@ -1,0 +1,250 @@
+package probe
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/preflight"
+)
+
+const (
+	// listenTimeout bounds opening a host's listeners.
+	listenTimeout = 10 * time.Second
+	// reachTimeout bounds a connection between hosts; the kernel tries again
+	// after one second, so one lost packet is no failure.
+	reachTimeout = 3 * time.Second
+	// rounds is how often a round trip is timed; the least counts.
+	rounds = 5
+	// greetingSize is more than the largest packets hold (9000 bytes), so that
+	// what a listener sends fills some.
+	greetingSize = 12 << 10
+)
+
+// paths opens listeners on the ports that nobody has yet, connects every host
+// to the others' ports as its roles will, and closes the listeners.
+func (p *Prober) paths(ctx context.Context) {
+	greeting := newGreeting()
+	listeners, stop := p.listen(ctx, greeting)
+	defer stop()
+	reached := p.reached()
+	byHost := map[string][]preflight.Route{}
+	for _, r := range preflight.Routes(p.Observation.Cluster) {
+		if slices.Contains(reached, r.From) && slices.Contains(reached, r.To) {
+			byHost[r.From.Name] = append(byHost[r.From.Name], r)
+		}
+	}
+	found := map[string][]preflight.Path{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for from, routes := range byHost {
+		wg.Go(func() {
+			defer p.track("connections from " + from)()
+			tried := p.tryRoutes(ctx, from, routes, listeners, greeting)
+			mu.Lock()
+			defer mu.Unlock()
+			found[from] = tried
+		})
+	}
+	wg.Wait()
+	for _, h := range reached {
+		p.out.Paths = append(p.out.Paths, found[h.Name]...)
+	}
+	p.roundTrips(ctx)
+}
+
+// newGreeting is what nobody else sends.
+func newGreeting() string {
+	line := "quorate preflight " + rand.Text() + "\n"
+	return strings.Repeat(line, greetingSize/len(line)+1)
+}
+
+// listener is who listens at a target, or why nobody does.
+type listener struct {
+	kind preflight.Listener
+	why  string
+}
+
+// listen opens listeners where nobody listens and nobody of ours is about to.
+func (p *Prober) listen(ctx context.Context, greeting string) (map[preflight.Target]listener, func()) {
+	wanted := map[*cluster.Host][]int{}
+	for _, r := range preflight.Routes(p.Observation.Cluster) {
+		if !slices.Contains(wanted[r.To], r.Port) {
+			wanted[r.To] = append(wanted[r.To], r.Port)
+		}
+	}
+	out := map[preflight.Target]listener{}
+	var stops []func()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, h := range p.reached() {
+		wg.Go(func() {
+			kinds, stop := p.listenOn(ctx, h, wanted[h], greeting)
+			mu.Lock()
+			defer mu.Unlock()
+			stops = append(stops, stop)
+			for port, kind := range kinds {
+				out[preflight.Target{Host: h.Name, Port: port}] = kind
+			}
+		})
+	}
+	wg.Wait()
+	return out, func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
+func (p *Prober) listenOn(ctx context.Context, h *cluster.Host, ports []int, greeting string) (map[int]listener, func()) {
+	facts := p.Observation.Snapshot.Facts(h.Name)
+	unclaimed := preflight.Unclaimed(p.Observation, h)
+	out, open := map[int]listener{}, []int{}
+	for _, port := range ports {
+		switch {
+		case slices.ContainsFunc(facts.Listening, func(l protocol.Listener) bool { return l.Port == port }):
+			out[port] = listener{kind: preflight.ListenerPresent}
+		case slices.Contains(unclaimed, port):
+			open = append(open, port)
+		default:
+			// What is installed may come up again at any moment, and must find
+			// its port free.
+			out[port] = listener{kind: preflight.ListenerNone}
+		}
+	}
+	if len(open) == 0 {
+		return out, func() {}
+	}
+	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
+	defer cancel()
+	stop, failed, err := p.Hosts[h.Name].Listen(ctx, addresses(h, open), greeting)
+	if err != nil {
+		stop = func() {}
+	}
+	for _, port := range open {
+		why := failed[address(h, port)]
+		switch {
+		case err != nil:
+			out[port] = listener{preflight.ListenerFailed, strings.TrimPrefix(err.Error(), h.Name+": ")}
+		case strings.Contains(why, "address already in use"):
+			out[port] = listener{kind: preflight.ListenerPresent}
+		case why != "":
+			out[port] = listener{preflight.ListenerFailed, why}
+		default:
+			out[port] = listener{kind: preflight.ListenerOurs}
+		}
+	}
+	return out, stop
+}
+
+// tryRoutes connects one host to all that it must reach.
+func (p *Prober) tryRoutes(ctx context.Context, from string, routes []preflight.Route, listeners map[preflight.Target]listener, greeting string) []preflight.Path {
+	out := make([]preflight.Path, len(routes))
+	// Where a temporary listener is, its greeting must come; elsewhere a
+	// connection is all.
+	expecting, plain := batch{expect: greeting}, batch{}
+	for i, r := range routes {
+		l := listeners[preflight.Target{Host: r.To.Name, Port: r.Port}]
+		out[i] = preflight.Path{From: from, To: r.To.Name, Port: r.Port, What: r.What, Listener: l.kind, Error: l.why}
+		switch l.kind {
+		case preflight.ListenerFailed:
+		case preflight.ListenerOurs:
+			expecting.add(i, address(r.To, r.Port))
+		default:
+			plain.add(i, address(r.To, r.Port))
+		}
+	}
+	var wg sync.WaitGroup
+	for _, b := range []batch{expecting, plain} {
+		if len(b.addresses) == 0 {
+			continue
+		}
+		wg.Go(func() {
+			results, err := p.Hosts[from].Reach(ctx, b.addresses, reachTimeout, b.expect)
+			for n, i := range b.at {
+				if err != nil {
+					out[i].Listener, out[i].Error = preflight.ListenerFailed, err.Error()
+					continue
+				}
+				r := results[n]
+				out[i].Error = r.Error
+				out[i].Connected = r.Connected && r.Answer != protocol.AnswerOther
+				out[i].Whole = r.Answer == protocol.AnswerExpected
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// batch is what one request dials; at are the places of its addresses.
+type batch struct {
+	addresses []string
+	at        []int
+	expect    string
+}
+
+func (b *batch) add(at int, address string) {
+	b.addresses, b.at = append(b.addresses, address), append(b.at, at)
+}
+
+// roundTrips times connections between the etcd hosts that can connect.
+func (p *Prober) roundTrips(ctx context.Context) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, from := range p.reached() {
+		var to []string
+		var at []string
+		for _, path := range p.out.Paths {
+			if path.From == from.Name && path.Port == etcd.PeerPort && path.Connected {
+				to, at = append(to, path.To), append(at, address(p.Observation.Cluster.Host(path.To), path.Port))
+			}
+		}
+		if len(to) == 0 {
+			continue
+		}
+		wg.Go(func() {
+			best := make([]time.Duration, len(to))
+			for range rounds {
+				results, err := p.Hosts[from.Name].Reach(ctx, at, reachTimeout, "")
+				if err != nil {
+					return // told by what fails next on this host
+				}
+				for i, r := range results {
+					took := time.Duration(r.Micros) * time.Microsecond
+					if r.Connected && (best[i] == 0 || took < best[i]) {
+						best[i] = took
+					}
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for i, name := range to {
+				if best[i] > 0 {
+					p.out.RoundTrips = append(p.out.RoundTrips, preflight.RoundTrip{From: from.Name, To: name, Took: best[i]})
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func address(h *cluster.Host, port int) string {
+	return net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(port))
+}
+
+func addresses(h *cluster.Host, ports []int) []string {
+	out := make([]string, len(ports))
+	for i, port := range ports {
+		out[i] = address(h, port)
+	}
+	return out
+}

@@ -1,0 +1,123 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/quorate/quorate/internal/preflight"
+)
+
+// PreflightOptions say how much of a report to show.
+type PreflightOptions struct {
+	// Verbose shows what is well, too, with its figures.
+	Verbose bool
+	// Again is the command that runs it again and ignores what is added to it.
+	Again string
+}
+
+// Preflight words a report: what is wrong by check, each with what to do about
+// it, and the verdict last, where the eye ends up.
+func Preflight(r preflight.Report, look Look, o PreflightOptions) string {
+	v := preflightView{look: look}
+	for _, c := range r.Checks {
+		v.check(c, o.Verbose)
+	}
+	if v.out.Len() > 0 {
+		v.out.WriteString("\n")
+	}
+	m := markDone
+	if !r.OK {
+		m = markFailed
+	}
+	fmt.Fprintf(&v.out, "%s %s\n", look.paint(m, look.symbol(m, 0)), look.bold(clean(r.Cluster)+": "+r.Summary()))
+	if failed := failedChecks(r); failed != nil && o.Again != "" {
+		fmt.Fprintf(&v.out, "  %s\n", look.faint("to go on in spite of one: "+o.Again+" --ignore-preflight "+failed[0]))
+	}
+	return v.out.String()
+}
+
+func failedChecks(r preflight.Report) []string {
+	var out []string
+	for _, c := range r.Checks {
+		if c.Status == preflight.Error {
+			out = append(out, c.Name)
+		}
+	}
+	return out
+}
+
+type preflightView struct {
+	look Look
+	out  strings.Builder
+}
+
+// check writes one check's findings under its name.
+func (v *preflightView) check(c preflight.CheckResult, verbose bool) {
+	if c.Status != preflight.Error && c.Status != preflight.Warning && !verbose {
+		return
+	}
+	note := ""
+	if c.Ignored {
+		note = "  " + v.look.faint("an error, ignored as you asked")
+	}
+	fmt.Fprintf(&v.out, "%s %s%s\n", v.mark(c.Status), v.look.bold(c.Name), note)
+	said := false
+	for _, f := range c.Findings {
+		if f.Summary == "" || !verbose && severityHidden(f.Status) {
+			continue
+		}
+		said = true
+		v.lines(v.mark(f.Status)+" ", "  ", f.Summary)
+		if f.Remedy != "" && !severityHidden(f.Status) {
+			v.lines(v.look.faint("hint:")+" ", "      ", f.Remedy)
+		}
+	}
+	if !said {
+		v.lines("  ", "  ", c.About)
+	}
+}
+
+// severityHidden tells of findings that only a verbose view shows.
+func severityHidden(s preflight.Status) bool { return s == preflight.OK || s == preflight.Skipped }
+
+// lines writes a text after a lead, broken between words.
+func (v *preflightView) lines(lead, indent, text string) {
+	under := strings.Repeat(" ", width(lead))
+	for i, line := range words(oneLine(text), statusWidth-len(indent)-width(lead)) {
+		if i > 0 {
+			lead = under
+		}
+		fmt.Fprintf(&v.out, "%s%s%s\n", indent, lead, line)
+	}
+}
+
+func (v *preflightView) mark(s preflight.Status) string {
+	switch s {
+	case preflight.Error:
+		return v.look.paint(markFailed, v.look.symbol(markFailed, 0))
+	case preflight.Warning:
+		return v.look.paint(markRunning, "!")
+	case preflight.Skipped:
+		return v.look.paint(markSkipped, v.look.symbol(markSkipped, 0))
+	}
+	return v.look.paint(markDone, v.look.symbol(markDone, 0))
+}
+
+// PreflightList words what the checks look at.
+func PreflightList(checks []preflight.Check, look Look) string {
+	var out strings.Builder
+	widest := 0
+	for _, c := range checks {
+		widest = max(widest, width(c.Name))
+	}
+	for _, c := range checks {
+		lead := look.bold(c.Name) + strings.Repeat(" ", widest-width(c.Name)+2)
+		for i, line := range words(c.About, statusWidth-widest-2) {
+			if i > 0 {
+				lead = strings.Repeat(" ", widest+2)
+			}
+			out.WriteString(lead + line + "\n")
+		}
+	}
+	return out.String()
+}
