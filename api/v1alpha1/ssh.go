@@ -59,6 +59,9 @@ type SecretSource struct {
 	File string `yaml:"file,omitempty"`
 	// Prompt asks for it on the terminal, once.
 	Prompt bool `yaml:"prompt,omitempty"`
+	// Age is the value itself, encrypted with age for the key in your identity
+	// file: what `quorate secret encrypt` prints, or age's own armored text.
+	Age string `yaml:"age,omitempty"`
 }
 
 // SecretText is a secret that stood in the file itself. It does not show when

@@ -69,13 +69,17 @@ func (c *converter) secret(p strict.Path, what, name string, from *v1alpha1.Secr
 	case from != nil && literal != "":
 		c.Errorf(p.Key(name), "remove "+name, "%s: both %s and %sFrom are given", what, name, name)
 	case literal != "":
-		c.Warnf(p.Key(name), "write "+name+"From: {env: VARIABLE}, {file: PATH} or {prompt: true} instead",
+		c.Warnf(p.Key(name), "write "+name+"From: {env: VARIABLE}, {file: PATH} or {prompt: true} instead, or encrypt it: quorate secret encrypt",
 			"%s: a %s stands in the file itself", what, name)
 		*out = cluster.Secret{Literal: string(literal)}
 	case from == nil:
 	case c.AnyBadIn(at):
-	case count(from.Env != "", from.File != "", from.Prompt) != 1:
-		c.Errorf(at, "", "%s: %sFrom must have exactly one of env, file and prompt: true", what, name)
+	case count(from.Env != "", from.File != "", from.Prompt, from.Age != "") != 1:
+		c.Errorf(at, "", "%s: %sFrom must have exactly one of env, file, prompt: true and age", what, name)
+	case from.Age != "" && !cluster.IsAge(from.Age):
+		c.Errorf(at.Key("age"), "give what `quorate secret encrypt` prints, whole", "%s: %sFrom.age is not encrypted with age", what, name)
+	case from.Age != "":
+		*out = cluster.Secret{Age: from.Age}
 	case from.Env != "":
 		if odd := strict.OddCharacter(from.Env, strict.EnvCharacter); odd != "" {
 			c.Errorf(at.Key("env"), "give the variable's name, not its value", "%s: %sFrom.env is not the name of an environment variable, it holds %s", what, name, odd)

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/quorate/quorate/internal/cluster"
 )
 
-// maxFileSize is the largest secret file, in bytes, that is read.
-const maxFileSize = 64 << 10
+// MaxSize is the size in bytes of the largest secret.
+const MaxSize = 64 << 10
 
 // Resolver resolves references. Each question is asked once, and each file
 // warned about once, however many hosts need it and however parallel they are.
@@ -24,11 +23,16 @@ type Resolver struct {
 	Prompt func(ctx context.Context, question string) (string, error)
 	// Warn is told of secrets that others can read; it never gets a secret.
 	Warn func(message string)
+	// IdentityFile holds the private keys for values encrypted with age; empty
+	// means what IdentityPath says.
+	IdentityFile string
 
 	// turn holds one token: whoever has it may ask and use what follows.
 	turn    chan struct{}
 	answers map[string]Value
 	warned  map[string]bool
+	keys    *identities // once they were read
+	keysErr error       // why they could not be
 }
 
 // NewResolver makes a resolver that uses the process's environment and its
@@ -62,6 +66,8 @@ func (r *Resolver) Resolve(ctx context.Context, ref cluster.Secret, what string)
 		return NewValue(text), nil
 	case ref.File != "":
 		return r.fromFile(ctx, ref.File, what)
+	case ref.Age != "":
+		return r.fromAge(ctx, ref.Age, what)
 	case ref.Prompt:
 		return r.ask(ctx, what)
 	}
@@ -118,51 +124,62 @@ func (r *Resolver) ask(ctx context.Context, what string) (Value, error) {
 
 // fromFile reads a secret from a file and warns when others may read it too.
 func (r *Resolver) fromFile(ctx context.Context, path, what string) (Value, error) {
-	f, err := os.Open(path)
+	data, warning, err := readPrivate(path)
 	if err != nil {
 		return Value{}, fmt.Errorf("%s: %w", what, err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return Value{}, fmt.Errorf("%s: %w", what, err)
-	}
-	if info.IsDir() {
-		return Value{}, fmt.Errorf("%s: %s is a folder: give a file that holds only the secret", what, path)
-	}
-	const groupAndOthers = 0o077
-	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&groupAndOthers != 0 {
-		if err := r.warnOnce(ctx, path, fmt.Sprintf("%s can be read by other users (mode %04o): run chmod 600 %s", path, mode.Perm(), path)); err != nil {
+	if warning != "" {
+		if err := r.take(ctx); err != nil {
 			return Value{}, fmt.Errorf("%s: %w", what, err)
 		}
+		r.warnOnce(path, warning)
+		r.give()
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
-	if err != nil {
-		return Value{}, fmt.Errorf("%s: %w", what, err)
-	}
-	text, _ := strings.CutSuffix(string(data), "\n")
-	text, _ = strings.CutSuffix(text, "\r")
-	switch {
-	case len(data) > maxFileSize:
-		return Value{}, fmt.Errorf("%s: %s is larger than %d KiB: give a file that holds only the secret", what, path, maxFileSize>>10)
-	case text == "":
+	text := trimLine(data)
+	if text == "" {
 		return Value{}, fmt.Errorf("%s: %s is empty", what, path)
 	}
 	return NewValue(text), nil
 }
 
-// warnOnce passes a warning on unless it was given for the file before.
-func (r *Resolver) warnOnce(ctx context.Context, path, message string) error {
-	if err := r.take(ctx); err != nil {
-		return err
+// readPrivate reads a file that holds a secret of at most MaxSize, and returns
+// a warning when others than its owner may read it.
+func readPrivate(path string) (data []byte, warning string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, "", err
 	}
-	defer r.give()
-	if !r.warned[path] {
-		r.warned[path] = true
-		r.Warn(message)
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, "", err
 	}
-	return nil
+	if info.IsDir() {
+		return nil, "", fmt.Errorf("%s is a folder: give a file that holds only the secret", path)
+	}
+	const groupAndOthers = 0o077
+	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&groupAndOthers != 0 {
+		warning = fmt.Sprintf("%s can be read by other users (mode %04o): run chmod 600 %s", path, mode.Perm(), path)
+	}
+	data, err = io.ReadAll(io.LimitReader(f, MaxSize+1))
+	if err != nil {
+		return nil, "", err
+	}
+	if len(data) > MaxSize {
+		return nil, "", fmt.Errorf("%s is larger than %d KiB: give a file that holds only the secret", path, MaxSize>>10)
+	}
+	return data, warning, nil
+}
+
+// warnOnce passes a warning on unless it was given for the file before. The
+// caller has the resolver's token.
+func (r *Resolver) warnOnce(path, warning string) {
+	if warning == "" || r.warned[path] {
+		return
+	}
+	r.warned[path] = true
+	r.Warn(warning)
 }
 
 // errNoTerminal is why nothing can be asked in a pipeline.
-var errNoTerminal = errors.New("there is no terminal to ask on: give the secret by an environment variable (env) or a file (file)")
+var errNoTerminal = errors.New("there is no terminal to ask on: give the secret by an environment variable (env), a file (file) or encrypted (age)")

@@ -95,7 +95,7 @@ func TestResolve(t *testing.T) {
 		{name: "file empty", ref: cluster.Secret{File: write("empty", "\n", 0o600)}, err: "is empty"},
 		{name: "file missing", ref: cluster.Secret{File: filepath.Join(folder, "missing")}, err: "no such file"},
 		{name: "file is folder", ref: cluster.Secret{File: folder}, err: "is a folder"},
-		{name: "file huge", ref: cluster.Secret{File: write("huge", strings.Repeat("x", maxFileSize+1), 0o600)}, err: "larger than 64 KiB"},
+		{name: "file huge", ref: cluster.Secret{File: write("huge", strings.Repeat("x", MaxSize+1), 0o600)}, err: "larger than 64 KiB"},
 		{name: "prompt", ref: cluster.Secret{Prompt: true}, want: "answer to SSH password"},
 	}
 	for _, test := range tests {

@@ -1,6 +1,8 @@
 // Package secret turns references to secrets (an environment variable, a file,
-// a question on the terminal) into values, at the moment they are used and not
-// before, and keeps the values from being printed by accident.
+// a question on the terminal, a value encrypted with age) into values, at the
+// moment they are used and not before, and keeps the values from being printed
+// by accident. It also makes what such a reference needs: keys, and encrypted
+// values.
 package secret
 
 import "log/slog"

@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/diag"
 )
 
@@ -60,6 +61,10 @@ func (s *secretNodes) add(n *yaml.Node, secret bool) {
 			}
 			// A password given as the name of its variable is one too.
 			if key.Value == "env" && OddCharacter(value.Value, EnvCharacter) != "" {
+				inside = true
+			}
+			// So is one given in the clear where an encrypted one should be.
+			if key.Value == "age" && !cluster.IsAge(value.Value) {
 				inside = true
 			}
 			s.add(value, secret || inside)
