@@ -113,8 +113,15 @@ type LoadBalancer struct {
 	// VIP is the virtual IP address of modes managed and kube-vip: free, and in
 	// the subnet of the hosts that carry it.
 	VIP string `yaml:"vip,omitempty"`
-	// Address is the balancer of mode external: an IP address or a name.
+	// Address is the balancer of mode external: an IP address or a name. A name
+	// is also the endpoint's domain, unless that is given; then DNS must know
+	// both.
 	Address string `yaml:"address,omitempty"`
+	// NoHairpin says, in mode external, that the balancer cannot carry the
+	// connection of a control-plane host back to that same host, as balancers
+	// that keep the client's address cannot. Default: false, and apply proves
+	// that it can.
+	NoHairpin bool `yaml:"noHairpin,omitempty"`
 }
 
 // Network holds the pod and service networks.

@@ -198,7 +198,7 @@ func TestDefaultsExplained(t *testing.T) {
 		"spec.kubernetes.extraSANs": true, "spec.ssh.privateKeyPath": true, "spec.ssh.privateKeyPassphraseFrom": true,
 		"spec.ssh.passwordFrom": true, "spec.ssh.password": true, "spec.ssh.sudoPasswordFrom": true, "spec.ssh.sudoPassword": true,
 		"spec.ssh.knownHostsPath": true, "spec.ssh.hostKeyFingerprint": true, "spec.ssh.bastion": true,
-		"spec.endpoint.loadBalancer.vip": true, "spec.endpoint.loadBalancer.address": true,
+		"spec.endpoint.loadBalancer.vip": true, "spec.endpoint.loadBalancer.address": true, "spec.endpoint.loadBalancer.noHairpin": true,
 	}
 	var walk func(v reflect.Value, p strict.Path)
 	walk = func(v reflect.Value, p strict.Path) {

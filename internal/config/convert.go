@@ -56,6 +56,7 @@ func (c *converter) endpoint(p strict.Path, e *v1alpha1.Endpoint) cluster.Endpoi
 	if lb.VIP != "" || c.Given(p.Key("vip")) {
 		out.LoadBalancer.VIP = c.unicast(p.Key("vip"), "loadBalancer.vip", lb.VIP)
 	}
+	out.LoadBalancer.NoHairpin = lb.NoHairpin
 	if lb.Address == "" && !c.Given(p.Key("address")) {
 		return out
 	}

@@ -59,8 +59,13 @@ func defaultsTable(doc *v1alpha1.Cluster, o Options) []defaulted {
 		rows = append(rows, defaulted{strict.Path("spec.hosts").Index(i).Key("connection"), &s.Hosts[i].Connection, connectionSSH, "the usual way"})
 	}
 	balancer := &s.Endpoint.LoadBalancer
+	domain := defaulted{"spec.endpoint.domain", &s.Endpoint.Domain, defaultDomain, "the name that KubeSphere and KubeKey clusters use"}
+	if balancer.Mode == "external" && balancer.Address != "" && !isIP(balancer.Address) {
+		// A hosts file has no names of names: the balancer's is the endpoint's.
+		domain.value, domain.why = balancer.Address, "the balancer's own name, which DNS knows"
+	}
 	rows = append(rows,
-		defaulted{"spec.endpoint.domain", &s.Endpoint.Domain, defaultDomain, "the name that KubeSphere and KubeKey clusters use"},
+		domain,
 		defaulted{"spec.endpoint.port", &s.Endpoint.Port, defaultPort, "the API server's own"},
 		defaulted{"spec.endpoint.loadBalancer.mode", &balancer.Mode, "localhost", "needs no further servers"},
 	)

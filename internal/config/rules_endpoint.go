@@ -29,6 +29,9 @@ func checkEndpoint(r *strict.Report, c *cluster.Cluster) {
 	if lb.Type != "" && lb.Mode != cluster.BalancerLocalhost && r.Given(balancerPath.Key("type")) {
 		r.Warnf(balancerPath.Key("type"), "remove type", "loadBalancer.type has no effect in mode %s", lb.Mode)
 	}
+	if lb.NoHairpin && lb.Mode != cluster.BalancerExternal {
+		r.Warnf(balancerPath.Key("noHairpin"), "remove noHairpin", "loadBalancer.noHairpin has no effect in mode %s", lb.Mode)
+	}
 	checkPorts(r, c)
 }
 
