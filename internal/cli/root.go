@@ -129,6 +129,7 @@ again at any time.`,
 	})
 	root.AddCommand(
 		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newPreflightCommand(), newKubectlCommand(),
+		newValidateCommand(), newImportCommand(),
 		newBundleCommand(), newLabCommand(applyForLab),
 	)
 	return root

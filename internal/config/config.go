@@ -82,6 +82,15 @@ func Parse(name string, data []byte, o Options) (*cluster.Cluster, diag.List) {
 // Read is Load with the effective file and its defaults beside the cluster. The
 // file is nil if and only if there are errors.
 func Read(paths []string, o Options) (*File, diag.List) {
+	files, list := open(paths)
+	if list.HasErrors() {
+		return nil, list
+	}
+	return read(files, o)
+}
+
+// open reads the files that are named.
+func open(paths []string) ([]*strict.File, diag.List) {
 	var files []*strict.File
 	var list diag.List
 	for _, path := range paths {
@@ -92,10 +101,7 @@ func Read(paths []string, o Options) (*File, diag.List) {
 		}
 		files = append(files, strict.NewFile(path, data))
 	}
-	if len(list) > 0 {
-		return nil, list
-	}
-	return read(files, o)
+	return files, list
 }
 
 // read takes the files' content all the way.
@@ -105,17 +111,24 @@ func read(files []*strict.File, o Options) (*File, diag.List) {
 	if doc == nil {
 		return nil, r.Finish()
 	}
+	file := complete(r, doc, files, o)
+	list := r.Finish()
+	if list.HasErrors() {
+		return nil, list
+	}
+	return file, list
+}
+
+// complete fills in the document's defaults, makes the desired model of it and
+// checks both. The file is good only if nothing was reported.
+func complete(r *strict.Report, doc *v1alpha1.Cluster, files []*strict.File, o Options) *File {
 	filled := fillDefaults(r, doc, o)
 	if o.Home == "" {
 		o.Home, _ = os.UserHomeDir() // needed only for ~, which says so itself
 	}
 	c := convert(r, doc, folderOf(files[0].Path), o)
 	checkRules(r, c)
-	list := r.Finish()
-	if list.HasErrors() {
-		return nil, list
-	}
-	return &File{Document: doc, Filled: filled, Cluster: c, Inputs: inputs(files)}, list
+	return &File{Document: doc, Filled: filled, Cluster: c, Inputs: inputs(files)}
 }
 
 // inputs tells which files were read.

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/config"
+	"github.com/quorate/quorate/internal/diag"
+)
+
+// importOptions are what `import` is told.
+type importOptions struct {
+	files  []string
+	output string
+}
+
+func newImportCommand() *cobra.Command {
+	o := importOptions{}
+	cmd := &cobra.Command{
+		Use:   "import FILE...",
+		Short: "Write another tool's cluster file as one of Quorate's",
+		Long: `Reads a file of KubeKey, or an inventory and its variables of KubeSphere 2.x or
+kubespray, and writes the cluster file that says the same, to standard output
+or to --output. What could not be taken over is named, with file and line, on
+standard error and in the comment at the head of what is written.
+
+It is not needed: every command takes such files as they are with -f. It is
+for those who want to go on with a file of Quorate's own format.
+
+Passwords that stand in the source stand in the result, which --output makes
+readable for you alone; better replace them (see docs/secrets.md).`,
+		Example: `  quorate import config-sample.yaml > cluster.yaml
+  quorate import conf/hosts.ini --output cluster.yaml     # reads conf/vars.yml too
+  quorate import inventory/mycluster --output cluster.yaml`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files = args
+			return runImport(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "the file to write, which must not exist yet (default: standard output)")
+	return cmd
+}
+
+func runImport(_ context.Context, o importOptions, stdout, stderr io.Writer) error {
+	text, list := config.Import(o.files, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
+	if text == nil {
+		return &fileError{list}
+	}
+	if o.output == "" {
+		if _, err := stdout.Write(text); err != nil {
+			return err
+		}
+	} else if err := writeNew(o.output, text); err != nil {
+		return err
+	}
+	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
+	if list.HasErrors() {
+		fmt.Fprintln(stderr, "\nThe cluster file was written; the errors are to be mended in it before it can be used.")
+		return silent(exitUsage)
+	}
+	return nil
+}

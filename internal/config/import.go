@@ -1,0 +1,55 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/diag"
+)
+
+// Import reads files of any format that is known and writes our own: what they
+// say, without the defaults, under a comment that tells where it comes from and
+// what is not as it was. The list holds what Read finds in the files. Where
+// there are errors the text is to be mended by hand; it is nil when the files
+// could not be read at all. Literal passwords are written as they are.
+func Import(paths []string, o Options) ([]byte, diag.List) {
+	files, list := open(paths)
+	if list.HasErrors() {
+		return nil, list
+	}
+	r := strict.NewReport(files[0].Source)
+	doc := document(r, files)
+	if doc == nil {
+		return nil, r.Finish()
+	}
+	text := Format(doc) // before the defaults are in it
+	complete(r, doc, files, o)
+	list = r.Finish()
+	return append(origin(files, list), text...), list
+}
+
+// origin is the comment at the head of an imported file.
+func origin(files []*strict.File, list diag.List) []byte {
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Source.Name())
+	}
+	var b bytes.Buffer
+	comment := func(indent, text string) {
+		for line := range strings.Lines(text) {
+			fmt.Fprintf(&b, "# %s%s\n", indent, strings.TrimRight(strict.Printable(strings.TrimRight(line, "\n")), " "))
+		}
+	}
+	comment("", "Made by `quorate import` from "+strings.Join(names, ", ")+".")
+	comment("", "What is not here has its default: see `quorate config show --defaults`.")
+	if len(list) > 0 {
+		comment("", "\nWhat to look at:")
+	}
+	for _, d := range list {
+		comment("- ", d.String())
+		comment("    ", d.Detail)
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,50 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestImportMeansTheSame checks that what Import writes of our own files is the
+// same cluster, that it leaves the defaults out, and says what was found.
+func TestImportMeansTheSame(t *testing.T) {
+	for _, path := range append(files(t, "../../examples/*.yaml"), files(t, "testdata/*.good.yaml")...) {
+		text, list := Import([]string{path}, testOptions())
+		want, wantList := Load([]string{path}, testOptions())
+		if text == nil || want == nil {
+			t.Fatalf("%s: %v, %v", path, list, wantList)
+		}
+		if len(list) != len(wantList) {
+			t.Errorf("%s: findings %v, want %v", path, list, wantList)
+		}
+		for _, d := range list {
+			if !strings.Contains(string(text), "# - "+d.String()) {
+				t.Errorf("%s: the comment does not tell %q", path, d.String())
+			}
+		}
+		got, again := Parse(path, text, testOptions())
+		if got == nil {
+			t.Errorf("%s: what was written is refused: %v\n%s", path, again, text)
+			continue
+		}
+		if diff := cmp.Diff(want, got, compareAddresses, cmp.Comparer(sameSecret)); diff != "" {
+			t.Errorf("%s: what was written means something else (-want +got):\n%s", path, diff)
+		}
+	}
+}
+
+// TestImportOfWhatCannotBe checks that a file with wrong values is written, to
+// be mended, and that one without form is not.
+func TestImportOfWhatCannotBe(t *testing.T) {
+	text, list := Import([]string{"testdata/etcd-eight.bad.yaml"}, testOptions())
+	if text == nil || !list.HasErrors() {
+		t.Errorf("wrong values: %s, %v", text, list)
+	}
+	for _, path := range []string{"testdata/syntax-tab.bad.yaml", "testdata/no-such-file.yaml"} {
+		if text, list := Import([]string{path}, testOptions()); text != nil || !list.HasErrors() {
+			t.Errorf("%s: %s, %v", path, text, list)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/quorate/quorate/internal/cluster"
+)
+
+// ClusterSummary tells what a valid cluster file asks for, in a few lines. read
+// are the files that it was read from.
+func ClusterSummary(c *cluster.Cluster, read []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Valid: cluster %s, Kubernetes %s, from %s.\n", c.Name, c.Kubernetes.Version, strings.Join(read, ", "))
+	row := func(what, format string, args ...any) { fmt.Fprintf(&b, "  %-16s%s\n", what, fmt.Sprintf(format, args...)) }
+	row("control plane", "%s", hostNames(c.ControlPlanes()))
+	members := len(c.EtcdHosts())
+	row("etcd", "%s (%s): %s", hostNames(c.EtcdHosts()), c.Etcd.Mode, survives(members))
+	if workers := c.Workers(); len(workers) > 0 {
+		row("workers", "%s", hostNames(workers))
+	}
+	if balancers := c.With(cluster.RoleLoadBalancer); len(balancers) > 0 {
+		row("load balancers", "%s", hostNames(balancers))
+	}
+	row("endpoint", "%s:%d, %s", c.Endpoint.Domain, c.Endpoint.Port, balancedBy(c.Endpoint.LoadBalancer))
+	row("network", "%s, pods %s, services %s", c.Network.Plugin, c.Network.PodCIDR, c.Network.ServiceCIDR)
+	return b.String()
+}
+
+// survives says how many etcd members may be lost.
+func survives(members int) string {
+	switch n := cluster.Tolerated(members); n {
+	case 0:
+		return "the loss of any one stops the cluster"
+	case 1:
+		return "one may be lost"
+	default:
+		return fmt.Sprintf("%d may be lost", n)
+	}
+}
+
+// balancedBy says who spreads the endpoint's connections.
+func balancedBy(lb cluster.LoadBalancer) string {
+	switch lb.Mode {
+	case cluster.BalancerLocalhost:
+		return lb.Type + " on every node that is no control plane"
+	case cluster.BalancerManaged:
+		return fmt.Sprintf("HAProxy and keepalived, virtual address %s", lb.VIP)
+	case cluster.BalancerKubeVIP:
+		return fmt.Sprintf("kube-vip, virtual address %s", lb.VIP)
+	}
+	if lb.VIPHost != "" {
+		return "a balancer of your own, " + lb.VIPHost
+	}
+	return fmt.Sprintf("a balancer of your own, %s", lb.VIP)
+}
+
+// hostNames lists hosts' names, many of them shortened.
+func hostNames(hosts []*cluster.Host) string {
+	const most = 7
+	var names []string
+	for _, h := range hosts {
+		names = append(names, h.Name)
+	}
+	if len(names) > most {
+		return fmt.Sprintf("%s, … (%d)", strings.Join(names[:most-1], ", "), len(names))
+	}
+	return strings.Join(names, ", ")
+}
