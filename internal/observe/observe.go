@@ -127,7 +127,8 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 		return out, nil
 	}
 	// The host read its clock somewhere within the round trip.
-	out.Facts, out.Clock = facts, facts.Time.Sub(asked.Add(time.Since(asked)/2))
+	out.ClockWithin = time.Since(asked) / 2
+	out.Facts, out.Clock = facts, facts.Time.Sub(asked.Add(out.ClockWithin))
 	var member *state.EtcdMember
 	replies := facts.LocalHTTP
 	for _, p := range probes {

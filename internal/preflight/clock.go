@@ -2,10 +2,11 @@ package preflight
 
 import (
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/state"
 )
 
 // How far the hosts' clocks may be apart. Certificates and leases break at the
@@ -25,31 +26,34 @@ func clockChecks() []Check {
 }
 
 func judgeClocks(o *Observation) []Finding {
-	var clocks []time.Duration
-	list := ""
-	var names []string
+	var names, list []string
+	var first, last *state.Host
 	for i := range o.Cluster.Hosts {
-		name := o.Cluster.Hosts[i].Name
-		h := o.Snapshot.Hosts[name]
+		h := o.observed(&o.Cluster.Hosts[i])
 		if h == nil || h.Facts == nil {
 			continue
 		}
-		clocks, names = append(clocks, h.Clock), append(names, name)
-		if list != "" {
-			list += ", "
+		if first == nil || h.Clock < first.Clock {
+			first = h
 		}
-		list += fmt.Sprintf("%s %+ds", name, int(h.Clock.Round(time.Second).Seconds()))
+		if last == nil || h.Clock > last.Clock {
+			last = h
+		}
+		names = append(names, h.Name)
+		list = append(list, fmt.Sprintf("%s %+ds", h.Name, int(h.Clock.Round(time.Second).Seconds())))
 	}
-	if len(clocks) < 2 {
+	if len(names) < 2 {
 		return skip("fewer than two hosts tell their time")
 	}
-	skew := slices.Max(clocks) - slices.Min(clocks)
-	found := Finding{Status: OK, Summary: fmt.Sprintf("the hosts' clocks are %s apart", skew.Round(time.Millisecond))}
+	skew := last.Clock - first.Clock
+	// Hosts that answer slowly tell their time less exactly.
+	within := first.ClockWithin + last.ClockWithin
+	found := Finding{Status: OK, Summary: fmt.Sprintf("the hosts' clocks are %s apart, give or take %s", skew.Round(time.Millisecond), within.Round(time.Millisecond))}
 	switch {
 	case skew > maxClockSkew:
-		found = fail(synchronise, "the hosts' clocks are %s apart: %s", skew.Round(time.Second), list)
-	case skew > wantClockSkew:
-		found = warn(synchronise, "the hosts' clocks are %s apart: %s", skew.Round(100*time.Millisecond), list)
+		found = fail(synchronise, "the hosts' clocks are %s apart: %s", skew.Round(time.Second), strings.Join(list, ", "))
+	case skew-within > wantClockSkew:
+		found = warn(synchronise, "the hosts' clocks are %s apart: %s", skew.Round(100*time.Millisecond), strings.Join(list, ", "))
 	}
 	return []Finding{found.about(names...).measured("skewMillis", float64(skew.Milliseconds()))}
 }

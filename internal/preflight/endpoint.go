@@ -68,33 +68,41 @@ func judgeVIP(o *Observation) []Finding {
 	return append(out, judgeAnswers(o, carriers, vip)...)
 }
 
-// judgeSubnet finds a virtual address that cannot be on a carrier's interface.
+// judgeSubnet finds a virtual address that cannot be on any of a carrier's
+// interfaces, or not on the one that the file names.
 func judgeSubnet(o *Observation, h *cluster.Host, vip netip.Addr) *Finding {
-	const remedy = "choose a free address of the subnet that the hosts' internal addresses are in"
-	f := o.Snapshot.Facts(h.Name)
+	const remedy = "choose a free address of a subnet that all the hosts which carry it are in"
+	f, named := o.Snapshot.Facts(h.Name), o.Cluster.Endpoint.LoadBalancer.Interface
 	if f == nil {
 		return nil
 	}
-	in := carrier(f, h)
-	if in == nil {
-		found := warn("correct internalAddress in the cluster file", "no interface of %s has the address %s", h.Name, h.InternalAddress)
-		return &found
-	}
-	for _, text := range in.Addresses {
-		p, err := netip.ParsePrefix(text)
-		if err != nil || p.Addr() != h.InternalAddress {
+	var subnets []string
+	for _, in := range f.Interfaces {
+		if named != "" && in.Name != named {
 			continue
 		}
-		switch {
-		case !p.Contains(vip):
-			found := fail(remedy, "%s is not in the subnet of %s (%s on %s)", vip, h.Name, p.Masked(), in.Name)
-			return &found
-		case vip.Is4() && p.Bits() < 31 && (vip == p.Masked().Addr() || !p.Contains(vip.Next())):
-			found := fail(remedy, "%s is the network's or the broadcast address of %s", vip, p.Masked())
-			return &found
+		for _, text := range in.Addresses {
+			p, err := netip.ParsePrefix(text)
+			if err != nil || p.Addr().IsLoopback() || p.Addr().IsLinkLocalUnicast() || p.Addr().Is4() != vip.Is4() {
+				continue
+			}
+			subnets = append(subnets, fmt.Sprintf("%s on %s", p.Masked(), in.Name))
+			switch {
+			case !p.Contains(vip):
+			case vip.Is4() && p.Bits() < 31 && (vip == p.Masked().Addr() || !p.Contains(vip.Next())):
+				found := fail(remedy, "%s is the network's or the broadcast address of %s", vip, p.Masked())
+				return &found
+			default:
+				return nil
+			}
 		}
 	}
-	return nil
+	if named != "" && subnets == nil {
+		found := fail("correct endpoint.loadBalancer.interface", "%s has no interface %s with an address", h.Name, named)
+		return &found
+	}
+	found := fail(remedy, "%s is in no subnet of %s (%s)", vip, h.Name, strings.Join(subnets, ", "))
+	return &found
 }
 
 // judgeAnswers tells whether somebody else has the virtual address.

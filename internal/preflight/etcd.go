@@ -65,7 +65,7 @@ func judgeRoundTrips(o *Observation) []Finding {
 	worst := slices.MaxFunc(o.Probes.RoundTrips, func(a, b RoundTrip) int { return int(a.Took - b.Took) })
 	e, text := o.Cluster.Etcd, fmt.Sprintf("the longest round trip between etcd's hosts is %s (%s to %s)", millis(worst.Took), worst.From, worst.To)
 	heartbeat, election := suits(worst.Took)
-	remedy := fmt.Sprintf("set etcd.heartbeatInterval: %s and etcd.electionTimeout: %s, or bring the members closer together", heartbeat, election)
+	remedy := fmt.Sprintf("set etcd.heartbeat: %s and etcd.election: %s, or bring the members closer together", heartbeat, election)
 	found := Finding{Status: OK, Summary: fmt.Sprintf("%s; heartbeat %s and election %s suit it", text, e.Heartbeat, e.Election)}
 	switch {
 	case worst.Took*electionRounds > e.Election:

@@ -34,8 +34,10 @@ type Host struct {
 	// Barrier is how far one came on the way into a host that was not observed.
 	Barrier Barrier         `json:"barrier,omitempty"`
 	Facts   *protocol.Facts `json:"facts,omitempty"`
-	// Clock is how far the host's clock is ahead of the operator's.
-	Clock time.Duration `json:"clock,omitempty"`
+	// Clock is how far the host's clock is ahead of the operator's, give or take
+	// ClockWithin: the answer was on its way for twice that.
+	Clock       time.Duration `json:"clock,omitempty"`
+	ClockWithin time.Duration `json:"clockWithin,omitempty"`
 	// APIServer is what the host's own API server answered to /readyz.
 	APIServer *Probe `json:"apiServer,omitempty"`
 	// Proxy holds the backends of the host's own endpoint proxy.

@@ -62,14 +62,16 @@ func (v *preflightView) check(c preflight.CheckResult, verbose bool) {
 	}
 	fmt.Fprintf(&v.out, "%s %s%s\n", v.mark(c.Status), v.look.bold(c.Name), note)
 	said := false
-	for _, f := range c.Findings {
-		if f.Summary == "" || !verbose && severityHidden(f.Status) {
+	for i, f := range c.Findings {
+		if f.Summary == "" || !verbose && hidden(f.Status) {
 			continue
 		}
 		said = true
 		v.lines(v.mark(f.Status)+" ", "  ", f.Summary)
-		if f.Remedy != "" && !severityHidden(f.Status) {
-			v.lines(v.look.faint("hint:")+" ", "      ", f.Remedy)
+		// What is to be done about several hosts alike is said once.
+		again := i+1 < len(c.Findings) && c.Findings[i+1].Remedy == f.Remedy && c.Findings[i+1].Status == f.Status
+		if f.Remedy != "" && !again {
+			v.lines(v.look.faint("hint:")+" ", "    ", f.Remedy)
 		}
 	}
 	if !said {
@@ -77,8 +79,8 @@ func (v *preflightView) check(c preflight.CheckResult, verbose bool) {
 	}
 }
 
-// severityHidden tells of findings that only a verbose view shows.
-func severityHidden(s preflight.Status) bool { return s == preflight.OK || s == preflight.Skipped }
+// hidden tells of findings that only a verbose view shows.
+func hidden(s preflight.Status) bool { return s == preflight.OK || s == preflight.Skipped }
 
 // lines writes a text after a lead, broken between words.
 func (v *preflightView) lines(lead, indent, text string) {
