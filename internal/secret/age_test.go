@@ -29,10 +29,7 @@ func newIdentity(t *testing.T) (path string, recipient age.Recipient) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path = filepath.Join(t.TempDir(), "quorate", "age.key")
-	if err := WriteIdentity(path, file); err != nil {
-		t.Fatal(err)
-	}
+	path = writeFile(t, []byte(file.Reveal()))
 	recipient, err = ParseRecipient(text)
 	if err != nil {
 		t.Fatal(err)
@@ -290,26 +287,6 @@ func TestLockedIdentityFile(t *testing.T) {
 	}
 }
 
-func TestWriteIdentity(t *testing.T) {
-	path, _ := newIdentity(t)
-	for name, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): os.ModeDir | 0o700} {
-		info, err := os.Stat(name)
-		if err != nil || info.Mode() != want {
-			t.Errorf("%s: %v, %v; want %v", name, info.Mode(), err, want)
-		}
-	}
-	before, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteIdentity(path, NewValue("other")); err == nil || !strings.Contains(err.Error(), "exists already") {
-		t.Errorf("written over: %v", err)
-	}
-	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
-		t.Error("the file changed")
-	}
-}
-
 func TestIdentityPath(t *testing.T) {
 	for _, test := range []struct {
 		given string
@@ -368,7 +345,7 @@ func FuzzAge(f *testing.F) {
 		f.Fatal(err)
 	}
 	path := filepath.Join(f.TempDir(), "age.key")
-	if err := WriteIdentity(path, file); err != nil {
+	if err := os.WriteFile(path, []byte(file.Reveal()), 0o600); err != nil {
 		f.Fatal(err)
 	}
 	r, _ := withIdentity(path)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -189,32 +188,6 @@ func NewIdentity(now time.Time) (file Value, recipient string, err error) {
 	recipient = key.Recipient().String()
 	text := fmt.Sprintf("# created: %s\n# public key: %s\n%s\n", now.UTC().Format(time.RFC3339), recipient, key)
 	return NewValue(text), recipient, nil
-}
-
-// WriteIdentity writes a new identity file, in a folder that only its owner can
-// enter, and never over another file: what was encrypted for that one would be
-// lost.
-func WriteIdentity(path string, file Value) (err error) {
-	const folderMode, fileMode = 0o700, 0o600
-	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
-		return fmt.Errorf("making the identity file's folder: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists already, and is not written over: what is encrypted for it could not be read any more; name another file with -o", path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing the identity file: %w", err)
-	}
-	defer func() {
-		if closeErr := f.Close(); err == nil && closeErr != nil {
-			err = fmt.Errorf("writing the identity file: %w", closeErr)
-		}
-	}()
-	if _, err := io.WriteString(f, file.Reveal()); err != nil {
-		return fmt.Errorf("writing the identity file: %w", err)
-	}
-	return f.Sync()
 }
 
 // trimLine is a text without the newline at its end.
