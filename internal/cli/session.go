@@ -29,12 +29,14 @@ type target struct {
 	files             clusterFiles
 	bundleDir         string
 	acceptNewHostKeys bool
+	identityFile      string
 }
 
 func (t *target) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	t.files.flag(cmd)
 	f.BoolVar(&t.acceptNewHostKeys, "accept-new-host-keys", false, "trust the SSH keys of hosts that are not known yet, and write them to known_hosts")
+	identityFlag(cmd, &t.identityFile)
 }
 
 func (t *target) bundleFlag(cmd *cobra.Command) {
@@ -43,13 +45,14 @@ func (t *target) bundleFlag(cmd *cobra.Command) {
 
 // session is a cluster with its connected hosts for the length of a command.
 type session struct {
-	cluster *cluster.Cluster
-	inputs  []config.Input // what the cluster was read from
-	release catalog.Release
-	bundle  *bundle.Bundle // nil when there is none
-	hosts   map[string]*host.Host
-	failed  map[string]error // why hosts are not connected
-	runID   string           // of the run that holds the hosts' lock
+	cluster  *cluster.Cluster
+	inputs   []config.Input // what the cluster was read from
+	release  catalog.Release
+	bundle   *bundle.Bundle // nil when there is none
+	identity string         // the file of keys for encrypted secrets; empty means the usual one
+	hosts    map[string]*host.Host
+	failed   map[string]error // why hosts are not connected
+	runID    string           // of the run that holds the hosts' lock
 }
 
 // open reads the cluster file and the bundle, and connects to all hosts at
@@ -119,7 +122,14 @@ func (t *target) read(ctx context.Context, stderr io.Writer) (*session, error) {
 	if err != nil {
 		return nil, usageError(fmt.Errorf("%s: %w", t.files, err))
 	}
-	return &session{cluster: c, inputs: file.Inputs, release: release, hosts: map[string]*host.Host{}, failed: map[string]error{}}, nil
+	return &session{cluster: c, inputs: file.Inputs, release: release, identity: t.identityFile, hosts: map[string]*host.Host{}, failed: map[string]error{}}, nil
+}
+
+// resolver resolves the cluster file's secrets.
+func (s *session) resolver(warn func(message string)) *secret.Resolver {
+	r := secret.NewResolver(warn)
+	r.IdentityFile = s.identity
+	return r
 }
 
 // connect reaches every host at the same time, and waits for all of them.
@@ -135,7 +145,7 @@ func (s *session) connect(ctx context.Context, acceptNew bool, stderr io.Writer)
 // closed.
 func (s *session) startConnecting(ctx context.Context, acceptNew bool, stderr io.Writer) func(host string) (*host.Host, error) {
 	var mu sync.Mutex
-	resolver := secret.NewResolver(func(message string) {
+	resolver := s.resolver(func(message string) {
 		mu.Lock()
 		defer mu.Unlock()
 		fmt.Fprintln(stderr, "warning:", message)
