@@ -128,9 +128,9 @@ again at any time.`,
 		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
 	root.AddCommand(
-		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newPreflightCommand(), newKubectlCommand(),
+		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newPreflightCommand(), newKubectlCommand(), newEndpointCommand(),
 		newValidateCommand(), newImportCommand(),
-		newBundleCommand(), newLabCommand(applyForLab),
+		newSecretCommand(), newBundleCommand(), newLabCommand(applyForLab),
 	)
 	return root
 }
