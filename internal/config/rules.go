@@ -26,6 +26,7 @@ func checkRules(r *strict.Report, c *cluster.Cluster) {
 		checkEtcd(r, c)
 		checkEndpoint(r, c)
 	}
+	checkDomain(r, c)
 	checkNetwork(r, c)
 }
 
