@@ -47,6 +47,10 @@ unit: build prepare ## Tests that need no cluster
 e2e: bundle ## Tests on real clusters in the lab (root)
 	QUORATE_E2E=$(CURDIR)/$(BIN) go test -count=1 -timeout 45m -parallel 1 -v ./test/e2e
 
+.PHONY: lab-test
+lab-test: build prepare ## The lab's own tests: kills, power, cables, and that nothing is left (root)
+	QUORATE_LAB_TEST=1 go test -count=1 -timeout 20m -v ./internal/lab
+
 .PHONY: bench
 bench: bundle ## Time an apply beside a plain kubeadm sequence, on the same lab hosts
 	hack/bench
