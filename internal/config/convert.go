@@ -16,12 +16,19 @@ type converter struct {
 	folder string // what relative paths start from, absolute
 	home   string // what ~ stands for; empty when it is not known
 	o      Options
+	// asked, where it is not nil, is told of every choice of words and bounds
+	// of numbers that is checked: see Rules.
+	asked func(strict.Path, Rule)
 }
 
 // convert makes the desired model of a complete document. The model is good
 // only if nothing was reported.
 func convert(r *strict.Report, doc *v1alpha1.Cluster, folder string, o Options) *cluster.Cluster {
 	c := &converter{Report: r, folder: folder, home: o.Home, o: o}
+	return c.document(doc)
+}
+
+func (c *converter) document(doc *v1alpha1.Cluster) *cluster.Cluster {
 	s := &doc.Spec
 	out := &cluster.Cluster{
 		Name:       c.label("metadata.name", "the cluster's name", doc.Metadata.Name),

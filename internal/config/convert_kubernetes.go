@@ -40,6 +40,7 @@ func (c *converter) kubernetes(p strict.Path, k *v1alpha1.Kubernetes) cluster.Ku
 
 // version checks the Kubernetes version and gives it its v.
 func (c *converter) version(p strict.Path, version string) string {
+	c.tell(p, Rule{Choices: bothForms(c.o.Supported)})
 	v := "v" + strings.TrimPrefix(version, "v")
 	parts := versionPattern.FindStringSubmatch(v)
 	supported := ""
@@ -57,6 +58,15 @@ func (c *converter) version(p strict.Path, version string) string {
 		return v
 	}
 	return ""
+}
+
+// bothForms are versions with their v, and then the same without.
+func bothForms(versions []string) []string {
+	both := slices.Clone(versions)
+	for _, v := range versions {
+		both = append(both, strings.TrimPrefix(v, "v"))
+	}
+	return both
 }
 
 // flagName is what Kubernetes' programs call their flags.

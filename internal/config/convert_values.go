@@ -62,6 +62,7 @@ func isDNSName(s string) bool {
 
 // oneOf checks a word against those that are known.
 func (c *converter) oneOf(p strict.Path, what, value string, known ...string) string {
+	c.tell(p, Rule{Choices: known})
 	if slices.Contains(known, value) {
 		return value
 	}
@@ -74,6 +75,13 @@ func (c *converter) oneOf(p strict.Path, what, value string, known ...string) st
 	}
 	c.Errorf(p, hint, "%s must be %s, not %s", what, list(known), quote(value))
 	return ""
+}
+
+// tell passes a rule on to whoever asked for all of them.
+func (c *converter) tell(p strict.Path, rule Rule) {
+	if c.asked != nil {
+		c.asked(p, rule)
+	}
 }
 
 // wordsElsewhere are other tools' words for ours.
@@ -100,6 +108,7 @@ func remarks() map[string]string {
 
 // number checks a whole number against its bounds, both inclusive.
 func (c *converter) number(p strict.Path, what string, value, least, most int) int {
+	c.tell(p, Rule{Bounded: true, Least: least, Most: most})
 	if value < least || value > most {
 		c.Errorf(p, "", "%s must be from %d to %d, not %d", what, least, most, value)
 		return 0
