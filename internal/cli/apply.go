@@ -32,6 +32,7 @@ type applyOptions struct {
 	breakLock  bool
 	output     string
 	kubeconfig string
+	ignore     []string
 }
 
 func newApplyCommand() *cobra.Command {
@@ -66,6 +67,7 @@ from; -f says where it is now.`,
 	o.flags(cmd)
 	o.bundleFlag(cmd)
 	breakLockFlag(cmd, &o.breakLock)
+	ignorePreflightFlag(cmd, &o.ignore)
 	f := cmd.Flags()
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	f.StringVarP(&o.output, "output", "o", "auto", "how to show the run: "+strings.Join(ui.Modes(), ", "))
@@ -79,6 +81,9 @@ type refusal struct{ list diag.List }
 func (e *refusal) Error() string { return e.list.Err().Error() }
 
 func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) error {
+	if err := ignorable(o.ignore); err != nil {
+		return err
+	}
 	var reviewed *reviewedPlan
 	if o.reviewed != "" {
 		var err error
@@ -109,7 +114,7 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 		return err
 	}
 	defer unlock()
-	p, err := s.plan(ctx)
+	p, err := s.plan(ctx, o.ignore, stderr)
 	if err != nil {
 		return err
 	}
@@ -141,7 +146,7 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 // What was observed is then shown, beside where the kubeconfig is.
 func (s *session) conclude(ctx context.Context, o applyOptions, stderr io.Writer) error {
 	in := s.input(ctx)
-	p, err := planFrom(ctx, in)
+	p, err := planFrom(ctx, in, o.ignore, io.Discard) // it was told before
 	if err != nil {
 		return err
 	}

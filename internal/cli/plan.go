@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/diag"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/planner"
 	"github.com/quorate/quorate/internal/ui"
@@ -19,6 +20,7 @@ type planOptions struct {
 	target
 	detailedExitCode bool
 	output           string // text, json, or a file
+	ignore           []string
 }
 
 func newPlanCommand() *cobra.Command {
@@ -44,6 +46,7 @@ that is no longer what would be done is refused.`,
 	}
 	o.flags(cmd)
 	o.bundleFlag(cmd)
+	ignorePreflightFlag(cmd, &o.ignore)
 	cmd.Flags().BoolVar(&o.detailedExitCode, "detailed-exitcode", false, "exit with 3 when there are changes")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text, json, or a FILE.json to save the plan to")
 	return cmd
@@ -53,6 +56,9 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 	save := namesFile(o.output)
 	if !save && o.output != "text" && o.output != "json" {
 		return usageError(fmt.Errorf("unknown output %q; it is text, json, or a file's name that ends in .json", o.output))
+	}
+	if err := ignorable(o.ignore); err != nil {
+		return err
 	}
 	if save {
 		if err := maySave(o.output, o.files); err != nil {
@@ -65,7 +71,7 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 	}
 	defer s.close()
 	in := s.input(ctx)
-	p, err := planFrom(ctx, in)
+	p, err := planFrom(ctx, in, o.ignore, stderr)
 	if err != nil {
 		return err
 	}
@@ -91,12 +97,14 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 }
 
 // plan observes and plans. A refusal is an error with every reason.
-func (s *session) plan(ctx context.Context) (*plan.Plan, error) {
-	return planFrom(ctx, s.input(ctx))
+func (s *session) plan(ctx context.Context, ignore []string, stderr io.Writer) (*plan.Plan, error) {
+	return planFrom(ctx, s.input(ctx), ignore, stderr)
 }
 
-// planFrom plans from what was observed.
-func planFrom(ctx context.Context, in component.Input) (*plan.Plan, error) {
+// planFrom plans from what was observed. What the named preflight checks would
+// have refused is told as a warning.
+func planFrom(ctx context.Context, in component.Input, ignore []string, stderr io.Writer) (*plan.Plan, error) {
+	in.IgnorePreflight = ignore
 	p, list, err := planner.Apply(in)
 	if err != nil {
 		return nil, err
@@ -107,5 +115,6 @@ func planFrom(ctx context.Context, in component.Input) (*plan.Plan, error) {
 	if list.HasErrors() {
 		return nil, &refusal{list}
 	}
+	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
 	return p, nil
 }

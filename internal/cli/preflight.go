@@ -96,6 +96,19 @@ func knownChecks(names []string) error {
 	return nil
 }
 
+// ignorable refuses names of checks without which nothing can be planned.
+func ignorable(names []string) error {
+	if err := knownChecks(names); err != nil {
+		return err
+	}
+	for _, c := range preflight.Checks() {
+		if c.Vital && slices.Contains(names, c.Name) {
+			return usageError(fmt.Errorf("--ignore-preflight %s: without this nothing can be planned", c.Name))
+		}
+	}
+	return nil
+}
+
 func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Writer) error {
 	if o.output != "text" && o.output != "json" {
 		return usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
