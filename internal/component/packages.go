@@ -91,7 +91,7 @@ func installPackages(ctx context.Context, h *host.Host, request protocol.Package
 // installed again, so a service of the user's is never touched.
 func ownUnit(name string) string {
 	switch name {
-	case "haproxy", "nginx":
+	case "haproxy", "nginx", "keepalived":
 		return name + ".service"
 	}
 	return ""

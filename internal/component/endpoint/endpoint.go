@@ -2,7 +2,9 @@
 // which all clients reach the API servers. Who balances is the cluster file's
 // choice (spec.endpoint.loadBalancer.mode), a file of this package each:
 //
+//	external.go    a balancer of the user's, proved first (proof*.go)
 //	localhost.go   a proxy of its own on every node that is not control plane
+//	managed.go     HAProxy on load-balancer hosts; keepalived.go: the address they share
 //
 // All of them judge an API server by its /readyz, asked over TLS that is
 // verified against the cluster's authority.
@@ -27,6 +29,7 @@ type software string
 const (
 	nothing      software = ""
 	localHAProxy software = "HAProxy on 127.0.0.1"
+	managed      software = "HAProxy and keepalived"
 )
 
 // on tells what balances on a host.
@@ -36,6 +39,10 @@ func on(c *cluster.Cluster, h *cluster.Host) software {
 	case cluster.BalancerLocalhost:
 		if h.IsNode() && !h.Has(cluster.RoleControlPlane) {
 			return localHAProxy
+		}
+	case cluster.BalancerManaged:
+		if h.Has(cluster.RoleLoadBalancer) {
+			return managed
 		}
 	}
 	return nothing
@@ -49,14 +56,19 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	if h.Has(cluster.RoleControlPlane) {
 		q.Files = append(q.Files, protocol.FileQuery{Path: authorityFile, Digest: true})
 	}
+	queryExternal(c, h, q)
 	switch on(c, h) {
 	case localHAProxy:
 		queryHAProxy(q)
+	case managed:
+		queryHAProxy(q)
+		queryKeepalived(q)
 	}
 }
 
 // Plan makes the steps for every host that balances.
 func Plan(in component.Input, out *component.Output) {
+	planExternal(in, out)
 	for i := range in.Cluster.Hosts {
 		h := &in.Cluster.Hosts[i]
 		facts := in.Snapshot.Facts(h.Name)
@@ -66,6 +78,8 @@ func Plan(in component.Input, out *component.Output) {
 		switch on(in.Cluster, h) {
 		case localHAProxy:
 			planLocalhost(in, h, facts, out)
+		case managed:
+			planManaged(in, h, facts, out)
 		}
 	}
 }
@@ -74,7 +88,7 @@ func Plan(in component.Input, out *component.Output) {
 // there are none where nothing does.
 func StateQueries(c *cluster.Cluster, h *cluster.Host) []protocol.HTTPQuery {
 	switch on(c, h) {
-	case localHAProxy:
+	case localHAProxy, managed:
 		return []protocol.HTTPQuery{haproxyStateQuery()}
 	}
 	return nil
@@ -83,17 +97,17 @@ func StateQueries(c *cluster.Cluster, h *cluster.Host) []protocol.HTTPQuery {
 // StateOf reads the answers to a host's StateQueries.
 func StateOf(c *cluster.Cluster, h *cluster.Host, replies []protocol.HTTPReply) *state.Proxy {
 	switch on(c, h) {
-	case localHAProxy:
+	case localHAProxy, managed:
 		return haproxyState(replies[0])
 	}
 	return nil
 }
 
 // step is the step that sets up what balances on a host.
-func step(h *cluster.Host, title string, changes []plan.Change, impact plan.Impact) plan.Step {
+func step(h *cluster.Host, title string, changes []plan.Change, impact plan.Impact, needs ...plan.ID) plan.Step {
 	return plan.Step{
 		ID: plan.On(component.StepProxy, h.Name), Host: h.Name, Title: title,
 		Why: component.WhyOf(changes), Impact: impact, Changes: changes,
-		Needs: []plan.ID{component.StepAuthorities, plan.On(component.StepPackages, h.Name)},
+		Needs: append(needs, component.StepAuthorities, plan.On(component.StepPackages, h.Name)),
 	}
 }

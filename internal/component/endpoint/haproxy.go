@@ -26,6 +26,10 @@ const (
 	haproxySocket   = "/run/quorate-haproxy/state.sock"
 	haproxyProgram  = "/usr/sbin/haproxy"
 
+	// haproxyConnect is how long an API server may take to accept a connection
+	// before another one is tried.
+	haproxyConnect = "500ms"
+
 	// authorityFile is the cluster's authority, on every control-plane host.
 	authorityFile = component.KubernetesPKI + "/ca.crt"
 )
@@ -35,18 +39,35 @@ type haproxyConfig struct {
 	Purpose string   // for those who read the file
 	Binds   []string // where the endpoint is served, as after "bind"
 	Before  string   // the unit that must not start sooner; empty for none
+	// MaxConnections is how many are carried at the same time.
+	MaxConnections int
+	// Every is the time between two health checks of a server that is up.
+	Every string
+	// Listeners are the other ports.
+	Listeners []listener
+	// HealthBind is where HAProxy tells how it is, and DownFile where its unit
+	// notes that it does not run; both empty where nobody asks.
+	HealthBind, DownFile string
 
-	Cluster, Domain, CAFile string
-	Servers                 []server
+	Cluster, Domain, CAFile, Connect string
+	Servers                          []server
 }
 
-// server is an API server.
+// listener is a port that HAProxy carries beside the endpoint's.
+type listener struct {
+	Name, Bind     string
+	MaxConnections int
+	SendProxy      string // the servers' option for the PROXY protocol; empty for none
+	Servers        []server
+}
+
+// server is where a connection can go.
 type server struct{ Name, Address string }
 
 // of fills in what is the same on every host of a cluster; servers are in the
 // cluster file's order.
 func (d haproxyConfig) of(c *cluster.Cluster) haproxyConfig {
-	d.Cluster, d.Domain, d.CAFile = c.Name, c.Endpoint.Domain, haproxyCAFile
+	d.Cluster, d.Domain, d.CAFile, d.Connect = c.Name, c.Endpoint.Domain, haproxyCAFile, haproxyConnect
 	for _, h := range c.ControlPlanes() {
 		d.Servers = append(d.Servers, server{h.Name, net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(c.Endpoint.Port))})
 	}
@@ -71,7 +92,7 @@ func queryHAProxy(q *protocol.FactsRequest) {
 }
 
 // planHAProxy plans a host's HAProxy.
-func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, s component.Service, title string, out *component.Output) {
+func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, s component.Service, title string, out *component.Output, needs ...plan.ID) {
 	changes, impact := component.ServiceChanges(facts, s)
 	if why := authorityDiffers(in, facts, haproxyCAFile); why != "" {
 		if len(changes) == 0 {
@@ -81,7 +102,7 @@ func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, s c
 		changes = append(changes, plan.Change{What: haproxyCAFile, Action: why})
 	}
 	if len(changes) > 0 {
-		out.Add(step(h, title, changes, impact), runHAProxy{s})
+		out.Add(step(h, title, changes, impact, needs...), runHAProxy{s})
 	}
 }
 

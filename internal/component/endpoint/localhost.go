@@ -13,9 +13,10 @@ import (
 // its kubelet.
 func planLocalhost(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
 	service := haproxyService(h, haproxyConfig{
-		Purpose: "this node's way to the API servers",
-		Binds:   []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(in.Cluster.Endpoint.Port))},
-		Before:  "kubelet.service",
+		Purpose:        "this node's way to the API servers",
+		Binds:          []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(in.Cluster.Endpoint.Port))},
+		Before:         "kubelet.service",
+		MaxConnections: 4000, Every: "1s",
 	}.of(in.Cluster))
 	planHAProxy(in, h, facts, service, "balance the API servers on 127.0.0.1", out)
 }

@@ -104,6 +104,9 @@ func packages(family string, c *cluster.Cluster, h *cluster.Host) []string {
 	if c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost && h.IsNode() && !h.Has(cluster.RoleControlPlane) {
 		names = append(names, c.Endpoint.LoadBalancer.Type)
 	}
+	if slices.Contains(c.Balancers(), h) {
+		names = append(names, "haproxy", "keepalived")
+	}
 	return names
 }
 

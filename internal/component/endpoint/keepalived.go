@@ -1,0 +1,158 @@
+package endpoint
+
+import (
+	"hash/fnv"
+	"slices"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+const (
+	keepalivedUnit     = "quorate-keepalived.service"
+	keepalivedUnitFile = "/etc/systemd/system/" + keepalivedUnit
+	keepalivedDir      = component.QuorateDir + "/keepalived"
+	keepalivedFile     = keepalivedDir + "/keepalived.conf"
+	keepalivedCheck    = keepalivedDir + "/check.sh"
+	keepalivedNote     = keepalivedDir + "/note.sh"
+	keepalivedProgram  = "/usr/sbin/keepalived"
+	holdingFile        = "/run/quorate-keepalived/holding"
+)
+
+// What a load balancer's priority is made of. The first host of the file has
+// the highest; one that holds the VIP is above all that do not, and one that
+// finds no API server below all that do.
+const (
+	firstPriority   = 150
+	holdingPriority = 50
+	apiLostPriority = 100
+)
+
+// keepalivedConfig is what keepalived's files are made of.
+type keepalivedConfig struct {
+	Cluster, Host, VIP, Address, Interface string
+	Peers                                  []string
+	Priority, RouterID                     int
+	Preempt                                bool
+
+	ConfigFile, CheckFile, NoteFile, DownFile, HoldingFile string
+	Holding, APILost                                       int
+}
+
+func keepalivedOf(c *cluster.Cluster, h *cluster.Host, iface string) keepalivedConfig {
+	lb := &c.Endpoint.LoadBalancer
+	d := keepalivedConfig{
+		Cluster: c.Name, Host: h.Name, VIP: lb.VIP.String(), Address: h.InternalAddress.String(), Interface: iface,
+		RouterID: routerID(lb), Preempt: lb.Preempt,
+		ConfigFile: keepalivedFile, CheckFile: keepalivedCheck, NoteFile: keepalivedNote,
+		DownFile: haproxyDownFile, HoldingFile: holdingFile,
+		Holding: holdingPriority, APILost: apiLostPriority,
+	}
+	for i, peer := range c.Balancers() {
+		if peer.Name == h.Name {
+			d.Priority = firstPriority - i
+			continue
+		}
+		d.Peers = append(d.Peers, peer.InternalAddress.String())
+	}
+	return d
+}
+
+// routerID is VRRP's virtual router ID. One that the file does not give is
+// made from the VIP, so that it is the same on every host and in every run,
+// and most likely another one for another VIP. Nothing breaks where a stranger
+// on the segment has the same: adverts go to the peers alone, no virtual MAC
+// address is made of it, and adverts of others are not listened to.
+func routerID(lb *cluster.LoadBalancer) int {
+	if lb.VirtualRouterID != 0 {
+		return lb.VirtualRouterID
+	}
+	sum := fnv.New32a()
+	sum.Write(lb.VIP.AsSlice())
+	return 1 + int(sum.Sum32()%255)
+}
+
+// keepalivedService is the unit that runs keepalived on a host.
+func keepalivedService(d keepalivedConfig) component.Service {
+	check := struct {
+		Host string
+		Port int
+	}{"127.0.0.1", healthPort}
+	return component.Service{
+		Host: d.Host, Unit: keepalivedUnit, Reload: true,
+		Files: []component.File{
+			{Path: keepalivedCheck, Mode: 0o755, Content: component.Render(templates, "keepalived-check.sh.tmpl", check)},
+			{Path: keepalivedNote, Mode: 0o755, Content: component.Render(templates, "keepalived-note.sh.tmpl", holdingFile)},
+			{Path: keepalivedFile, Mode: 0o644, Content: component.Render(templates, "keepalived.conf.tmpl", d)},
+			{Path: keepalivedUnitFile, Mode: 0o644, Content: component.Render(templates, "quorate-keepalived.service.tmpl", d)},
+		},
+	}
+}
+
+// queryKeepalived asks for what planKeepalived compares.
+func queryKeepalived(q *protocol.FactsRequest) {
+	component.AskService(q, keepalivedUnit, keepalivedUnitFile, keepalivedFile, keepalivedCheck, keepalivedNote)
+}
+
+// planKeepalived plans a load-balancer host's keepalived. It starts after
+// HAProxy, and a change on one host follows that on another.
+func planKeepalived(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
+	lb := &in.Cluster.Endpoint.LoadBalancer
+	iface, err := vipInterface(in.Cluster, h, facts)
+	if err != nil {
+		out.Refuse("give a free address in the load balancers' subnet, or name their interface in spec.endpoint.loadBalancer.interface", "%v", err)
+		return
+	}
+	refuseTakenVIP(in, out)
+	service := keepalivedService(keepalivedOf(in.Cluster, h, iface))
+	changes, impact := component.ServiceChanges(facts, service)
+	if len(changes) == 0 {
+		return
+	}
+	op := runKeepalived{Service: service, vip: lb.VIP, port: in.Cluster.Endpoint.Port}
+	op.first, op.ours = firstCarrier(in)
+	needs := []plan.ID{plan.On(component.StepPackages, h.Name), plan.On(component.StepProxy, h.Name)}
+	if facts.Units[keepalivedUnit].Running() {
+		// Two that take settings in at the same time might both let go of the VIP.
+		for _, before := range in.Cluster.Balancers() {
+			if before.Name == h.Name {
+				break
+			}
+			needs = append(needs, plan.On(component.StepVIP, before.Name))
+		}
+	}
+	out.Add(plan.Step{
+		ID: plan.On(component.StepVIP, h.Name), Host: h.Name, Title: "carry " + lb.VIP.String() + " with the other load balancers",
+		Why: component.WhyOf(changes), Impact: impact, Changes: changes, Needs: needs,
+	}, op)
+}
+
+// refuseTakenVIP refuses a VIP that a host of the cluster has which is no load
+// balancer.
+func refuseTakenVIP(in component.Input, out *component.Output) {
+	balancers, vip := in.Cluster.Balancers(), in.Cluster.Endpoint.LoadBalancer.VIP
+	for i := range in.Cluster.Hosts {
+		h := &in.Cluster.Hosts[i]
+		if f := in.Snapshot.Facts(h.Name); f != nil && !slices.Contains(balancers, h) && carries(f, vip) {
+			out.Refuse("give a free address in the load balancers' subnet", "loadBalancer.vip %s is an address of %s", vip, h.Name)
+		}
+	}
+}
+
+// firstCarrier tells whether no load balancer runs keepalived yet, so that
+// nobody may answer at the VIP, and the MAC addresses that may answer
+// nonetheless, because another host was quicker.
+func firstCarrier(in component.Input) (first bool, macs []string) {
+	first = true
+	for _, h := range in.Cluster.Balancers() {
+		if f := in.Snapshot.Facts(h.Name); f != nil {
+			first = first && f.Units[keepalivedUnit].Load != "loaded"
+			for _, i := range f.Interfaces {
+				macs = append(macs, i.MAC)
+			}
+		}
+	}
+	return first, macs
+}
