@@ -2,7 +2,7 @@
 // user writes to say which cluster they want.
 //
 // The smallest file names its hosts and nothing else; everything that is left
-// out has a default, which the field's comment tells:
+// out has a default:
 //
 //	apiVersion: quorate.dev/v1alpha1
 //	kind: Cluster
@@ -14,7 +14,16 @@
 // The types hold what the file says, as it says it: package config reads files
 // into them, fills in the defaults, checks them, and makes the desired model
 // (package cluster) that the rest of the program works with.
+//
+// The comments of types and fields are what users read: schema.json and
+// docs/cluster-file-reference.md are made of them by `make generate`. What
+// package config knows (defaults and why, words to choose from, bounds) is not
+// written here again. A field without omitempty is required. A comment may end
+// in "Default: …", where the default is not one fixed value, and in a line of
+// its own, "Example: …", with a value as a file has it.
 package v1alpha1
+
+//go:generate go run ../../hack/reference
 
 // APIVersion and Kind are what a cluster file's first lines must say.
 const (
@@ -24,9 +33,13 @@ const (
 
 // Cluster is a whole cluster file.
 type Cluster struct {
-	// APIVersion is the version of the format: quorate.dev/v1alpha1. Required.
+	// APIVersion is the version of the format: quorate.dev/v1alpha1.
+	//
+	// Example: quorate.dev/v1alpha1
 	APIVersion string `yaml:"apiVersion"`
-	// Kind is Cluster. Required.
+	// Kind is Cluster.
+	//
+	// Example: Cluster
 	Kind string `yaml:"kind"`
 	// Metadata names the cluster.
 	Metadata Metadata `yaml:"metadata,omitempty"`
@@ -37,7 +50,9 @@ type Cluster struct {
 // Metadata names the cluster.
 type Metadata struct {
 	// Name is the cluster's name: lower-case letters, digits and "-". It names
-	// the kubeconfig's context and the lock. Default: kubernetes.
+	// the kubeconfig's context and the folder of journals.
+	//
+	// Example: prod
 	Name string `yaml:"name,omitempty"`
 }
 
@@ -63,34 +78,61 @@ type Spec struct {
 // Host is one machine.
 type Host struct {
 	// Name is the host's name in the cluster: lower-case letters, digits, "-"
-	// and ".". Required.
+	// and ".". It becomes the Kubernetes node's name.
+	//
+	// Example: cp-1
 	Name string `yaml:"name"`
-	// Address is where SSH reaches the host: an IP address or a name. Required.
+	// Address is where SSH reaches the host: an IP address or a name.
+	//
+	// Example: 192.168.0.2
 	Address string `yaml:"address"`
-	// InternalAddress is the IP address that the cluster's parts use among
+	// InternalAddress is the IPv4 address that the cluster's parts use among
 	// themselves. Default: address, when that is an IP address.
+	//
+	// Example: 10.0.0.2
 	InternalAddress string `yaml:"internalAddress,omitempty"`
-	// Roles are what the host is for, one or more of control-plane, worker,
-	// etcd and load-balancer. Required.
+	// Roles are what the host is for, one or more of
+	//   - control-plane: API server, controller manager and scheduler; together
+	//     with worker, the node takes workloads too,
+	//   - worker: takes workloads,
+	//   - etcd: an etcd member, in mode external; when no host has this role, the
+	//     control-plane hosts get it,
+	//   - load-balancer: for endpoint mode managed.
+	//
+	// Example: [control-plane, etcd]
 	Roles []string `yaml:"roles"`
 	// Arch is the processor's architecture, amd64 or arm64, if it is to be
 	// checked. Default: whatever the host says it is.
+	//
+	// Example: amd64
 	Arch string `yaml:"arch,omitempty"`
 	// Labels are put on the Kubernetes node.
+	//
+	// Example: {example.com/disk: ssd}
 	Labels map[string]string `yaml:"labels,omitempty"`
-	// Connection is ssh or local; local is the machine Quorate runs on.
-	// Default: ssh.
+	// Connection is ssh or local; local is the machine Quorate runs on, which
+	// only one host can be.
+	//
+	// Example: local
 	Connection string `yaml:"connection,omitempty"`
-	// SSH is what differs from the cluster's ssh block for this host.
+	// SSH is what differs from the cluster's ssh block for this host. Default:
+	// the cluster's ssh block, field by field.
+	//
+	// Example: {port: 2222}
 	SSH SSH `yaml:"ssh,omitempty"`
 }
 
 // Endpoint is the one stable name under which all clients reach the API.
 type Endpoint struct {
 	// Domain is the endpoint's name; every host resolves it by an entry in its
-	// hosts file. Default: lb.kubesphere.local.
+	// hosts file. With an external balancer that has a name, it is that name
+	// unless another is given.
+	//
+	// Example: api.example.com
 	Domain string `yaml:"domain,omitempty"`
-	// Port is the endpoint's TCP port. Default: 6443.
+	// Port is the endpoint's TCP port.
+	//
+	// Example: 6443
 	Port int `yaml:"port,omitempty"`
 	// LoadBalancer says who spreads the endpoint's connections over the
 	// control-plane hosts.
@@ -106,32 +148,47 @@ type LoadBalancer struct {
 	//     with a virtual address,
 	//   - external: a balancer of your own,
 	//   - kube-vip: a virtual address on the control-plane hosts.
-	// Default: localhost.
+	//
+	// Example: external
 	Mode string `yaml:"mode,omitempty"`
-	// Type is the proxy of mode localhost: haproxy or nginx. Default: haproxy.
+	// Type is the proxy of mode localhost: haproxy or nginx.
+	//
+	// Example: haproxy
 	Type string `yaml:"type,omitempty"`
 	// VIP is the virtual IP address of modes managed and kube-vip: free, and in
 	// the subnet of the hosts that carry it.
+	//
+	// Example: 192.168.0.10
 	VIP string `yaml:"vip,omitempty"`
 	// Address is the balancer of mode external: an IP address or a name. A name
 	// is also the endpoint's domain, unless that is given; then DNS must know
 	// both.
+	//
+	// Example: 203.0.113.10
 	Address string `yaml:"address,omitempty"`
 	// NoHairpin says, in mode external, that the balancer cannot carry the
 	// connection of a control-plane host back to that same host, as balancers
 	// that keep the client's address cannot. Default: false, and apply proves
 	// that it can.
+	//
+	// Example: true
 	NoHairpin bool `yaml:"noHairpin,omitempty"`
 }
 
 // Network holds the pod and service networks.
 type Network struct {
 	// Plugin is the network plugin: flannel, or none to install your own.
-	// Default: flannel.
+	//
+	// Example: flannel
 	Plugin string `yaml:"plugin,omitempty"`
-	// PodCIDR is the pods' range. Default: 10.233.64.0/18.
+	// PodCIDR is the pods' range of IPv4 addresses: with room for every node's
+	// part of kubernetes.nodeCIDRMaskSize, and used nowhere else.
+	//
+	// Example: 10.64.0.0/14
 	PodCIDR string `yaml:"podCIDR,omitempty"`
-	// ServiceCIDR is the services' range. Default: 10.233.0.0/18.
+	// ServiceCIDR is the services' range of IPv4 addresses, from a /12 to a /28.
+	//
+	// Example: 10.96.0.0/16
 	ServiceCIDR string `yaml:"serviceCIDR,omitempty"`
 	// Flannel holds flannel's own settings.
 	Flannel Flannel `yaml:"flannel,omitempty"`
@@ -140,10 +197,14 @@ type Network struct {
 // Flannel holds flannel's own settings.
 type Flannel struct {
 	// Backend is how packets travel between nodes: vxlan, or host-gw when all
-	// nodes share one layer-2 network. Default: vxlan.
+	// nodes share one layer-2 network.
+	//
+	// Example: host-gw
 	Backend string `yaml:"backend,omitempty"`
 	// DirectRouting sends packets between nodes of the same subnet without
 	// encapsulation, with backend vxlan. Default: false.
+	//
+	// Example: true
 	DirectRouting bool `yaml:"directRouting,omitempty"`
 }
 
@@ -151,8 +212,12 @@ type Flannel struct {
 type Registry struct {
 	// Mirrors are, by registry (such as docker.io), the addresses that are
 	// tried before it, such as https://mirror.example.com.
+	//
+	// Example: {docker.io: [https://mirror.example.com]}
 	Mirrors map[string][]string `yaml:"mirrors,omitempty"`
 	// Insecure are registries, such as registry.local:5000, that are reached
 	// without TLS, or with a certificate that nobody vouches for.
+	//
+	// Example: [registry.local:5000]
 	Insecure []string `yaml:"insecure,omitempty"`
 }
