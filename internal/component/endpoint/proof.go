@@ -184,30 +184,39 @@ func (p *proof) close() {
 func (p *proof) run(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeUp)
 	defer cancel()
+	stop := p.tellProgress(ctx)
+	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, c := range p.callers {
 		group.Go(func() error { return p.callUntilDone(ctx, c) })
 	}
-	group.Go(func() error {
-		tick := time.NewTicker(progressPace)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-tick.C:
-				if p.done() {
-					return nil
-				}
-				p.say(p.progress())
-			}
-		}
-	})
 	err := group.Wait()
 	if errors.Is(err, errTimeUp) {
 		return nil
 	}
 	return err
+}
+
+// tellProgress tells people how far it is until stop is called.
+func (p *proof) tellProgress(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(progressPace)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				p.say(p.progress())
+			}
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
 }
 
 var errTimeUp = errors.New("the time of the proof is up")

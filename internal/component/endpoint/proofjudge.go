@@ -75,10 +75,13 @@ func (p *proof) judge() []Finding {
 	if len(reach) > 0 && !slices.ContainsFunc(p.callers, func(c *caller) bool { return c.connected() > 0 }) {
 		return out // nothing can be said of what is behind it
 	}
+	seen := p.seenByAny()
 	if f := p.judgeStranger(); f != nil {
 		out = append(out, *f)
+		if len(seen) == 0 {
+			return out // what is behind the stranger is its own affair
+		}
 	}
-	seen := p.seenByAny()
 	for _, b := range p.backends {
 		if b.away == "" && !seen[b.name] {
 			out = append(out, p.judgeUnseen(b))
