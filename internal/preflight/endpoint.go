@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 )
 
@@ -90,7 +91,7 @@ func judgeSubnet(o *Observation, h *cluster.Host, vip netip.Addr) *Finding {
 			switch {
 			case !p.Contains(vip):
 			case vip.Is4() && p.Bits() < 31 && (vip == p.Masked().Addr() || !p.Contains(vip.Next())):
-				found := fail(remedy, "%s is the network's or the broadcast address of %s", vip, p.Masked())
+				found := fail(remedy, "%s is the network's or the broadcast address of %s, a subnet of %s", vip, p.Masked(), h.Name)
 				return &found
 			default:
 				return nil
@@ -108,7 +109,7 @@ func judgeSubnet(o *Observation, h *cluster.Host, vip netip.Addr) *Finding {
 // judgeAnswers tells whether somebody else has the virtual address.
 func judgeAnswers(o *Observation, carriers []*cluster.Host, vip netip.Addr) []Finding {
 	var out []Finding
-	var hosts, unknown []string
+	var unknown []string
 	asked := 0
 	answers := map[string][]string{}
 	for _, h := range carriers {
@@ -131,12 +132,12 @@ func judgeAnswers(o *Observation, carriers []*cluster.Host, vip netip.Addr) []Fi
 			continue
 		}
 		if who != "" {
-			answers[who], hosts = append(answers[who], h.Name), append(hosts, h.Name)
+			answers[who] = append(answers[who], h.Name)
 		}
 	}
 	for _, who := range sortedKeys(answers) {
 		out = append(out, fail("choose a free address of the subnet, or take it away from the machine that has it",
-			"somebody answers at the virtual address %s already: %s, seen from %s", vip, who, strings.Join(answers[who], ", ")).about(answers[who]...))
+			"somebody answers at the virtual address %s already: %s, seen from %s", vip, ownerOf(o, who), strings.Join(answers[who], ", ")).about(answers[who]...))
 	}
 	if unknown != nil {
 		out = append(out, warn("", "whether %s is free could not be told: %s", vip, strings.Join(unknown, "; ")))
@@ -147,6 +148,16 @@ func judgeAnswers(o *Observation, carriers []*cluster.Host, vip netip.Addr) []Fi
 	case asked == 0:
 		return skip("no host that carries %s could be asked", vip)
 	}
-	slices.Sort(hosts)
 	return fine("nobody answers at %s", vip)
+}
+
+// ownerOf names the host of the file that has a hardware address.
+func ownerOf(o *Observation, mac string) string {
+	for i := range o.Cluster.Hosts {
+		name := o.Cluster.Hosts[i].Name
+		if f := o.Snapshot.Facts(name); f != nil && slices.ContainsFunc(f.Interfaces, func(in protocol.Interface) bool { return in.MAC == mac }) {
+			return fmt.Sprintf("%s (%s)", name, mac)
+		}
+	}
+	return mac
 }

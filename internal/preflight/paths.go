@@ -23,35 +23,20 @@ func judgePaths(o *Observation) []Finding {
 	if o.Probes == nil || len(Routes(o.Cluster)) == 0 {
 		return skip("no host needs another's ports")
 	}
-	type failure struct {
-		to       Target
-		what     string
-		listener Listener
-		reason   string
-	}
-	var order []failure
-	from := map[failure][]string{}
-	tried, silent := 0, 0
+	out := judgeListeners(o)
+	var failed failures
+	tried := 0
 	for _, p := range o.Probes.Paths {
-		if p.Listener == ListenerFailed {
-			silent++
+		if p.Listener == ListenerFailed || p.Untried != "" {
 			continue
 		}
 		tried++
-		if p.Connected {
-			continue
-		}
-		f := failure{Target{p.To, p.Port}, p.What, p.Listener, reasonOf(p.Error)}
-		if from[f] == nil {
-			order = append(order, f)
-		}
-		if !slices.Contains(from[f], p.From) {
-			from[f] = append(from[f], p.From)
+		if !p.Connected {
+			failed.add(p)
 		}
 	}
-	var out []Finding
-	for _, f := range order {
-		who := strings.Join(from[f], ", ")
+	for _, f := range failed {
+		who := strings.Join(f.from, ", ")
 		if f.listener == ListenerNone {
 			out = append(out, warn("look at it with `quorate status`", "%s (%s) is installed and does not listen; tried from %s: %s", f.to, f.what, who, f.reason).
 				about(f.to.Host))
@@ -59,7 +44,7 @@ func judgePaths(o *Observation) []Finding {
 		}
 		remedy := fmt.Sprintf("let %s through to TCP port %d of %s in every firewall and security group between", who, f.to.Port, f.to.Host)
 		out = append(out, fail(remedy, "%s cannot connect to %s (%s): %s", who, f.to, f.what, f.reason).
-			about(append(slices.Clone(from[f]), f.to.Host)...).measured("port", float64(f.to.Port)))
+			about(append(slices.Clone(f.from), f.to.Host)...).measured("port", float64(f.to.Port)))
 	}
 	switch {
 	case out != nil:
@@ -68,6 +53,53 @@ func judgePaths(o *Observation) []Finding {
 		return skip("there were no two hosts to try it between")
 	}
 	return fine("%d connections between hosts came about", tried)
+}
+
+// judgeListeners tells what kept connections from being tried.
+func judgeListeners(o *Observation) []Finding {
+	var out []Finding
+	told := map[string]bool{}
+	for _, p := range o.Probes.Paths {
+		switch {
+		case p.Listener == ListenerFailed && !told["to "+p.To]:
+			told["to "+p.To] = true
+			reason := p.Error
+			if i := strings.LastIndex(reason, ": "); i >= 0 { // the kernel's own words
+				reason = reason[i+len(": "):]
+			}
+			out = append(out, fail("correct the host's internalAddress in the cluster file, or put the address on an interface",
+				"%s cannot listen on %s: %s", p.To, o.Cluster.Host(p.To).InternalAddress, reason).about(p.To))
+		case p.Untried != "" && !told["from "+p.From]:
+			told["from "+p.From] = true
+			out = append(out, warn("run preflight again", "what %s can connect to could not be tried: %s", p.From, p.Untried).about(p.From))
+		}
+	}
+	return out
+}
+
+// failure is a port that hosts cannot connect to, all for the same reason.
+type failure struct {
+	to       Target
+	what     string
+	listener Listener
+	reason   string
+	from     []string
+}
+
+type failures []*failure
+
+func (all *failures) add(p Path) {
+	to, reason := Target{p.To, p.Port}, reasonOf(p.Error)
+	i := slices.IndexFunc(*all, func(f *failure) bool {
+		return f.to == to && f.what == p.What && f.listener == p.Listener && f.reason == reason
+	})
+	if i < 0 {
+		i = len(*all)
+		*all = append(*all, &failure{to: to, what: p.What, listener: p.Listener, reason: reason})
+	}
+	if f := (*all)[i]; !slices.Contains(f.from, p.From) {
+		f.from = append(f.from, p.From)
+	}
 }
 
 // reasonOf shortens what the kernel says of a connection that failed.

@@ -67,6 +67,8 @@ type Path struct {
 	// listener sent came through, which takes packets of full size.
 	Connected, Whole bool
 	Error            string // why not
+	// Untried is why the host that was to connect could not be asked to.
+	Untried string
 }
 
 // Listener is who listens on a port while paths are tried.

@@ -171,7 +171,7 @@ func (p *Prober) tryRoutes(ctx context.Context, from string, routes []preflight.
 			results, err := p.Hosts[from].Reach(ctx, b.addresses, reachTimeout, b.expect)
 			for n, i := range b.at {
 				if err != nil {
-					out[i].Listener, out[i].Error = preflight.ListenerFailed, err.Error()
+					out[i].Untried = strings.TrimPrefix(err.Error(), from+": ")
 					continue
 				}
 				r := results[n]
