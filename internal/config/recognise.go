@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/config/kubekey"
 	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
 )
@@ -46,7 +47,7 @@ func formats() []format {
 		}
 	}
 	return []format{
-		{name: "a KubeKey file", recognises: group("kubekey.kubesphere.io", "kubekey.io")},
+		{name: "a KubeKey file", recognises: func(root *yaml.Node, _ *strict.File) bool { return root != nil && kubekey.Recognises(root) }, imports: kubekey.Import},
 		{name: "a k0sctl file", recognises: group("k0sctl.k0sproject.io")},
 		{name: "a kubeadm configuration", recognises: group("kubeadm.k8s.io")},
 		{name: "an Ansible inventory (kubespray's hosts.yaml)", recognises: func(root *yaml.Node, _ *strict.File) bool {

@@ -150,10 +150,16 @@ func (r *Report) Set(p Path, at Place) { r.at[p] = at }
 func (r *Report) PlaceOf(p Path) Place { return r.at.nearest(p) }
 
 // KeyOf is where the key of a path's value stands, so that a finding about a
-// whole block points at its name and not at the first thing in it.
+// whole block points at its name and not at the first thing in it. Of what is
+// not there at all it is the key, or else the element, that is around it.
 func (r *Report) KeyOf(p Path) Place {
-	if at, ok := r.keys[p]; ok {
-		return at
+	for ; p != ""; p = p.parent() {
+		if at, ok := r.keys[p]; ok {
+			return at
+		}
+		if at, ok := r.at[p]; ok { // an element of a list has no key
+			return at
+		}
 	}
 	return r.PlaceOf(p)
 }

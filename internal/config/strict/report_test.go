@@ -50,7 +50,7 @@ func TestKeyOf(t *testing.T) {
 	}
 	for path, want := range map[Path]diag.Position{
 		"block": {Line: 1, Column: 1}, "block.free": {Line: 2, Column: 3}, "block.free.some": {Line: 3, Column: 5},
-		"block.other": {Line: 2, Column: 3}, // it has none: where the block's content begins
+		"block.other": {Line: 1, Column: 1}, // it has none: the block's
 	} {
 		if got := r.KeyOf(path).Position; got != want {
 			t.Errorf("KeyOf(%s) = %v, want %v", path, got, want)

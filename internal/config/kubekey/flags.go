@@ -1,0 +1,92 @@
+package kubekey
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/quorate/quorate/internal/config/strict"
+)
+
+// splitFlag takes a flag apart as users write it: with dashes or without, with
+// = or a space before the value, or as a switch alone.
+func splitFlag(text string) (flag, value string) {
+	text = strings.TrimLeft(strings.TrimSpace(text), "-")
+	end := strings.IndexAny(text, "= \t")
+	if end < 0 {
+		return text, "true"
+	}
+	return text[:end], strings.TrimSpace(strings.TrimLeft(text[end:], " \t="))
+}
+
+// args imports the flags of a program.
+func (m *importer) args(to strict.Path, field *[]string, from strict.Path, texts []string) {
+	for i, text := range texts {
+		at := from.Index(i)
+		flag, value := splitFlag(text)
+		switch flag {
+		case "":
+		case "feature-gates":
+			m.gatesFlag(at, value)
+		case "cluster-signing-duration", "experimental-cluster-signing-duration":
+			m.warn(at, "certificates of kubelets are renewed by themselves, well before they end",
+				"%s: %s is not taken over: certificates that the cluster signs are valid for a year", name(from), flag)
+		default:
+			m.add(to, field, at, flag+"="+value)
+		}
+	}
+}
+
+// gatesFlag imports what stood in a flag --feature-gates: A=true,B=false.
+func (m *importer) gatesFlag(from strict.Path, value string) {
+	for pair := range strings.SplitSeq(value, ",") {
+		gate, state, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		on, err := strconv.ParseBool(state)
+		if gate == "" || err != nil {
+			m.fail(from, "write feature-gates=NAME=true", "%s: the feature gate %s is neither true nor false", name(from), quote(gate))
+			return
+		}
+		m.gate(from, gate, on)
+	}
+}
+
+// gates imports feature gates.
+func (m *importer) gates(from strict.Path, gates map[string]bool) {
+	for _, gate := range slices.Sorted(maps.Keys(gates)) {
+		m.gate(from.Key(gate), gate, gates[gate])
+	}
+}
+
+// gate imports one feature gate, for all programs: that is how KubeKey does it
+// too. A gate that is gone would keep every program from starting.
+func (m *importer) gate(from strict.Path, gate string, on bool) {
+	const to = strict.Path("spec.kubernetes.featureGates")
+	if since, gone := goneGates()[gate]; gone {
+		m.warn(from, "remove it", "the feature gate %s is left out: what it switched on is part of Kubernetes since %s, and the gate is gone", gate, since)
+		return
+	}
+	out := &m.doc.Spec.Kubernetes
+	if out.FeatureGates == nil {
+		out.FeatureGates = map[string]bool{}
+		m.ours.Set(to, m.theirs.PlaceOf(from))
+	}
+	if before, ok := out.FeatureGates[gate]; ok && before != on {
+		m.warn(from, "say it once", "the feature gate %s is both on and off in this file: %t is taken", word(gate), before)
+		return
+	}
+	out.FeatureGates[gate] = on
+	m.ours.Set(to.Key(gate), m.theirs.PlaceOf(from))
+}
+
+// goneGates are gates that KubeKey's own examples and defaults set, that no
+// supported version has any more, by the version in which they became a part
+// of Kubernetes for good.
+func goneGates() map[string]string {
+	return map[string]string{
+		"ExpandCSIVolumes": "v1.24", "CSIStorageCapacity": "v1.24", "TTLAfterFinished": "v1.23", "EphemeralContainers": "v1.25",
+		"PodSecurity": "v1.25", "IPv6DualStack": "v1.23", "VolumeSnapshotDataSource": "v1.20", "CSIInlineVolume": "v1.25",
+		"CSIMigration": "v1.25", "DaemonSetUpdateSurge": "v1.25", "GenericEphemeralVolume": "v1.23", "LocalStorageCapacityIsolation": "v1.25",
+		"NetworkPolicyEndPort": "v1.25", "StatefulSetMinReadySeconds": "v1.25", "SupportPodPidsLimit": "v1.20", "SupportNodePidsLimit": "v1.20",
+	}
+}

@@ -1,0 +1,124 @@
+package kubekey
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/diag"
+)
+
+// importer makes our document of one of theirs. Paths of both are in use:
+// "to" is always in ours, "from" in theirs.
+type importer struct {
+	ours   *strict.Report // on the document that is made
+	theirs *strict.Report // on the document that is read
+	doc    *v1alpha1.Cluster
+}
+
+// set gives a field of the document a value of theirs, with its place. A value
+// that they left out, or left empty, leaves the field to our defaults.
+func set[T comparable](m *importer, to strict.Path, field *T, from strict.Path, value T) {
+	var zero T
+	switch {
+	case m.theirs.IsBad(from):
+		m.ours.MarkBad(to)
+	case value != zero:
+		*field = value
+		m.ours.Set(to, m.theirs.PlaceOf(from))
+	}
+}
+
+// place is where a finding about their value points: at the value, or at the
+// key of a block that begins on a later line.
+func (m *importer) place(from strict.Path) strict.Place {
+	key, value := m.theirs.KeyOf(from), m.theirs.PlaceOf(from)
+	if m.theirs.Given(from) && key.Position.Line == value.Position.Line {
+		return value
+	}
+	return key
+}
+
+// warn reports a warning about a value of theirs.
+func (m *importer) warn(from strict.Path, hint, format string, args ...any) {
+	if !m.theirs.IsBad(from) {
+		m.theirs.Tell(diag.SeverityWarning, m.place(from), hint, "", fmt.Sprintf(format, args...))
+	}
+}
+
+// fail reports an error about a value of theirs.
+func (m *importer) fail(from strict.Path, hint, format string, args ...any) {
+	if !m.theirs.IsBad(from) {
+		m.theirs.MarkBad(from)
+		m.theirs.Tell(diag.SeverityError, m.place(from), hint, "", fmt.Sprintf(format, args...))
+	}
+}
+
+// leftOut is a field of theirs that our document has no room for.
+type leftOut struct {
+	from  strict.Path
+	value any
+	// harmless are values, besides empty ones, that change nothing when they
+	// are left out: KubeKey's defaults that are ours too.
+	harmless []any
+	// follows says what the cluster is like without it.
+	follows string
+	// remedy says what to do instead.
+	remedy string
+}
+
+// leaveOut warns about the fields that are given and that it matters to leave
+// out.
+func (m *importer) leaveOut(rows ...leftOut) {
+	for _, row := range rows {
+		if !isEmpty(row.value) && !isOneOf(row.value, row.harmless) {
+			m.warn(row.from, row.remedy, "%s is not taken over: %s", name(row.from), row.follows)
+		}
+	}
+}
+
+// name is a path of theirs as people say it.
+func name(from strict.Path) string { return strings.TrimPrefix(string(from), "spec.") }
+
+// isEmpty reports whether a free value says nothing: off, none, nothing in it.
+func isEmpty(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case string:
+		return strings.TrimSpace(v) == ""
+	case bool:
+		return !v
+	case int64:
+		return v == 0
+	case float64:
+		return v == 0
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		for _, inner := range v {
+			if !isEmpty(inner) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func isOneOf(value any, of []any) bool {
+	for _, v := range of {
+		if fmt.Sprint(v) == fmt.Sprint(value) {
+			return true
+		}
+	}
+	return false
+}
+
+// quote is a value as messages show it: in quotes, shortened, fit for a
+// terminal.
+func quote(s string) string { return fmt.Sprintf("%q", strict.Clip(s)) }
+
+// word is a name as messages show it where it needs no quotes.
+func word(s string) string { return strict.Clip(strict.Printable(s)) }
