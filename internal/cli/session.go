@@ -112,8 +112,8 @@ func (t *target) read(ctx context.Context, stderr io.Writer) (*session, error) {
 	c := file.Cluster
 	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
 	mode := c.Endpoint.LoadBalancer.Mode
-	if mode != cluster.BalancerLocalhost && mode != cluster.BalancerExternal {
-		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.mode %s cannot be built yet; use localhost or external", t.files, mode))
+	if mode == cluster.BalancerKubeVIP {
+		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.mode %s cannot be built yet; use localhost, managed or external", t.files, mode))
 	}
 	if kind := c.Endpoint.LoadBalancer.Type; mode == cluster.BalancerLocalhost && kind != "haproxy" {
 		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.type %s cannot be built yet; use haproxy", t.files, kind))

@@ -59,6 +59,8 @@ func Plan(in component.Input, out *component.Output) {
 				plan.On(component.StepSettings, h.Name), plan.On(component.StepRuntime, h.Name),
 				plan.On(component.StepImages, h.Name), plan.On(component.StepBinaries, h.Name), plan.On(component.StepKubelet, h.Name),
 			},
+			// Any of the hosts that carry the endpoint's address will do.
+			NeedsAny: component.Each(component.StepVIP, in.Cluster.Balancers()),
 			Changes: []plan.Change{{What: "node " + h.Name, Action: "create"}, {What: "kubelet.service", Action: "start"}},
 		}, join{host: h.Name, address: h.InternalAddress.String()})
 	}
