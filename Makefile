@@ -59,6 +59,10 @@ bench: bundle ## Time an apply beside a plain kubeadm sequence, on the same lab 
 fuzz: ## Fuzz every parser for a while
 	hack/fuzz
 
+.PHONY: generate
+generate: ## Make the cluster file's JSON schema and reference from its types
+	go generate ./api/...
+
 .PHONY: clean
 clean: ## Remove what was built here; caches and bundles stay
 	rm -rf bin
