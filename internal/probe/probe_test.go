@@ -1,0 +1,181 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const ms = time.Millisecond
+
+func row(from, to, every time.Duration, outcome Outcome) []Sample {
+	var out []Sample
+	for at := from; at < to; at += every {
+		out = append(out, Sample{At: at, Took: 5 * ms, Outcome: outcome})
+	}
+	return out
+}
+
+func TestSummarise(t *testing.T) {
+	samples := append(row(0, 1000*ms, 50*ms, OK), row(1000*ms, 1700*ms, 50*ms, Refused)...)
+	samples = append(samples, row(1700*ms, 3000*ms, 50*ms, OK)...)
+	got := Summarise(samples, 0, 3000*ms, 50*ms)
+	want := Stats{
+		Asked: 60, Succeeded: 46, Failures: map[Outcome]int{Refused: 14},
+		Gap: Gap{From: 955 * ms, Length: 700 * ms}, Median: 5 * ms, P99: 5 * ms, Max: 5 * ms,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestGapAtTheEdges(t *testing.T) {
+	samples := row(500*ms, 1000*ms, 50*ms, OK)
+	if got := Summarise(samples, 0, 1000*ms, 50*ms).Gap; got.From != 0 || got.Length != 455*ms {
+		t.Errorf("a late first success: %+v", got)
+	}
+	if got := Summarise(samples, 500*ms, 3000*ms, 50*ms).Gap; got.Length != 3000*ms-955*ms-50*ms {
+		t.Errorf("none at the end: %+v", got)
+	}
+	if got := Summarise(nil, 0, time.Second, 50*ms); got.Gap.Length != 950*ms || got.Availability() != 1 {
+		t.Errorf("nothing asked: %+v", got)
+	}
+}
+
+func TestNoGapWithoutAFailure(t *testing.T) {
+	if got := Summarise(row(0, 1000*ms, 50*ms, OK), 0, 1000*ms, 50*ms).Gap.Length; got > 5*ms {
+		t.Errorf("a gap of %s where everything succeeded", got)
+	}
+}
+
+func TestRecovered(t *testing.T) {
+	samples := append(row(0, 1000*ms, 50*ms, OK), row(1000*ms, 1500*ms, 50*ms, TimedOut)...)
+	samples = append(samples, row(1500*ms, 1600*ms, 50*ms, OK)...)
+	samples = append(samples, row(1600*ms, 1650*ms, 50*ms, Reset)...)
+	samples = append(samples, row(1650*ms, 4000*ms, 50*ms, OK)...)
+	if at, ok := Recovered(samples, 1000*ms, time.Second); !ok || at != 1655*ms {
+		t.Errorf("recovered at %s, %v", at, ok)
+	}
+	if _, ok := Recovered(samples[:30], 1000*ms, time.Second); ok {
+		t.Error("recovered in the middle of the outage")
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	_, refused := net.Dial("tcp", address)
+	for _, c := range []struct {
+		err  error
+		want Outcome
+	}{
+		{nil, OK},
+		{refused, Refused},
+		{context.DeadlineExceeded, TimedOut},
+		{&StatusError{Code: 503}, ServerError},
+		{&StatusError{Code: 429}, ServerError},
+		{&StatusError{Code: 403}, Denied},
+		{&tls.CertificateVerificationError{Err: errors.New("x")}, BadTLS},
+		{errors.New("worker-1: connecting: dial tcp 127.0.0.1:6443: connect: connection refused"), Refused},
+		{errors.New("?"), Other},
+	} {
+		if got := OutcomeOf(c.err); got != c.want {
+			t.Errorf("%v is %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
+// viewpointOf looks at a test server.
+func viewpointOf(server *httptest.Server) Viewpoint {
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	dial, turn := AnyOf([]string{server.Listener.Addr().String()})
+	return Viewpoint{Name: "here", Dial: dial, Turn: turn, TLS: &tls.Config{RootCAs: pool, ServerName: "example.com"}}
+}
+
+func TestProberAsksOnWhileOneHangs(t *testing.T) {
+	hang := make(chan struct{})
+	first := make(chan struct{}, 1)
+	first <- struct{}{}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-first:
+			<-hang
+		default:
+		}
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	defer close(hang)
+	v := viewpointOf(server)
+	clients := v.Clients()
+	defer clients.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	log := NewLog(time.Now())
+	seen := 0
+	enough := make(chan Sample, 100)
+	go func() {
+		for range enough {
+			if seen++; seen == 5 {
+				cancel()
+			}
+		}
+	}()
+	Prober{Every: 5 * ms, Timeout: 2 * time.Second, Ask: v.Get(clients.Kept, "/readyz"), Seen: func(s Sample) { enough <- s }}.Run(ctx, log)
+	samples := log.Samples()
+	if len(samples) < 5 {
+		t.Fatalf("only %d answers while one question hung", len(samples))
+	}
+	for _, s := range samples {
+		if s.Outcome != OK {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+func TestAnyOfTurnsToTheNextAddress(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := l.Addr().String()
+	l.Close()
+	v := viewpointOf(server)
+	v.Dial, _ = AnyOf([]string{dead, server.Listener.Addr().String()})
+	clients := v.Clients()
+	defer clients.Close()
+	if err := v.Get(clients.Fresh, "/")(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnswersThatAreNoSuccess(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "etcd failed", http.StatusInternalServerError)
+	}))
+	defer server.Close()
+	v := viewpointOf(server)
+	clients := v.Clients()
+	defer clients.Close()
+	err := v.Get(clients.Fresh, "/readyz")(t.Context())
+	status, ok := errors.AsType[*StatusError](err)
+	if !ok || status.Code != 500 || status.Body != "etcd failed" {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,108 @@
+package probe
+
+import (
+	"slices"
+	"time"
+)
+
+// Stats are the figures of one series of samples.
+type Stats struct {
+	Asked     int             `json:"asked"`
+	Succeeded int             `json:"succeeded"`
+	Failures  map[Outcome]int `json:"failures,omitempty"`
+	// Gap is the longest time in which nothing succeeded.
+	Gap Gap `json:"gap"`
+	// Latencies are of what succeeded.
+	Median time.Duration `json:"median"`
+	P99    time.Duration `json:"p99"`
+	Max    time.Duration `json:"max"`
+}
+
+// Gap is a time in which nothing succeeded, beyond the time that lies between
+// two questions anyway. An outage that is shorter than this time may hide
+// between two questions.
+type Gap struct {
+	From   time.Duration `json:"from"` // since the recording began
+	Length time.Duration `json:"length"`
+}
+
+// Failed is how many questions failed.
+func (s Stats) Failed() int { return s.Asked - s.Succeeded }
+
+// Availability is the share of questions that succeeded, 0 to 1; nothing
+// asked counts as all.
+func (s Stats) Availability() float64 {
+	if s.Asked == 0 {
+		return 1
+	}
+	return float64(s.Succeeded) / float64(s.Asked)
+}
+
+// Summarise counts the samples that were asked from a time on and were over
+// before another (both since the recording began); every is the time between
+// two questions.
+func Summarise(samples []Sample, from, to, every time.Duration) Stats {
+	var s Stats
+	var latencies, done []time.Duration
+	for _, sample := range samples {
+		if sample.At < from || sample.Done() > to {
+			continue
+		}
+		s.Asked++
+		if sample.Outcome != OK {
+			if s.Failures == nil {
+				s.Failures = map[Outcome]int{}
+			}
+			s.Failures[sample.Outcome]++
+			continue
+		}
+		s.Succeeded++
+		latencies = append(latencies, sample.Took)
+		done = append(done, sample.Done())
+	}
+	s.Gap = longest(done, from, to, every)
+	if len(latencies) > 0 {
+		slices.Sort(latencies)
+		s.Median, s.P99, s.Max = quantile(latencies, 0.5), quantile(latencies, 0.99), latencies[len(latencies)-1]
+	}
+	return s
+}
+
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+// longest is the longest gap between successes, the edges included.
+func longest(done []time.Duration, from, to, every time.Duration) Gap {
+	slices.Sort(done)
+	out, last := Gap{From: from}, from
+	for _, at := range append(done, to) {
+		if length := at - last - every; length > out.Length {
+			out = Gap{From: last, Length: length}
+		}
+		last = at
+	}
+	return out
+}
+
+// Recovered is when the first of an unbroken row of successes was over that
+// lasted at least for the time given, after a time; false when there was none
+// before the end of the samples.
+func Recovered(samples []Sample, after, row time.Duration) (time.Duration, bool) {
+	sorted := slices.Clone(samples)
+	slices.SortFunc(sorted, func(a, b Sample) int { return int(a.Done() - b.Done()) })
+	start, going := time.Duration(0), false
+	for _, s := range sorted {
+		switch {
+		case s.Done() < after:
+		case s.Outcome != OK:
+			going = false
+		case !going:
+			start, going = s.Done(), true
+		}
+		if going && s.Done()-start >= row {
+			return start, true
+		}
+	}
+	return 0, false
+}
