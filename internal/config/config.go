@@ -40,10 +40,15 @@ type Options struct {
 type File struct {
 	// Document is the file with its defaults filled in: the effective file.
 	Document *v1alpha1.Cluster
+	// asRead is the same without them.
+	asRead *v1alpha1.Cluster
 	// Filled are the defaults that were filled in.
 	Filled []Filled
 	// Cluster is the desired model.
 	Cluster *cluster.Cluster
+	// KubeSphere is the document that configures KubeSphere, if the file has
+	// one behind the cluster's.
+	KubeSphere *KubeSphere
 	// Inputs are the files that it was read from.
 	Inputs []Input
 }
@@ -107,11 +112,12 @@ func open(paths []string) ([]*strict.File, diag.List) {
 // read takes the files' content all the way.
 func read(files []*strict.File, o Options) (*File, diag.List) {
 	r := strict.NewReport(files[0].Source)
-	doc := document(r, files)
+	doc, kubeSphere := document(r, files)
 	if doc == nil {
 		return nil, r.Finish()
 	}
 	file := complete(r, doc, files, o)
+	file.KubeSphere = kubeSphere
 	list := r.Finish()
 	if list.HasErrors() {
 		return nil, list
@@ -122,13 +128,14 @@ func read(files []*strict.File, o Options) (*File, diag.List) {
 // complete fills in the document's defaults, makes the desired model of it and
 // checks both. The file is good only if nothing was reported.
 func complete(r *strict.Report, doc *v1alpha1.Cluster, files []*strict.File, o Options) *File {
+	given := asRead(doc)
 	filled := fillDefaults(r, doc, o)
 	if o.Home == "" {
 		o.Home, _ = os.UserHomeDir() // needed only for ~, which says so itself
 	}
 	c := convert(r, doc, folderOf(files[0].Path), o)
 	checkRules(r, c)
-	return &File{Document: doc, Filled: filled, Cluster: c, Inputs: inputs(files)}
+	return &File{Document: doc, asRead: given, Filled: filled, Cluster: c, Inputs: inputs(files)}
 }
 
 // inputs tells which files were read.

@@ -13,18 +13,22 @@ import (
 // say, without the defaults, under a comment that tells where it comes from and
 // what is not as it was. The list holds what Read finds in the files. Where
 // there are errors the text is to be mended by hand; it is nil when the files
-// could not be read at all. Literal passwords are written as they are.
+// could not be read at all. Literal passwords are written as they are. A document
+// that configures KubeSphere comes behind, as it stood.
 func Import(paths []string, o Options) ([]byte, diag.List) {
 	files, list := open(paths)
 	if list.HasErrors() {
 		return nil, list
 	}
 	r := strict.NewReport(files[0].Source)
-	doc := document(r, files)
+	doc, kubeSphere := document(r, files)
 	if doc == nil {
 		return nil, r.Finish()
 	}
 	text := Format(doc) // before the defaults are in it
+	if kubeSphere != nil {
+		text = fmt.Appendf(text, "---\n%s\n", strings.TrimRight(kubeSphere.Text, "\n"))
+	}
 	complete(r, doc, files, o)
 	list = r.Finish()
 	return append(origin(files, list), text...), list

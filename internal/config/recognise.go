@@ -65,27 +65,29 @@ func isINI(data []byte) bool { return iniSection.Match(data) }
 // document makes the v1alpha1 document of the files' content, or reports why not
 // and returns nil. Errors in the document's keys and types are reported too;
 // the document then holds what could be read, so that it can be checked further.
-func document(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
+// A document that configures KubeSphere may come with any format; nil if none.
+func document(r *strict.Report, files []*strict.File) (*v1alpha1.Cluster, *KubeSphere) {
 	readable := true
 	for _, f := range files {
 		readable = parse(r.On(f.Source), f) && readable
 	}
 	if !readable {
-		return nil
+		return nil, nil
 	}
+	kubeSphere := takeKubeSphere(r, files)
 	if f, root, known := recognise(files); known != nil {
 		if known.imports == nil {
 			notReadYet(r.On(f.Source), root, known.name)
-			return nil
+			return nil, kubeSphere
 		}
-		return known.imports(r, files)
+		return known.imports(r, files), kubeSphere
 	}
 	if len(files) > 1 {
 		r.On(files[1].Source).ErrorAt(diag.Position{}, "name one file; several are for inventories with their variables",
 			"the file is a second one, and a cluster file stands alone")
-		return nil
+		return nil, kubeSphere
 	}
-	return own(r, files[0])
+	return own(r, files[0]), kubeSphere
 }
 
 // parse reads a file's YAML, if that is what it is, and reports whether the
@@ -140,6 +142,10 @@ func notReadYet(r *strict.Report, root *yaml.Node, what string) {
 
 // own decodes a file of our own format.
 func own(r *strict.Report, f *strict.File) *v1alpha1.Cluster {
+	if len(f.Roots) == 0 {
+		r.ErrorAt(diag.Position{}, "put the cluster's document before it", "the file configures KubeSphere and describes no cluster")
+		return nil
+	}
 	if len(f.Roots) > 1 {
 		r.ErrorAt(strict.Position(f.Roots[1]), "put each cluster in a file of its own",
 			"a second document: a cluster file holds one")
