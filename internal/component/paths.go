@@ -12,6 +12,8 @@ const (
 	KubeletConf   = "/etc/kubernetes/kubelet.conf"
 	AdminConf     = "/etc/kubernetes/admin.conf"
 	EtcdDir       = "/etc/etcd"
+	// KubeletConfig is what the kubelet reads; kubeadm writes it.
+	KubeletConfig = "/var/lib/kubelet/config.yaml"
 	// QuorateDir holds what Quorate itself notes on a host.
 	QuorateDir = "/etc/quorate"
 )

@@ -174,9 +174,11 @@ func (c *Client) Workload(ctx context.Context, name string) (state.Workload, boo
 		if err != nil {
 			return state.Workload{}, false, err
 		}
-		return state.Workload{
-			Desired: int(d.Status.DesiredNumberScheduled), Ready: int(d.Status.NumberReady), Updated: int(d.Status.UpdatedNumberScheduled),
-		}, true, nil
+		w := state.Workload{Desired: int(d.Status.DesiredNumberScheduled), Ready: int(d.Status.NumberReady), Updated: int(d.Status.UpdatedNumberScheduled)}
+		if d.Status.ObservedGeneration < d.Generation {
+			w.Updated = 0 // what it counts is of the settings before
+		}
+		return w, true, nil
 	}
 	d, err := decode[appsv1.Deployment](u)
 	if err != nil {
@@ -186,5 +188,9 @@ func (c *Client) Workload(ctx context.Context, name string) (state.Workload, boo
 	if d.Spec.Replicas != nil {
 		desired = int(*d.Spec.Replicas)
 	}
-	return state.Workload{Desired: desired, Ready: int(d.Status.ReadyReplicas), Updated: int(d.Status.UpdatedReplicas)}, true, nil
+	w := state.Workload{Desired: desired, Ready: int(d.Status.ReadyReplicas), Updated: int(d.Status.UpdatedReplicas)}
+	if d.Status.ObservedGeneration < d.Generation {
+		w.Updated = 0
+	}
+	return w, true, nil
 }

@@ -29,8 +29,8 @@ func (m *machine) etcdSettings() (initial, initialState string, runs bool) {
 		return v
 	}
 	if m.world.cluster.Etcd.Mode == cluster.EtcdStacked {
-		text := string(m.files["/etc/kubernetes/manifests/etcd.yaml"].content)
-		return value(text, "initial-cluster=", "\n"), value(text, "initial-cluster-state=", "\n"), text != "" && m.units["kubelet.service"].Running()
+		text := string(m.files[manifests+"etcd.yaml"].content)
+		return value(text, "--initial-cluster=", "\n"), value(text, "--initial-cluster-state=", "\n"), text != "" && m.podReady("etcd")
 	}
 	text := string(m.files["/etc/etcd/etcd.yaml"].content)
 	return value(text, "initial-cluster: ", "\n"), value(text, "initial-cluster-state: ", "\n"), m.units["etcd.service"].Running()

@@ -100,23 +100,34 @@ type settings struct {
 		// TLSBootstrapToken is the token that the worker shows.
 		TLSBootstrapToken string
 	}
-	APIServer  struct{ CertSANs []string }
-	Networking struct{ ServiceSubnet, DNSDomain string }
-	Etcd       struct {
+	APIServer struct {
+		CertSANs  []string
+		ExtraArgs []arg
+	}
+	ControllerManager struct{ ExtraArgs []arg }
+	Scheduler         struct{ ExtraArgs []arg }
+	Networking        struct{ ServiceSubnet, DNSDomain string }
+	Etcd              struct {
 		Local *struct {
 			DataDir   string
-			ExtraArgs []struct{ Name, Value string }
+			ExtraArgs []arg
 		}
 		External *struct{ Endpoints []string }
 	}
 }
 
+// arg is a flag in a kubeadm configuration.
+type arg struct{ Name, Value string }
+
 // kubeadm does what kubeadm's phases leave behind.
 func (m *machine) kubeadm(args []string) error {
-	path := ""
+	path, patches := "", ""
 	for i, a := range args {
-		if a == "--config" {
+		switch a {
+		case "--config":
 			path = args[i+1]
+		case "--patches":
+			patches = args[i+1]
 		}
 	}
 	if !m.has(path) {
@@ -141,17 +152,13 @@ func (m *machine) kubeadm(args []string) error {
 		return m.startKubelet()
 	case "control-plane":
 		for _, pod := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
-			m.write("/etc/kubernetes/manifests/"+pod+".yaml", string(m.files[path].content), 0o600)
-			m.starts[pod]++
+			if args[3] == "all" || "kube-"+args[3] == pod {
+				m.write(manifests+pod+".yaml", m.manifestOf(pod, s, patches), 0o600)
+			}
 		}
 		return nil
 	case "etcd":
-		text := ""
-		for _, a := range s.Etcd.Local.ExtraArgs {
-			text += a.Name + "=" + a.Value + "\n"
-		}
-		m.write("/etc/kubernetes/manifests/etcd.yaml", text, 0o600)
-		m.starts["etcd"]++
+		m.write(manifests+"etcd.yaml", m.manifestOf("etcd", s, patches), 0o600)
 		return nil
 	}
 	if why := m.unready(); why != "" {

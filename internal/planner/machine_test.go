@@ -44,6 +44,7 @@ type machine struct {
 	reloads  map[string]int
 	loaded   map[string]string // digest of the settings that a unit runs with
 	joined   string            // what kubeadm joined it with
+	pods     map[string]*staticPod
 }
 
 type file struct {
@@ -70,6 +71,7 @@ func newMachine(w *world, name string) *machine {
 		},
 		units: map[string]protocol.Unit{}, packages: map[string]string{}, images: map[string]string{},
 		modules: map[string]bool{}, sysctls: map[string]string{}, starts: map[string]int{}, reloads: map[string]int{}, loaded: map[string]string{},
+		pods: map[string]*staticPod{},
 	}
 }
 

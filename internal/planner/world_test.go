@@ -103,6 +103,7 @@ func (w *world) interrupt(m *machine, op string, _ []byte) error {
 // settle lets follow what a change leads to: members form, kubelets register,
 // pods come up.
 func (w *world) settle() {
+	w.settlePods()
 	w.settleEtcd()
 	ready := slices.ContainsFunc(w.machines, func(m *machine) bool { return m.unready() == "" })
 	if !ready {
@@ -147,7 +148,7 @@ func (w *world) settle() {
 func (m *machine) unready() string {
 	h := m.world.cluster.Host(m.name)
 	switch {
-	case m.off, h == nil, !m.has("/etc/kubernetes/manifests/kube-apiserver.yaml"), !m.units["kubelet.service"].Running():
+	case m.off, h == nil, !m.podReady("kube-apiserver"):
 		return "connection refused"
 	case slices.Contains(m.world.cluster.EtcdHosts(), h) && m.etcdHealth() != "":
 		return "[-]etcd failed"
@@ -314,6 +315,7 @@ func (w *world) provenEmpty() {
 			}
 		}
 	}
+	w.provePods()
 	for _, s := range w.plan().Steps {
 		w.t.Errorf("after the run there is still %s to do: %s", s.ID, s.Why)
 	}

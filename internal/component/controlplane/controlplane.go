@@ -7,7 +7,6 @@ package controlplane
 
 import (
 	"cmp"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -26,9 +25,11 @@ const (
 	configFile = component.QuorateDir + "/kubeadm.yaml"
 	// clusterFile is what the phases that the cluster needs once are run with.
 	clusterFile = component.QuorateDir + "/kubeadm-cluster.yaml"
-	// recordFile holds the digest of the settings that the static pods were
-	// last made with. It is written after they were made.
-	recordFile = component.QuorateDir + "/static-pods.sha256"
+	// podRecord holds the digests of the settings that the control plane's static
+	// pods run with, etcdRecord that of stacked etcd's. They are written after the
+	// pods were seen to run with them.
+	podRecord  = component.QuorateDir + "/static-pods.sha256"
+	etcdRecord = component.QuorateDir + "/etcd-pod.sha256"
 
 	stepKubelet = "controlplane/kubelet"
 
@@ -47,9 +48,9 @@ const (
 // staticPods are the components that run as static pods; etcd is among them
 // where it is stacked.
 func staticPods(c *cluster.Cluster) []string {
-	pods := []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+	pods := ownPods()
 	if c.Etcd.Mode == cluster.EtcdStacked {
-		pods = append(pods, "etcd")
+		pods = append(pods, podEtcd)
 	}
 	return pods
 }
@@ -76,7 +77,7 @@ func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.F
 	if !h.Has(cluster.RoleControlPlane) {
 		return
 	}
-	component.AskFiles(q, configFile, recordFile)
+	component.AskFiles(q, configFile, podRecord)
 	for _, leaf := range leafFiles(c) {
 		path := component.KubernetesPKI + "/" + leaf
 		q.Files = append(q.Files, protocol.FileQuery{Path: path + ".crt", Certificate: true}, protocol.FileQuery{Path: path + ".key"})
@@ -87,8 +88,9 @@ func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.F
 	for _, pod := range staticPods(c) {
 		q.Files = append(q.Files, protocol.FileQuery{Path: manifest(pod)})
 	}
-	q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletDir + "/config.yaml"})
+	q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConfig})
 	if c.Etcd.Mode == cluster.EtcdStacked {
+		component.AskFiles(q, manifest(podEtcd), etcdRecord)
 		component.AskBinaries(q, etcdTools(r))
 	}
 }
@@ -108,7 +110,7 @@ func Plan(in component.Input, out *component.Output) {
 		}
 		s := shared.forHost(h).ownEtcd(h)
 		if in.Cluster.Etcd.Mode == cluster.EtcdStacked {
-			s.EtcdInitialCluster, s.EtcdInitialState = membership.Initial, "new"
+			s = s.withMembership(h, facts, membership)
 			planEtcdTools(in, h, facts, out)
 		}
 		planCertificates(in, h, facts, s, out)
@@ -118,7 +120,7 @@ func Plan(in component.Input, out *component.Output) {
 		}
 		planStaticPods(in, h, facts, s, before, out)
 		before = append(before, h)
-		planMark(in, h, facts, out)
+		planMark(in, h, s, out)
 	}
 	planClusterSteps(in, shared, out)
 }
@@ -189,7 +191,7 @@ func planCertificates(in component.Input, h *cluster.Host, facts *protocol.Facts
 }
 
 func planKubelet(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, out *component.Output) {
-	if facts.Files[component.KubeletDir+"/config.yaml"].Exists {
+	if facts.Files[component.KubeletConfig].Exists {
 		return
 	}
 	out.Add(plan.Step{
@@ -198,8 +200,8 @@ func planKubelet(in component.Input, h *cluster.Host, facts *protocol.Facts, s s
 			plan.On(component.StepCertificates, h.Name), plan.On(component.StepKubelet, h.Name),
 			plan.On(component.StepSettings, h.Name), plan.On(component.StepRuntime, h.Name),
 		},
-		Changes: []plan.Change{{What: component.KubeletDir + "/config.yaml", Action: "create"}, {What: "kubelet.service", Action: "start"}},
-	}, startKubelet{hostOf(h, s)})
+		Changes: []plan.Change{{What: component.KubeletConfig, Action: "create"}, {What: "kubelet.service", Action: "start"}},
+	}, startKubelet{hostOf(h, s), component.KubeletSettings(in.Cluster, in.Snapshot)})
 }
 
 // newFirst orders the control-plane hosts so that API servers that are new
@@ -212,59 +214,13 @@ func newFirst(in component.Input) []*cluster.Host {
 
 // runs is 1 for a host that has its static pods, else 0.
 func runs(in component.Input, h *cluster.Host) int {
-	if f := in.Snapshot.Facts(h.Name); f != nil && f.Files[manifest("kube-apiserver")].Exists {
+	if f := in.Snapshot.Facts(h.Name); f != nil && f.Files[manifest(podAPIServer)].Exists {
 		return 1
 	}
 	return 0
 }
 
-// planStaticPods plans a host's static pods. New ones start together; one that
-// runs is restarted only once those before it are ready.
-func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, before []*cluster.Host, out *component.Output) {
-	step := plan.Step{
-		ID: plan.On(component.StepControlPlane, h.Name), Host: h.Name, Title: "run the API server, controller manager and scheduler",
-		Needs: []plan.ID{
-			plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name),
-		},
-	}
-	// An API server whose host runs a member waits for that one alone, which
-	// is healthy only when there is a quorum.
-	if slices.Contains(in.Cluster.EtcdHosts(), h) {
-		step.Needs = append(step.Needs, plan.On(component.StepEtcdMember, h.Name))
-	} else {
-		step.Needs = append(step.Needs, component.Each(component.StepEtcdMember, in.Cluster.EtcdHosts())...)
-	}
-	var missing []string
-	exist := false
-	for _, pod := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
-		if facts.Files[manifest(pod)].Exists {
-			exist = true
-			continue
-		}
-		missing = append(missing, pod)
-		step.Changes = append(step.Changes, plan.Change{What: manifest(pod), Action: "create"})
-	}
-	record := component.File{Path: recordFile, Content: []byte(s.digest() + "\n"), Mode: 0o644}
-	differ, changes := component.FileChanges(facts, []component.File{record})
-	switch {
-	case len(missing) > 0:
-		step.Why = strings.Join(missing, ", ") + " missing"
-	case len(differ) > 0:
-		step.Why = "made with other settings"
-		// The diff that a reviewer wants is that of the settings.
-		_, changes = component.FileChanges(facts, []component.File{{Path: configFile, Content: s.render(), Mode: 0o600}})
-	default:
-		return
-	}
-	step.Changes = append(step.Changes, changes...)
-	if exist {
-		step.Impact = plan.ImpactRestart
-		step.Needs = append(step.Needs, component.Each(component.StepControlPlane, before)...)
-	}
-	out.Add(step, runStaticPods{host: hostOf(h, s), record: record, address: h.InternalAddress, port: in.Cluster.Endpoint.Port})
-}
-
-func planMark(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
+func planMark(in component.Input, h *cluster.Host, s settings, out *component.Output) {
 	if in.Snapshot.API != nil {
 		if node, ok := in.Snapshot.API.Nodes[h.Name]; ok && marked(node, !h.Has(cluster.RoleWorker)) {
 			return
@@ -274,7 +230,7 @@ func planMark(in component.Input, h *cluster.Host, facts *protocol.Facts, out *c
 		ID: plan.On(component.StepMark, h.Name), Host: h.Name, Title: "mark the node as control plane", Why: "not marked",
 		Needs:   []plan.ID{plan.On(component.StepControlPlane, h.Name), component.StepClusterInit},
 		Changes: []plan.Change{{What: "node " + h.Name, Action: "update"}},
-	}, mark{hostOf(h, clusterSettings(in.Cluster, in.Snapshot).forHost(h).ownEtcd(h)), !h.Has(cluster.RoleWorker)})
+	}, mark{hostOf(h, s), !h.Has(cluster.RoleWorker)})
 }
 
 // marked reports whether a node carries the control plane's label, and its
@@ -286,17 +242,22 @@ func marked(node state.Node, tainted bool) bool {
 
 func planClusterSteps(in component.Input, s settings, out *component.Output) {
 	controlPlanes := in.Cluster.ControlPlanes()
-	digest := s.digest()
-	recorded := func(subject string) bool {
-		return in.Snapshot.API != nil && in.Snapshot.API.Record[subject] == digest
+	digests := s.digests()
+	record := func(subject string) string {
+		if in.Snapshot.API == nil {
+			return ""
+		}
+		return in.Snapshot.API.Record[subject]
 	}
-	why := "not done yet"
-	if in.Snapshot.API != nil && in.Snapshot.API.Record[recordCluster] != "" {
-		why = "settings differ"
+	why := func(subject string) string {
+		if record(subject) != "" {
+			return "settings differ"
+		}
+		return "not done yet"
 	}
-	if !recorded(recordCluster) {
+	if record(recordCluster) != digests.cluster {
 		out.Add(plan.Step{
-			ID: component.StepClusterInit, Title: "store the cluster's settings and the rules for joining", Why: why,
+			ID: component.StepClusterInit, Title: "store the cluster's settings and the rules for joining", Why: why(recordCluster),
 			// Whichever API server is ready first will do.
 			NeedsAny: component.Each(component.StepControlPlane, controlPlanes),
 			Changes: []plan.Change{
@@ -305,26 +266,35 @@ func planClusterSteps(in component.Input, s settings, out *component.Output) {
 				{What: "configmap kube-public/cluster-info", Action: "update"},
 			},
 		}, clusterPhases{
-			subject: recordCluster, digest: digest, candidates: hostsOf(in, s),
+			subject: recordCluster, digest: digests.cluster, candidates: hostsOf(in, s),
 			phases: [][]string{{"upload-config", "all"}, {"bootstrap-token"}},
 		})
 	}
-	addOn := func(id plan.ID, subject, phase, workload string, needs ...plan.ID) {
-		if recorded(subject) {
-			return
+	if record(recordProxy) != digests.kubeProxy {
+		step := plan.Step{
+			ID: component.StepKubeProxy, Title: "run kube-proxy", Why: why(recordProxy), Needs: []plan.ID{component.StepClusterInit},
+			Changes: []plan.Change{{What: component.KubeProxy, Action: "update"}},
 		}
+		if record(recordProxy) != "" {
+			step.Impact = plan.ImpactRestart // its pods, one after another
+		}
+		out.Add(step, kubeProxy{clusterPhases{
+			subject: recordProxy, digest: digests.kubeProxy, candidates: hostsOf(in, s),
+			phases: [][]string{{"addon", "kube-proxy"}}, workload: component.KubeProxy,
+		}})
+	}
+	if record(recordDNS) != digests.coreDNS {
 		out.Add(plan.Step{
-			ID: id, Title: "run " + path.Base(workload), Why: why, Needs: append(needs, component.StepClusterInit),
-			Changes: []plan.Change{{What: workload, Action: "update"}},
+			ID: component.StepCoreDNS, Title: "run coredns", Why: why(recordDNS),
+			// A pod that is started before the pod network is there fails, and is
+			// tried again only after ten seconds.
+			Needs:   []plan.ID{component.StepNetwork, component.StepClusterInit},
+			Changes: []plan.Change{{What: component.CoreDNS, Action: "update"}},
 		}, clusterPhases{
-			subject: subject, digest: digest, candidates: hostsOf(in, s),
-			phases: [][]string{{"addon", phase}}, workload: workload,
+			subject: recordDNS, digest: digests.coreDNS, candidates: hostsOf(in, s),
+			phases: [][]string{{"addon", "coredns"}}, workload: component.CoreDNS,
 		})
 	}
-	addOn(component.StepKubeProxy, recordProxy, "kube-proxy", component.KubeProxy)
-	// A pod that is started before the pod network is there fails, and is
-	// tried again only after ten seconds.
-	addOn(component.StepCoreDNS, recordDNS, "coredns", component.CoreDNS, component.StepNetwork)
 }
 
 func hostsOf(in component.Input, s settings) []host {

@@ -1,13 +1,9 @@
 package controlplane
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"net/netip"
 	"slices"
-	"text/template"
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
@@ -30,8 +26,9 @@ type settings struct {
 	Cluster        *cluster.Cluster
 	EtcdEndpoints  []string
 	SANs           []string
-	CgroupV1       bool
 	ConntrackFixed bool
+	// Snapshot tells what some hosts ask of the shared settings.
+	Snapshot *state.Snapshot
 }
 
 // conntrackMax is read-only for hosts whose network namespace is not the
@@ -40,7 +37,7 @@ const conntrackMax = "/proc/sys/net/netfilter/nf_conntrack_max"
 
 // clusterSettings are the settings that all hosts share.
 func clusterSettings(c *cluster.Cluster, snap *state.Snapshot) settings {
-	s := settings{Cluster: c, Port: c.Endpoint.Port, SANs: sans(c)}
+	s := settings{Cluster: c, Port: c.Endpoint.Port, SANs: sans(c), Snapshot: snap}
 	if c.Etcd.Mode == cluster.EtcdExternal {
 		for _, h := range c.EtcdHosts() {
 			s.EtcdEndpoints = append(s.EtcdEndpoints, etcd.URL(h.InternalAddress, etcd.ClientPort))
@@ -52,7 +49,6 @@ func clusterSettings(c *cluster.Cluster, snap *state.Snapshot) settings {
 		if f == nil {
 			continue
 		}
-		s.CgroupV1 = s.CgroupV1 || f.Cgroup != "v2"
 		limit := f.Files[conntrackMax]
 		s.ConntrackFixed = s.ConntrackFixed || (limit.Exists && limit.Mode&0o200 == 0)
 	}
@@ -114,21 +110,29 @@ func sanParts(c *cluster.Cluster) (names []string, addresses []netip.Addr) {
 	return names, addresses
 }
 
+// Kubelet is the document of the settings that all kubelets share.
+func (s settings) Kubelet() string {
+	return string(component.Document(component.KubeletConfiguration(s.Cluster, s.Snapshot)))
+}
+
+// KubeProxy is the document of kube-proxy's settings: Quorate's own with the
+// user's laid over.
+func (s settings) KubeProxy() string {
+	own := map[string]any{
+		"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
+		"mode": s.Cluster.Kubernetes.ProxyMode, "clusterCIDR": s.Cluster.Network.PodCIDR.String(),
+	}
+	if s.ConntrackFixed {
+		// At least one host may not change the kernel's conntrack limit.
+		own["conntrack"] = map[string]any{"maxPerCore": 0}
+	}
+	if len(s.Cluster.Kubernetes.FeatureGates) > 0 {
+		own["featureGates"] = component.FeatureGates(s.Cluster)
+	}
+	return string(component.Document(component.Overlay(own, s.Cluster.Kubernetes.KubeProxyConfiguration)))
+}
+
 // render makes the whole file for a host.
 func (s settings) render() []byte {
 	return component.Render(templates, "kubeadm.yaml.tmpl", s)
-}
-
-// digest identifies the settings that all hosts share. Names in certificates
-// and the first membership of stacked etcd are left out: they are no reason to
-// run anything else than the phase that uses them.
-func (s settings) digest() string {
-	s.SANs, s.EtcdInitialCluster, s.EtcdInitialState = nil, "", ""
-	t := template.Must(template.ParseFS(templates, "kubeadm.yaml.tmpl"))
-	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "cluster", s); err != nil {
-		panic("controlplane: the embedded template does not render: " + err.Error())
-	}
-	sum := sha256.Sum256(b.Bytes())
-	return hex.EncodeToString(sum[:])
 }

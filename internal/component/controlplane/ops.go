@@ -3,16 +3,12 @@ package controlplane
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
 	remote "github.com/quorate/quorate/internal/host"
-	"github.com/quorate/quorate/internal/kube"
 )
 
 // phaseTimeout bounds one kubeadm phase. Those that wait for an API server
@@ -29,8 +25,7 @@ func (h host) phase(ctx context.Context, rt *component.Runtime, args ...string) 
 	if _, err := component.WriteFiles(ctx, rt, h.name, []component.File{h.config}); err != nil {
 		return err
 	}
-	argv := append([]string{component.Kubeadm, "init", "phase"}, args...)
-	argv = append(argv, "--config", h.config.Path)
+	argv := slices.Concat([]string{component.Kubeadm, "init", "phase"}, args, []string{"--config", h.config.Path})
 	_, err = handle.Run(ctx, remote.Command{Argv: argv, Timeout: phaseTimeout})
 	return err
 }
@@ -65,7 +60,10 @@ func (o certificates) Apply(ctx context.Context, rt *component.Runtime, _ func(s
 func (o certificates) Verify(context.Context, *component.Runtime, func(string)) error { return nil }
 
 // startKubelet is the work of starting a control-plane host's kubelet.
-type startKubelet struct{ host }
+type startKubelet struct {
+	host
+	record component.File // of the settings that kubeadm gives it
+}
 
 // Check implements component.Op.
 func (o startKubelet) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
@@ -77,59 +75,10 @@ func (o startKubelet) Apply(ctx context.Context, rt *component.Runtime, _ func(s
 
 // Verify implements component.Op.
 func (o startKubelet) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	return component.Service{Host: o.name, Unit: "kubelet.service"}.Verify(ctx, rt, say)
-}
-
-// runStaticPods is the work of running the control plane's own static pods.
-type runStaticPods struct {
-	host
-	record  component.File
-	address netip.Addr
-	port    int
-}
-
-// Check implements component.Op.
-func (o runStaticPods) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
-// Apply implements component.Op.
-func (o runStaticPods) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
-	return o.phase(ctx, rt, "control-plane", "all")
-}
-
-// readyTimeout bounds the start of an API server: its image is there, etcd
-// answers, but a small host starts everything at once.
-const readyTimeout = 4 * time.Minute
-
-// Verify implements component.Op: the host's own API server must be ready,
-// then the settings are recorded.
-func (o runStaticPods) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	handle, err := rt.Host(o.name)
-	if err != nil {
+	if err := (component.Service{Host: o.name, Unit: "kubelet.service"}).Verify(ctx, rt, say); err != nil {
 		return err
 	}
-	query := protocol.FactsRequest{Brief: true, LocalHTTP: []protocol.HTTPQuery{{
-		URL:    "https://" + net.JoinHostPort(o.address.String(), fmt.Sprint(o.port)) + "/readyz?verbose",
-		CAFile: component.KubernetesPKI + "/ca.crt", TimeoutMillis: 2000,
-	}}}
-	err = component.Until(ctx, readyTimeout, "the API server of "+o.name, say, func(ctx context.Context) error {
-		facts, err := handle.Facts(ctx, query)
-		if err != nil {
-			return err
-		}
-		reply := facts.LocalHTTP[0]
-		switch {
-		case reply.Status == 200:
-			return nil
-		case reply.Error != "":
-			return fmt.Errorf("%s", reply.Error)
-		}
-		return fmt.Errorf("it is not ready: %s", kube.FailedChecks(reply.Body))
-	})
-	if err != nil {
-		return err
-	}
-	_, err = component.WriteFiles(ctx, rt, o.name, []component.File{o.record})
-	return err
+	return component.RecordKubelet(ctx, rt, o.name, o.record)
 }
 
 // mark is the work of giving a node its control-plane label and taint.
@@ -243,6 +192,27 @@ func (o clusterPhases) on(ctx context.Context, rt *component.Runtime, h host, sa
 		}
 	}
 	return nil
+}
+
+// kubeProxy is the work of running kube-proxy, whose pods read their settings
+// when they start only.
+type kubeProxy struct{ clusterPhases }
+
+// Apply implements component.Op: pods that ran before the settings were stored
+// are replaced, one after another.
+func (o kubeProxy) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	client, err := rt.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	_, ran, err := client.Workload(ctx, o.workload)
+	if err != nil {
+		return err
+	}
+	if err := o.clusterPhases.Apply(ctx, rt, say); err != nil || !ran {
+		return err
+	}
+	return client.ReplacePods(ctx, o.workload, o.digest)
 }
 
 // Verify implements component.Op: it records what was applied.

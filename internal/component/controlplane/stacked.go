@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -11,6 +12,12 @@ import (
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/plan"
+)
+
+// What a member of stacked etcd was first started with, among its flags.
+const (
+	argInitialCluster = "initial-cluster"
+	argInitialState   = "initial-cluster-state"
 )
 
 // etcdTools are the etcd binaries of a control-plane host with stacked etcd:
@@ -23,64 +30,151 @@ func planEtcdTools(in component.Input, h *cluster.Host, facts *protocol.Facts, o
 	component.PlanBinaries(in, h, facts, plan.On("etcd/binaries", h.Name), "install etcd's tools", "", etcdTools(in.Release), out)
 }
 
-// planStackedMember plans the etcd static pod of a host. The first members
-// start together with the same membership; a later one joins as a learner.
-func planStackedMember(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, m etcd.Membership, out *component.Output) {
-	id := plan.On(component.StepEtcdMember, h.Name)
-	needs := []plan.ID{
-		plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name), plan.On("etcd/binaries", h.Name),
+// withMembership gives the settings what a host's member is first started with.
+// It is never changed afterwards: it is not read again, and a rewrite would
+// restart the member for nothing.
+func (s settings) withMembership(h *cluster.Host, facts *protocol.Facts, m etcd.Membership) settings {
+	s.EtcdInitialCluster, s.EtcdInitialState = m.Initial, "new"
+	if initial, state := initialOf(facts.Files[manifest(podEtcd)].Content); m.Situations[h.Name] == etcd.Running && initial != "" && state != "" {
+		s.EtcdInitialCluster, s.EtcdInitialState = initial, state
 	}
-	changes := []plan.Change{{What: manifest("etcd"), Action: "create"}}
+	return s
+}
+
+// initialOf reads the first membership out of a member's manifest.
+func initialOf(manifest string) (initial, state string) {
+	for line := range strings.Lines(manifest) {
+		arg := strings.TrimPrefix(strings.TrimSpace(line), "- ")
+		if v, ok := strings.CutPrefix(arg, "--"+argInitialCluster+"="); ok {
+			initial = v
+		}
+		if v, ok := strings.CutPrefix(arg, "--"+argInitialState+"="); ok {
+			state = v
+		}
+	}
+	return initial, state
+}
+
+// planStackedMember plans the etcd static pod of a host. The first members
+// start together with the same membership; a later one joins as a learner; one
+// that runs is restarted once those before it are healthy again.
+func planStackedMember(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, m etcd.Membership, out *component.Output) {
+	step := plan.Step{
+		ID: plan.On(component.StepEtcdMember, h.Name), Host: h.Name,
+		Needs: []plan.ID{
+			plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name), plan.On("etcd/binaries", h.Name),
+		},
+	}
 	if why, hint := m.Refusal(in.Cluster, h); why != "" {
 		out.Refuse(hint, "%s", why)
 		return
 	}
+	op := stackedMember{host: hostOf(h, s), pod: staticPod{podEtcd, s.digests().pods[podEtcd]}}
+	op.record = recordOf(etcdRecord, map[string]string{podEtcd: op.pod.digest})
 	if m.Situations[h.Name] == etcd.Joining {
-		var via []string
+		planStackedJoin(in, h, s, m, step, op, out)
+		return
+	}
+	step.Title = "run the etcd member"
+	switch {
+	case !facts.Files[manifest(podEtcd)].Exists, !facts.Files[etcd.FormedMarker].Exists:
+		step.Why = "not running"
+		step.Changes = []plan.Change{{What: manifest(podEtcd), Action: "create"}}
+	case recorded(facts.Files[etcdRecord].Content)[podEtcd] != op.pod.digest:
+		step.Why, step.Impact = "made with other settings", plan.ImpactRestart
+		step.Changes = []plan.Change{{What: manifest(podEtcd), Action: "update"}}
+		_, settings := component.FileChanges(facts, []component.File{op.config})
+		step.Changes = append(step.Changes, settings...)
+		op.restarts = true
 		for _, o := range in.Cluster.EtcdHosts() {
-			if m.Situations[o.Name] == etcd.Joining {
-				if o.Name < h.Name {
-					needs = append(needs, plan.On(component.StepEtcdMember, o.Name))
-				}
-				continue
+			if o.Name < h.Name {
+				step.Needs = append(step.Needs, plan.On(component.StepEtcdMember, o.Name))
 			}
-			via = append(via, o.Name)
-			needs = append(needs, plan.On(component.StepEtcdMember, o.Name))
+			if o.Name != h.Name && m.Situations[o.Name] == etcd.Running {
+				op.others = append(op.others, o.Name)
+			}
 		}
-		join := etcd.Join{
-			Host: h.Name, PeerURL: etcd.PeerURL(h), PKI: component.EtcdPKI(in.Cluster), Via: via,
-			Start: func(ctx context.Context, rt *component.Runtime, initialCluster string) error {
-				joining := s
-				joining.EtcdInitialCluster, joining.EtcdInitialState = initialCluster, "existing"
-				return hostOf(h, joining).phase(ctx, rt, "etcd", "local")
-			},
-		}
-		out.Add(plan.Step{
-			ID: id, Host: h.Name, Title: "join the etcd cluster as a learner, then as a voter", Why: "no voting member",
-			Needs: needs, Changes: append(changes, plan.Change{What: "etcd member " + h.Name, Action: "create"}),
-		}, join)
+	default:
 		return
 	}
-	if facts.Files[manifest("etcd")].Exists && facts.Files[etcd.FormedMarker].Exists {
-		return
-	}
-	out.Add(plan.Step{
-		ID: id, Host: h.Name, Title: "run the etcd member", Why: "not running", Needs: needs, Changes: changes,
-	}, stackedMember{hostOf(h, s)})
+	out.Add(step, op)
 }
 
-// stackedMember is the work of running one of the first members.
-type stackedMember struct{ host }
+// planStackedJoin plans a member that joins a cluster that runs, one at a time
+// and after all others.
+func planStackedJoin(in component.Input, h *cluster.Host, s settings, m etcd.Membership, step plan.Step, op stackedMember, out *component.Output) {
+	var via []string
+	for _, o := range in.Cluster.EtcdHosts() {
+		if m.Situations[o.Name] != etcd.Joining {
+			via = append(via, o.Name)
+		} else if o.Name >= h.Name {
+			continue
+		}
+		step.Needs = append(step.Needs, plan.On(component.StepEtcdMember, o.Name))
+	}
+	step.Title, step.Why = "join the etcd cluster as a learner, then as a voter", "no voting member"
+	step.Changes = []plan.Change{{What: manifest(podEtcd), Action: "create"}, {What: "etcd member " + h.Name, Action: "create"}}
+	out.Add(step, stackedJoin{record: op.record, Join: etcd.Join{
+		Host: h.Name, PeerURL: etcd.PeerURL(h), PKI: component.EtcdPKI(in.Cluster), Via: via,
+		Start: func(ctx context.Context, rt *component.Runtime, initialCluster string) error {
+			joining := s
+			joining.EtcdInitialCluster, joining.EtcdInitialState = initialCluster, "existing"
+			return hostOf(h, joining).makePods(ctx, rt, []staticPod{op.pod}, "etcd", "local")
+		},
+	}})
+}
+
+// stackedJoin is the work of joining a member that runs as a static pod.
+type stackedJoin struct {
+	etcd.Join
+	record component.File
+}
+
+// Verify implements component.Op.
+func (o stackedJoin) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	if err := o.Join.Verify(ctx, rt, say); err != nil {
+		return err
+	}
+	_, err := component.WriteFiles(ctx, rt, o.Host, []component.File{o.record})
+	return err
+}
+
+// stackedMember is the work of running a member as a static pod: one of the
+// first, or one that runs already, with other settings.
+type stackedMember struct {
+	host
+	pod      staticPod
+	record   component.File
+	restarts bool
+	// others are the hosts of the other voters that run, where this one is
+	// restarted.
+	others []string
+}
 
 // Check implements component.Op.
 func (o stackedMember) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
 
 // Apply implements component.Op.
 func (o stackedMember) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
-	return o.phase(ctx, rt, "etcd", "local")
+	if o.restarts {
+		if err := etcd.GuardQuorum(ctx, rt, o.name, o.others); err != nil {
+			return err
+		}
+	}
+	return o.makePods(ctx, rt, []staticPod{o.pod}, "etcd", "local")
 }
 
-// Verify implements component.Op.
+// Verify implements component.Op: a member that ran before must have been
+// replaced, since the old one is healthy until it ends.
 func (o stackedMember) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	return etcd.WaitHealthy(ctx, rt, o.name, 5*time.Minute, "kubelet.service", say)
+	if o.restarts {
+		if err := o.replaced(ctx, rt, o.pod, say); err != nil {
+			return err
+		}
+	}
+	if err := etcd.WaitHealthy(ctx, rt, o.name, 5*time.Minute, "kubelet.service", say); err != nil {
+		return err
+	}
+	_, err := component.WriteFiles(ctx, rt, o.name, []component.File{o.record})
+	return err
 }

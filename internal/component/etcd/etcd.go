@@ -219,8 +219,7 @@ func settings(c *cluster.Cluster, h *cluster.Host, initial, initialState string)
 		"Name": h.Name, "DataDir": c.Etcd.DataDir, "Token": c.Name, "PKI": pkiDir,
 		"ClientURL": members.URL(h.InternalAddress, members.ClientPort), "PeerURL": members.PeerURL(h),
 		"InitialCluster": initial, "InitialState": initialState,
-		"Heartbeat": c.Etcd.Heartbeat.Milliseconds(), "Election": c.Etcd.Election.Milliseconds(),
-		"Quota": c.Etcd.QuotaBackendBytes,
+		"Tuning": members.Tuning(c.Etcd),
 	})
 }
 

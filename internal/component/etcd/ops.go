@@ -29,32 +29,13 @@ func (m member) Apply(ctx context.Context, rt *component.Runtime, say func(strin
 	if err != nil {
 		return err
 	}
-	if err := m.guardQuorum(ctx, rt); err != nil {
+	if err := members.GuardQuorum(ctx, rt, m.Host, m.others); err != nil {
 		return err
 	}
 	if err := h.Mkdir(ctx, rt.Cluster.Etcd.DataDir, 0o700); err != nil {
 		return err
 	}
 	return m.Service.Apply(ctx, rt, say)
-}
-
-// guardQuorum refuses to take a voter down when the others alone are no
-// quorum: what was planned may no longer hold. A cluster of one has no others
-// to ask; its restart is in the plan for the user to see.
-func (m member) guardQuorum(ctx context.Context, rt *component.Runtime) error {
-	if len(m.others) == 0 {
-		return nil
-	}
-	healthy := 0
-	for _, name := range m.others {
-		if err := members.Healthy(ctx, rt, name); err == nil {
-			healthy++
-		}
-	}
-	if need := cluster.Quorum(len(m.others) + 1); healthy < need {
-		return fmt.Errorf("%s: restarting its etcd member would stop all writes: %d of the %d others are healthy and %d are needed; bring them back first", m.Host, healthy, len(m.others), need)
-	}
-	return nil
 }
 
 // Verify implements component.Op.

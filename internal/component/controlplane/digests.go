@@ -1,0 +1,83 @@
+package controlplane
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/quorate/quorate/internal/component"
+)
+
+// digests identify the settings that things were made with, each of those that
+// concern it alone: a flag of the scheduler is no reason to restart an API
+// server. Names in certificates and the first membership of stacked etcd are in
+// none of them: they are no reason to run anything else than the phase that
+// uses them.
+type digests struct {
+	cluster   string            // all that is stored in the cluster
+	kubeProxy string            // kube-proxy and its settings
+	coreDNS   string            // CoreDNS
+	pods      map[string]string // static pods, by name
+}
+
+func (s settings) digests() digests {
+	s.SANs, s.EtcdInitialCluster, s.EtcdInitialState = nil, "", ""
+	text := component.RenderPart(templates, "kubeadm.yaml.tmpl", "cluster", s)
+	var all map[string]any
+	if err := yaml.Unmarshal(text, &all); err != nil {
+		panic(fmt.Sprintf("controlplane: the embedded template renders no YAML: %v", err))
+	}
+	common := maps.Clone(all)
+	for _, section := range []string{"apiServer", "controllerManager", "scheduler", "etcd"} {
+		delete(common, section)
+	}
+	return digests{
+		cluster:   digestOf(string(text), s.Kubelet(), s.KubeProxy()),
+		kubeProxy: digestOf(common, s.KubeProxy()),
+		coreDNS:   digestOf(common),
+		pods: map[string]string{
+			// Where the API server listens and which members it asks is in its flags.
+			podAPIServer:         digestOf(common, all["apiServer"], all["etcd"].(map[string]any)["external"], s.Address, s.Port),
+			podControllerManager: digestOf(common, all["controllerManager"]),
+			podScheduler:         digestOf(common, all["scheduler"]),
+			podEtcd:              digestOf(all["kubernetesVersion"], all["etcd"], s.Name, s.Address),
+		},
+	}
+}
+
+// digestOf is the hex sha256 of plain data.
+func digestOf(parts ...any) string {
+	text, err := json.Marshal(parts)
+	if err != nil {
+		panic(fmt.Sprintf("controlplane: settings are plain data and must marshal: %v", err))
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// recordOf is the record of static pods that were made with these digests: a
+// line each.
+func recordOf(path string, pods map[string]string) component.File {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(pods)) {
+		b.WriteString(name + " " + pods[name] + "\n")
+	}
+	return component.File{Path: path, Content: []byte(b.String()), Mode: 0o644}
+}
+
+// recorded reads a record: digests by the pods' names.
+func recorded(content string) map[string]string {
+	out := map[string]string{}
+	for line := range strings.Lines(content) {
+		if name, digest, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+			out[name] = digest
+		}
+	}
+	return out
+}

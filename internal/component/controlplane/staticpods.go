@@ -1,0 +1,126 @@
+package controlplane
+
+import (
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+// The static pods of a control-plane host, as kubeadm calls them.
+const (
+	podAPIServer         = "kube-apiserver"
+	podControllerManager = "kube-controller-manager"
+	podScheduler         = "kube-scheduler"
+	podEtcd              = "etcd"
+)
+
+// ownPods are the control plane's own: those that run wherever etcd does.
+func ownPods() []string { return []string{podAPIServer, podControllerManager, podScheduler} }
+
+const (
+	patchesDir = component.QuorateDir + "/patches"
+	// annotation is on every static pod: the digest of the settings that it was
+	// made with. The kubelet repeats it on the pod that it shows in the API, and
+	// does so only when it runs that pod: it tells what is running.
+	annotation = "quorate.dev/settings"
+)
+
+// staticPod is a static pod to be made.
+type staticPod struct {
+	name   string
+	digest string // of its settings
+}
+
+// patch is the file that makes kubeadm annotate the pod.
+func (p staticPod) patch() component.File {
+	text, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{annotation: p.digest}}})
+	if err != nil {
+		panic("controlplane: a patch must marshal: " + err.Error())
+	}
+	return component.File{Path: patchesDir + "/" + p.name + "+merge.json", Content: append(text, '\n'), Mode: 0o644}
+}
+
+// phase is the part of kubeadm's control-plane phase that makes the pod.
+func (p staticPod) phase() string { return strings.TrimPrefix(p.name, "kube-") }
+
+// planStaticPods plans a host's static pods. New ones start together; those that
+// run are restarted only once those of the hosts before are ready again.
+func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, before []*cluster.Host, out *component.Output) {
+	op := runStaticPods{host: hostOf(h, s), address: h.InternalAddress, port: in.Cluster.Endpoint.Port}
+	digests := s.digests().pods
+	delete(digests, podEtcd)
+	op.record = recordOf(podRecord, digests)
+	have := recorded(facts.Files[podRecord].Content)
+	var missing, differ []string
+	var changes []plan.Change
+	exist := false
+	for _, name := range ownPods() {
+		action := "update"
+		switch {
+		case !facts.Files[manifest(name)].Exists:
+			action = "create"
+			missing = append(missing, name)
+		case have[name] != digests[name]:
+			exist = true
+			differ = append(differ, name)
+		default:
+			exist = true
+			continue
+		}
+		op.pods = append(op.pods, staticPod{name, digests[name]})
+		changes = append(changes, plan.Change{What: manifest(name), Action: action})
+	}
+	if len(op.pods) == 0 {
+		return
+	}
+	step := plan.Step{
+		ID: plan.On(component.StepControlPlane, h.Name), Host: h.Name, Title: "run the API server, controller manager and scheduler",
+		Why: whyPods(missing, differ),
+		Needs: []plan.ID{
+			plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name),
+		},
+	}
+	_, settings := component.FileChanges(facts, []component.File{op.config})
+	step.Changes = append(changes, settings...)
+	// An API server whose host runs a member waits for that one alone, which
+	// is healthy only when there is a quorum. One that runs is not restarted
+	// while members are.
+	if !exist && slices.Contains(in.Cluster.EtcdHosts(), h) {
+		step.Needs = append(step.Needs, plan.On(component.StepEtcdMember, h.Name))
+	} else {
+		step.Needs = append(step.Needs, component.Each(component.StepEtcdMember, in.Cluster.EtcdHosts())...)
+	}
+	if exist {
+		op.restarts = true
+		step.Impact = plan.ImpactRestart
+		step.Needs = append(step.Needs, component.Each(component.StepControlPlane, before)...)
+	}
+	out.Add(step, op)
+}
+
+func whyPods(missing, differ []string) string {
+	var why []string
+	if len(missing) > 0 {
+		why = append(why, strings.Join(missing, ", ")+" missing")
+	}
+	if len(differ) > 0 {
+		why = append(why, strings.Join(differ, ", ")+" made with other settings")
+	}
+	return strings.Join(why, "; ")
+}
+
+// runStaticPods is the work of running the control plane's own static pods.
+type runStaticPods struct {
+	host
+	pods     []staticPod
+	record   component.File // of all of them
+	restarts bool           // some may run already, as they were made before
+	address  netip.Addr
+	port     int
+}
