@@ -114,7 +114,7 @@ func TestSchemaTakesGoodFiles(t *testing.T) {
 // structural are the bad files whose faults a schema can see.
 func structural() []string {
 	return strings.Fields(`empty-hosts endpoint-port-range endpoint-type-empty endpoint-words etcd-settings
-		header-missing header-wrong hosts-mapping kubekey list network no-hosts roles secret-age ssh types
+		header-missing header-wrong hosts-mapping list network no-hosts roles secret-age ssh types
 		unknown-keys version-1.29.3 version-latest`)
 }
 

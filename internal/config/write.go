@@ -25,10 +25,10 @@ const flowWidth = 100
 // gives the same document. The first lines, apiVersion and kind, are written
 // whether or not the document has them. Literal passwords are written as they are, so the
 // file should then have mode 0600.
-func Format(doc *v1alpha1.Cluster) []byte {
-	whole := *doc
-	whole.APIVersion, whole.Kind = v1alpha1.APIVersion, v1alpha1.Kind
-	root := writeStruct(reflect.ValueOf(whole), "")
+func Format(doc *v1alpha1.Cluster) []byte { return dump(documentNode(doc)) }
+
+// dump writes a document that is made of nodes.
+func dump(root *yaml.Node) []byte {
 	var out bytes.Buffer
 	dumper, err := yaml.NewDumper(&out, yaml.WithIndent(2), yaml.WithLineWidth(-1))
 	if err == nil {
