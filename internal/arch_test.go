@@ -78,7 +78,7 @@ func rules() []struct {
 	may    []string
 } {
 	pure := []string{"internal/cluster", "internal/state", "internal/plan", "internal/catalog", "internal/agent/protocol"}
-	views := append(slices.Clone(pure), "internal/diag", "internal/event", "internal/status", "internal/preflight")
+	views := append(slices.Clone(pure), "internal/diag", "internal/event", "internal/status", "internal/preflight", "internal/probe")
 	parts := append(slices.Clone(pure), "internal/component", "internal/host", "internal/kube", "internal/diag", "internal/bundle", "internal/etcd", "internal/pki", "internal/agent/protocol")
 	return []struct {
 		folder string
@@ -94,6 +94,7 @@ func rules() []struct {
 		{"internal/pki", nil},
 		{"internal/event", []string{"internal/plan"}},
 		{"internal/engine", []string{"internal/plan", "internal/event"}},
+		{"internal/probe", nil},
 		{"internal/ui", views},
 		{"internal/status", append(slices.Clone(views), "internal/pki")},
 		{"internal/config", append(slices.Clone(pure), "internal/diag", "internal/config", "api/v1alpha1")},

@@ -128,8 +128,8 @@ again at any time.`,
 		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
 	root.AddCommand(
-		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newPreflightCommand(), newKubectlCommand(), newEndpointCommand(),
-		newValidateCommand(), newImportCommand(),
+		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newPreflightCommand(), newKubectlCommand(), newProbeCommand(), newEndpointCommand(),
+		newValidateCommand(), newImportCommand(), newConfigCommand(),
 		newSecretCommand(), newBundleCommand(), newLabCommand(applyForLab),
 	)
 	return root

@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/probe"
+	"github.com/quorate/quorate/internal/ui"
+)
+
+// probeOptions are the flags of `probe`.
+type probeOptions struct {
+	target
+	from           string
+	path           string
+	every, timeout time.Duration
+	length         time.Duration
+	maxGap         time.Duration
+	output         string
+}
+
+func newProbeCommand() *cobra.Command {
+	o := probeOptions{}
+	cmd := &cobra.Command{
+		Use:   "probe",
+		Short: "Watch the API endpoint's availability, as ping does for a host",
+		Long: `Asks the cluster's API endpoint again and again, on a new connection each time
+and on one that is kept, and shows what came of it. It ends with Ctrl-C or after
+--for, and then tells the longest gap, the failures by kind and the latencies.
+
+Without --from it asks from this machine: the virtual address where there is
+one; where every worker has a proxy of its own, whichever API server answers.
+With --from HOST it asks from that host, under the endpoint's name, as the
+host's own kubelet does.
+
+The exit code is 0 when all went well, or with --max-gap when no gap was longer.`,
+		Example: `  quorate probe
+  quorate probe --from worker-1 --every 20ms
+  quorate probe --for 30s --max-gap 1s --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runProbe(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.from, "from", "", "the host to ask from (default: this machine)")
+	f.StringVar(&o.path, "path", "/readyz", "what to ask for")
+	f.DurationVar(&o.every, "every", 50*time.Millisecond, "the time between two questions")
+	f.DurationVar(&o.timeout, "timeout", time.Second, "how long an answer may take")
+	f.DurationVar(&o.length, "for", 0, "end after this long (default: with Ctrl-C)")
+	f.DurationVar(&o.maxGap, "max-gap", 0, "fail only when nothing succeeded for longer than this")
+	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+func (o probeOptions) check() error {
+	switch {
+	case o.output != "text" && o.output != "json":
+		return usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
+	case o.every < time.Millisecond:
+		return usageError(fmt.Errorf("--every %s is too often; ask at most every millisecond", o.every))
+	case o.timeout <= 0 || o.length < 0 || o.maxGap < 0:
+		return usageError(errors.New("a time to wait must be more than nothing"))
+	case !strings.HasPrefix(o.path, "/"):
+		return usageError(fmt.Errorf("--path %s does not begin with /", o.path))
+	}
+	return nil
+}
+
+func runProbe(ctx context.Context, o probeOptions, stdout, stderr io.Writer) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	s, err := o.read(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if o.from != "" && s.cluster.Host(o.from) == nil {
+		return usageError(fmt.Errorf("--from %s: %s has no host of this name", o.from, o.files))
+	}
+	s.connect(ctx, o.acceptNewHostKeys, stderr)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	credentials, err := s.credentials(ctx)
+	if err != nil {
+		return err
+	}
+	view, err := s.viewpoint(o.from, credentials)
+	if err != nil {
+		return err
+	}
+	report, err := watchEndpoint(ctx, o, view, stderr)
+	if err != nil {
+		return err
+	}
+	if o.output == "json" {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(report)
+	} else {
+		_, err = io.WriteString(stdout, ui.Probe(view.Name, report))
+	}
+	if err != nil {
+		return err
+	}
+	for _, st := range report {
+		if st.Asked == 0 || (o.maxGap == 0 && st.Failed() > 0) || (o.maxGap > 0 && st.Gap.Length > o.maxGap) {
+			return silent(exitFailed)
+		}
+	}
+	return nil
+}
+
+// watchEndpoint asks until it is told to end, and gives the figures by kind.
+func watchEndpoint(ctx context.Context, o probeOptions, v probe.Viewpoint, stderr io.Writer) (map[probe.Kind]probe.Stats, error) {
+	if o.length > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.length)
+		defer cancel()
+	}
+	clients := v.Clients()
+	defer clients.Close()
+	began := time.Now()
+	logs := map[probe.Kind]*probe.Log{}
+	line := ui.NewProbeLine(stderr, v.Name)
+	var wg sync.WaitGroup
+	for kind, client := range map[probe.Kind]func(context.Context) error{
+		probe.Read:      v.Get(clients.Fresh, o.path),
+		probe.KeepAlive: v.Get(clients.Kept, o.path),
+	} {
+		log := probe.NewLog(began)
+		logs[kind] = log
+		p := probe.Prober{Every: o.every, Timeout: o.timeout, Ask: client, Turn: v.Turn, Seen: func(s probe.Sample) { line.Seen(kind, s) }}
+		wg.Go(func() { p.Run(ctx, log) })
+	}
+	wg.Go(func() { line.Run(ctx) })
+	wg.Wait()
+	length := time.Since(began)
+	out := map[probe.Kind]probe.Stats{}
+	for kind, log := range logs {
+		out[kind] = probe.Summarise(log.Samples(), 0, length, o.every)
+	}
+	return out, nil
+}
+
+// credentials are an administrator's, as a control-plane host has them.
+func (s *session) credentials(ctx context.Context) (*rest.Config, error) {
+	var reasons []error
+	for _, h := range s.cluster.ControlPlanes() {
+		handle := s.hosts[h.Name]
+		if handle == nil {
+			reasons = append(reasons, s.failed[h.Name])
+			continue
+		}
+		text, err := handle.ReadFile(ctx, component.AdminConf)
+		if err == nil {
+			return clientcmd.RESTConfigFromKubeConfig(text)
+		}
+		reasons = append(reasons, err)
+	}
+	return nil, fmt.Errorf("no control-plane host gives its %s: %w", component.AdminConf, errors.Join(reasons...))
+}
+
+// viewpoint looks at the endpoint from a host, or from this machine when from
+// is empty.
+func (s *session) viewpoint(from string, credentials *rest.Config) (probe.Viewpoint, error) {
+	config := rest.CopyConfig(credentials)
+	config.ServerName = s.cluster.Endpoint.Domain
+	verified, err := rest.TLSConfigFor(config)
+	if err != nil {
+		return probe.Viewpoint{}, fmt.Errorf("reading the administrator's certificate: %w", err)
+	}
+	port := strconv.Itoa(s.cluster.Endpoint.Port)
+	if from == "" {
+		dial, turn := probe.AnyOf(operatorAddresses(s.cluster, port))
+		return probe.Viewpoint{Name: "operator", Dial: dial, Turn: turn, TLS: verified}, nil
+	}
+	h := s.hosts[from]
+	if h == nil {
+		return probe.Viewpoint{}, fmt.Errorf("%s cannot be asked from: %w", from, s.failed[from])
+	}
+	return hostViewpoint(h, from, net.JoinHostPort(s.cluster.Endpoint.Domain, port), verified), nil
+}
+
+// operatorAddresses are where this machine reaches the endpoint.
+func operatorAddresses(c *cluster.Cluster, port string) []string {
+	b := c.Endpoint.LoadBalancer
+	switch {
+	case b.Mode != cluster.BalancerLocalhost && b.VIP.IsValid():
+		return []string{net.JoinHostPort(b.VIP.String(), port)}
+	case b.Mode != cluster.BalancerLocalhost && b.VIPHost != "":
+		return []string{net.JoinHostPort(b.VIPHost, port)}
+	}
+	var out []string
+	for _, h := range c.ControlPlanes() {
+		out = append(out, net.JoinHostPort(h.Address, port))
+	}
+	return out
+}
