@@ -50,6 +50,9 @@ func Judge(o *Observation, ignore []string) Report {
 		result := CheckResult{Name: c.Name, About: c.About, Status: Skipped, Findings: c.run(o)}
 		for i := range result.Findings {
 			f := &result.Findings[i]
+			if f.Hosts == nil {
+				f.Hosts = []string{} // an empty list in JSON, too
+			}
 			if f.Status == Error && slices.Contains(ignore, c.Name) {
 				f.Status, result.Ignored = Warning, true
 			}

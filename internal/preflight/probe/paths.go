@@ -87,6 +87,7 @@ func (p *Prober) listen(ctx context.Context, greeting string) (map[preflight.Tar
 	var wg sync.WaitGroup
 	for _, h := range p.reached() {
 		wg.Go(func() {
+			defer p.track("listeners on " + h.Name)()
 			kinds, stop := p.listenOn(ctx, h, wanted[h], greeting)
 			mu.Lock()
 			defer mu.Unlock()
@@ -212,6 +213,7 @@ func (p *Prober) roundTrips(ctx context.Context) {
 			continue
 		}
 		wg.Go(func() {
+			defer p.track("round trips from " + from.Name)()
 			best := make([]time.Duration, len(to))
 			for range rounds {
 				results, err := p.Hosts[from.Name].Reach(ctx, at, reachTimeout, "")

@@ -47,10 +47,7 @@ func (p *Prober) Run(ctx context.Context) *preflight.Probes {
 			})
 		}
 	}
-	wg.Go(func() {
-		defer p.track("connections between hosts")()
-		p.paths(ctx)
-	})
+	wg.Go(func() { p.paths(ctx) })
 	wg.Wait()
 	return &p.out
 }
