@@ -2,8 +2,10 @@ package agent
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
@@ -74,7 +76,12 @@ func (a *Agent) askOne(ctx context.Context, query protocol.HTTPQuery) (protocol.
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxHTTPBody))
-	return protocol.HTTPReply{Status: response.StatusCode, Body: string(body)}, err
+	reply := protocol.HTTPReply{Status: response.StatusCode, Body: string(body)}
+	if response.TLS != nil {
+		sum := sha256.Sum256(response.TLS.PeerCertificates[0].Raw)
+		reply.PeerSHA256 = hex.EncodeToString(sum[:])
+	}
+	return reply, err
 }
 
 func (a *Agent) tlsConfig(query protocol.HTTPQuery) (*tls.Config, error) {

@@ -1,14 +1,36 @@
 package agent
 
 import (
+	"crypto/sha256"
+	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
+
+// Who answered is told by the certificate, whatever the answer was.
+func TestHealthQueriesTellTheServer(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	root := t.TempDir()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(filepath.Join(root, "ca.crt"), ca, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a := New(Options{Root: root})
+	defer a.Close()
+	reply := a.askHTTP(t.Context(), []protocol.HTTPQuery{{URL: server.URL, CAFile: "/ca.crt"}})[0]
+	if want := fmt.Sprintf("%x", sha256.Sum256(server.Certificate().Raw)); reply.PeerSHA256 != want || reply.Status != 404 {
+		t.Errorf("answered %+v, want the certificate %s", reply, want)
+	}
+}
 
 func TestHealthQueriesGetOrPost(t *testing.T) {
 	long := strings.Repeat("x", 32<<10)

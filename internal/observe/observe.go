@@ -99,6 +99,7 @@ func (o Observer) Snapshot(ctx context.Context) *state.Snapshot {
 		}
 	})
 	wg.Wait()
+	endpoint.NameBackends(o.Cluster, snap)
 	return snap
 }
 
@@ -238,6 +239,14 @@ func (o Observer) probes(h *cluster.Host) []probe {
 			queries: queries,
 			read: func(r []protocol.HTTPReply, out *state.Host, _ **state.EtcdMember) {
 				out.Proxy = endpoint.StateOf(o.Cluster, h, r)
+			},
+		})
+	}
+	if queries := endpoint.BalancerQueries(o.Cluster, h); len(queries) > 0 {
+		out = append(out, probe{
+			queries: queries,
+			read: func(r []protocol.HTTPReply, out *state.Host, _ **state.EtcdMember) {
+				out.Proxy = endpoint.BalancerState(r)
 			},
 		})
 	}

@@ -65,6 +65,9 @@ func (a assessment) nodes() {
 // proxy judges a node's own balancer. What it cannot reach because it is down
 // is no problem of the proxy.
 func (a assessment) proxy(h *cluster.Host) *Proxy {
+	if a.c.Endpoint.LoadBalancer.Mode == cluster.BalancerExternal {
+		return a.ownBalancer(h)
+	}
 	if a.c.Endpoint.LoadBalancer.Mode != cluster.BalancerLocalhost || h.Has(cluster.RoleControlPlane) {
 		return nil
 	}

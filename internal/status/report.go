@@ -118,7 +118,8 @@ type Node struct {
 	Detail   string `json:"detail,omitempty"`
 	Kubelet  string `json:"kubelet,omitempty"` // its version
 	Cordoned bool   `json:"cordoned"`
-	// Proxy is the node's own endpoint proxy; nil where it has none.
+	// Proxy is the node's own endpoint proxy or, in mode external, what the node
+	// sees through the user's balancer; nil where it has none.
 	Proxy *Proxy `json:"proxy,omitempty"`
 }
 
@@ -205,6 +206,9 @@ const (
 	ProxyBackendDown    Kind = "proxy-backend-down"
 	ProxyNoBackend      Kind = "proxy-no-backend"
 	ProxyBackendMissing Kind = "proxy-backend-missing"
+	BalancerUnreachable Kind = "balancer-unreachable"
+	BalancerBackendDown Kind = "balancer-backend-down"
+	BalancerStranger    Kind = "balancer-stranger"
 	CertificateEnds     Kind = "certificate-ends"
 	CertificateExpired  Kind = "certificate-expired"
 	CertificateBad      Kind = "certificate-unreadable"

@@ -291,6 +291,46 @@ func TestProblems(t *testing.T) {
 			[]problem{warn(status.ProxyBackendMissing, "worker-2")}, status.Healthy, 1, []string{"does not know of cp-3"},
 		},
 		{
+			"the user's balancer is well", func(w statustest.World) { w.Cluster.Endpoint.LoadBalancer.Mode = cluster.BalancerExternal },
+			nil, status.Healthy, 1, nil,
+		},
+		{
+			"the user's balancer loses an API server", func(w statustest.World) {
+				w.Cluster.Endpoint.LoadBalancer.Mode = cluster.BalancerExternal
+				for _, h := range w.Cluster.Workers() { // told once, not by every node
+					w.Snapshot.Hosts[h.Name].Proxy.Backends[2].Up = false
+				}
+			},
+			[]problem{err(status.BalancerBackendDown, "")}, status.Degraded, 1, []string{"API server of cp-3, which is ready", "quorate endpoint check"},
+		},
+		{
+			"the user's balancer loses an API server that is down", func(w statustest.World) {
+				w.Cluster.Endpoint.LoadBalancer.Mode = cluster.BalancerExternal
+				w.Snapshot.Hosts["cp-3"].APIServer = &state.Probe{Detail: "connection refused"}
+				for _, h := range w.Cluster.Workers() {
+					w.Snapshot.Hosts[h.Name].Proxy.Backends[2].Up = false
+				}
+			},
+			[]problem{err(status.APIServerNotReady, "cp-3")}, status.Degraded, 1, nil,
+		},
+		{
+			"a node does not reach the user's balancer", func(w statustest.World) {
+				w.Cluster.Endpoint.LoadBalancer.Mode = cluster.BalancerExternal
+				w.Snapshot.Hosts["worker-2"].Proxy = &state.Proxy{Error: "dial tcp 10.0.0.100:6443: i/o timeout"}
+			},
+			[]problem{err(status.BalancerUnreachable, "worker-2")}, status.Degraded, 1, []string{"i/o timeout"},
+		},
+		{
+			"the user's balancer knows another API server", func(w statustest.World) {
+				w.Cluster.Endpoint.LoadBalancer.Mode = cluster.BalancerExternal
+				for _, h := range w.Cluster.Workers() {
+					p := w.Snapshot.Hosts[h.Name].Proxy
+					p.Backends = append(p.Backends, state.Backend{Up: true})
+				}
+			},
+			[]problem{warn(status.BalancerStranger, "")}, status.Healthy, 1, []string{"no longer control plane"},
+		},
+		{
 			"certificates end", func(w statustest.World) {
 				w.SetCertificate("cp-1", "/etc/kubernetes/pki/apiserver.crt", 12)
 				w.SetCertificate("cp-2", "/etc/kubernetes/admin.conf", 29)

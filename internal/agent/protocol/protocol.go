@@ -152,6 +152,9 @@ type HTTPReply struct {
 	Body   string `json:"body,omitempty"`  // at most 64 KiB
 	Error  string `json:"error,omitempty"` // why no answer came
 	Millis int64  `json:"millis"`          // how long it took
+	// PeerSHA256 is the hex digest of the certificate (DER) that the server
+	// proved itself with; empty without TLS.
+	PeerSHA256 string `json:"peerSHA256,omitempty"`
 }
 
 // Facts is what a host is and has, as observed by its agent.
