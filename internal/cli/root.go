@@ -129,7 +129,7 @@ again at any time.`,
 	})
 	root.AddCommand(
 		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newPreflightCommand(), newKubectlCommand(), newProbeCommand(), newEndpointCommand(),
-		newValidateCommand(), newImportCommand(), newConfigCommand(),
+		newValidateCommand(), newImportCommand(), newVersionCommand(), newConfigCommand(),
 		newSecretCommand(), newBundleCommand(), newLabCommand(applyForLab),
 	)
 	return root

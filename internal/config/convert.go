@@ -19,6 +19,8 @@ type converter struct {
 	// asked, where it is not nil, is told of every choice of words and bounds
 	// of numbers that is checked: see Rules.
 	asked func(strict.Path, Rule)
+	// literals are the secrets that stand in the file.
+	literals []literalSecret
 }
 
 // convert makes the desired model of a complete document. The model is good
@@ -46,6 +48,7 @@ func (c *converter) document(doc *v1alpha1.Cluster) *cluster.Cluster {
 	for i := range s.Hosts {
 		out.Hosts = append(out.Hosts, c.host(strict.Path("spec.hosts").Index(i), &s.Hosts[i], ssh))
 	}
+	c.warnOfLiterals()
 	return out
 }
 

@@ -2,12 +2,14 @@ package config
 
 import (
 	"encoding/base64"
+	"fmt"
 	"path/filepath"
 	"strings"
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/diag"
 )
 
 // ssh converts an ssh block: what it says, over the block that it refines.
@@ -69,8 +71,7 @@ func (c *converter) secret(p strict.Path, what, name string, from *v1alpha1.Secr
 	case from != nil && literal != "":
 		c.Errorf(p.Key(name), "remove "+name, "%s: both %s and %sFrom are given", what, name, name)
 	case literal != "":
-		c.Warnf(p.Key(name), "write "+name+"From: {env: VARIABLE}, {file: PATH} or {prompt: true} instead, or encrypt it: quorate secret encrypt",
-			"%s: a %s stands in the file itself", what, name)
+		c.literals = append(c.literals, literalSecret{p.Key(name), what, name})
 		*out = cluster.Secret{Literal: string(literal)}
 	case from == nil:
 	case c.AnyBadIn(at):
@@ -91,6 +92,35 @@ func (c *converter) secret(p strict.Path, what, name string, from *v1alpha1.Secr
 	default:
 		*out = cluster.Secret{Prompt: true}
 	}
+}
+
+// literalSecret is a secret that stands in the file: where, and what it is.
+type literalSecret struct {
+	at         strict.Path
+	what, name string
+}
+
+// warnOfLiterals warns once of all secrets that stand in the file: in an
+// inventory of many hosts, a warning for each would bury the others.
+func (c *converter) warnOfLiterals() {
+	if len(c.literals) == 0 {
+		return
+	}
+	first, others := c.literals[0], ""
+	for _, l := range c.literals[1:] {
+		place := c.PlaceOf(l.at)
+		name := place.Source
+		if name == nil {
+			name = c.Source()
+		}
+		others += fmt.Sprintf("%s:%d: %s: %s\n", name.Name(), place.Position.Line, l.what, l.name)
+	}
+	summary := fmt.Sprintf("%s: a %s stands in the file itself", first.what, first.name)
+	if others != "" {
+		summary += fmt.Sprintf(", and so do %d more", len(c.literals)-1)
+	}
+	c.Tell(diag.SeverityWarning, c.PlaceOf(first.at), "write "+first.name+"From: {env: VARIABLE}, {file: PATH} or {prompt: true} instead, or encrypt it: quorate secret encrypt",
+		others, summary)
 }
 
 func count(conditions ...bool) int {

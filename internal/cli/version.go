@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/version"
+)
+
+func newVersionCommand() *cobra.Command {
+	output := ""
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Show which quorate this is, and the Kubernetes versions it installs",
+		Example: `  quorate version
+  quorate version --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runVersion(output, cmd.OutOrStdout()) },
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+func runVersion(output string, stdout io.Writer) error {
+	switch output {
+	case "text":
+		_, err := fmt.Fprintf(stdout, "quorate %s\nKubernetes %s (default %s)\n",
+			version.String(), strings.Join(catalog.Supported(), ", "), catalog.Default())
+		return err
+	case "json":
+		return json.NewEncoder(stdout).Encode(struct {
+			Quorate    string   `json:"quorate"`
+			Kubernetes []string `json:"kubernetes"`
+			Default    string   `json:"defaultKubernetes"`
+		}{version.String(), catalog.Supported(), catalog.Default()})
+	}
+	return usageError(fmt.Errorf("unknown output %q; it is text or json", output))
+}
