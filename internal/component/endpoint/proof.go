@@ -48,7 +48,7 @@ const (
 func Prove(ctx context.Context, rt *component.Runtime, limit time.Duration, say func(string)) error {
 	p := &proof{
 		cluster: rt.Cluster, port: apiPort(rt.Cluster), began: time.Now(),
-		addresses: map[string]string{}, say: say,
+		addresses: map[string]string{}, say: say, reportOf: func(b *backend) protocol.ListenReport { return b.stand.Report() },
 	}
 	for _, h := range rt.Cluster.Hosts {
 		p.addresses[h.InternalAddress.String()] = h.Name
@@ -62,7 +62,7 @@ func Prove(ctx context.Context, rt *component.Runtime, limit time.Duration, say 
 		if err != nil {
 			return err
 		}
-		p.callers = append(p.callers, &caller{name: h.Name, host: handle, target: balancerFrom(rt.Cluster, h), seen: map[string]int{}, streak: map[string]bool{}})
+		p.callers = append(p.callers, newCaller(h.Name, handle, balancerFrom(rt.Cluster, h)))
 	}
 	if err := p.run(ctx, limit); err != nil {
 		return err
@@ -110,6 +110,7 @@ type proof struct {
 	backends  []*backend
 	began     time.Time
 	say       func(string)
+	reportOf  func(*backend) protocol.ListenReport // of a backend that something stands in for
 
 	mu      sync.Mutex // guards what callers have found out
 	callers []*caller

@@ -46,6 +46,10 @@ type caller struct {
 	strangerText string // of the last call that somebody else answered
 }
 
+func newCaller(name string, h *host.Host, target string) *caller {
+	return &caller{name: name, host: h, target: target, seen: map[string]int{}, streak: map[string]bool{}}
+}
+
 // note takes one call in.
 func (c *caller) note(o outcome, backend string, err error) {
 	c.count[o]++

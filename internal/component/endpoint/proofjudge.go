@@ -57,7 +57,7 @@ func (e *Unproven) Hint() string {
 }
 
 // judge tells from what was seen what is wrong. It is called when no calls are
-// made any more, and is pure but for the reports it asks for.
+// made any more.
 func (p *proof) judge() []Finding {
 	if p.done() {
 		return nil
@@ -164,7 +164,7 @@ func (p *proof) judgeUnseen(b *backend) Finding {
 			fmt.Sprintf("no call through the balancer came to %s, whose API server answers at %s", b.name, b.address),
 			fmt.Sprintf("add %s to the balancer's backends, or see there why it is taken for unavailable (its health check must be HTTPS /readyz without verification of the certificate, or TCP)", b.address)}
 	}
-	report := b.stand.Report()
+	report := p.reportOf(b)
 	connections, requests, failures, failure, from := 0, 0, 0, "", ""
 	for _, address := range slices.Sorted(maps.Keys(report.Peers)) {
 		peer := report.Peers[address]
@@ -217,7 +217,7 @@ func (p *proof) balancerSources() map[string]bool {
 		if b.stand == nil {
 			continue
 		}
-		for address := range b.stand.Report().Peers {
+		for address := range p.reportOf(b).Peers {
 			if p.addresses[address] == "" {
 				out[address] = true
 			}
