@@ -22,6 +22,9 @@ type Service struct {
 	// Replaced tells that an earlier step of the plan replaces the program that
 	// the unit runs.
 	Replaced bool
+	// Prepare, when set, does more of what the unit must take in after its files
+	// are written; the unit is then restarted (or reloaded) in any case.
+	Prepare func(ctx context.Context, rt *Runtime) error
 	// Stopped leaves the unit enabled but not started: something else starts it.
 	Stopped bool
 	// NoBlock does not wait for systemd's job: the unit is up only when others are.
@@ -85,6 +88,12 @@ func (s Service) Apply(ctx context.Context, rt *Runtime, _ func(string)) error {
 		return err
 	}
 	changed = changed || owed
+	if s.Prepare != nil {
+		if err := s.Prepare(ctx, rt); err != nil {
+			return err
+		}
+		changed = true
+	}
 	verb := "start"
 	switch {
 	case s.Stopped:

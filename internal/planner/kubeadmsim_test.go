@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -130,6 +131,9 @@ func (m *machine) kubeadm(args []string) error {
 			patches = args[i+1]
 		}
 	}
+	if strings.Join(args, " ") == "upgrade node phase kubelet-config" {
+		return m.fetchKubeletConfig()
+	}
 	if !m.has(path) {
 		return fmt.Errorf("%s is not there", path)
 	}
@@ -142,13 +146,14 @@ func (m *machine) kubeadm(args []string) error {
 	if args[0] == "join" {
 		return m.join(s)
 	}
+	kubelet := documentOf(string(m.files[path].content), "KubeletConfiguration")
 	switch args[2] { // init phase X
 	case "certs":
 		return m.certs(s)
 	case "kubeconfig":
 		return m.kubeconfigs()
 	case "kubelet-start":
-		m.write("/var/lib/kubelet/config.yaml", "kind: KubeletConfiguration\n", 0o644)
+		m.write("/var/lib/kubelet/config.yaml", kubelet, 0o644)
 		return m.startKubelet()
 	case "control-plane":
 		for _, pod := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
@@ -169,8 +174,12 @@ func (m *machine) kubeadm(args []string) error {
 		return m.mark(s)
 	case "addon":
 		m.world.addons[args[3]] = true
+		if args[3] == "kube-proxy" {
+			m.world.storeProxyConfig(documentOf(string(m.files[path].content), "KubeProxyConfiguration"))
+		}
 	case "upload-config":
 		m.world.uploads++
+		m.world.kubeletConfig = kubelet
 	case "bootstrap-token", "kubelet-finalize":
 	default:
 		return fmt.Errorf("the kubeadm of the test does not know %q", args)
@@ -285,6 +294,30 @@ func (m *machine) join(s settings) error {
 	}
 	m.joined = string(m.files["/etc/quorate/join/join.yaml"].content) + "--- discovery\n" + string(m.files[s.Discovery.File.KubeConfigPath].content)
 	m.write("/etc/kubernetes/kubelet.conf", "apiVersion: v1\nkind: Config\n", 0o600)
-	m.write("/var/lib/kubelet/config.yaml", "kind: KubeletConfiguration\n", 0o644)
+	m.write("/var/lib/kubelet/config.yaml", m.world.kubeletConfig, 0o644)
 	return m.startKubelet()
+}
+
+// fetchKubeletConfig writes the settings that are stored in the cluster, as a
+// node reads them with its own kubeconfig.
+func (m *machine) fetchKubeletConfig() error {
+	ready := slices.ContainsFunc(m.world.machines, func(o *machine) bool { return o.unready() == "" })
+	switch {
+	case !m.has("/etc/kubernetes/kubelet.conf"):
+		return fmt.Errorf("%s has not joined", m.name)
+	case !ready, m.world.uploads == 0:
+		return fmt.Errorf("configmap kubelet-config not found")
+	}
+	m.write("/var/lib/kubelet/config.yaml", m.world.kubeletConfig, 0o644)
+	return nil
+}
+
+// documentOf is a document of a kubeadm configuration.
+func documentOf(text, kind string) string {
+	for document := range strings.SplitSeq(text, "\n---\n") {
+		if strings.Contains(document, "kind: "+kind+"\n") {
+			return strings.TrimSpace(document) + "\n"
+		}
+	}
+	return ""
 }

@@ -28,6 +28,7 @@ import (
 // as a real one would, as far as the observer and the steps can see. Its
 // world's lock guards it.
 type machine struct {
+	stand chan net.Conn // what stands in for its API server; nil for nothing
 	world *world
 	name  string
 
@@ -96,8 +97,13 @@ func (m *machine) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	if op == protocol.OpConnect {
+	switch op {
+	case protocol.OpConnect:
 		return m.connect(r, args)
+	case protocol.OpListen:
+		m.world.mu.Lock()
+		defer m.world.mu.Unlock()
+		return m.listen(r)
 	}
 	var body []byte
 	if r.Body != nil {
@@ -349,7 +355,7 @@ func (m *machine) settingsOf(unit string) string {
 	paths := map[string][]string{
 		"containerd.service":      {"/etc/containerd/config.toml"},
 		"etcd.service":            {"/etc/etcd/etcd.yaml"},
-		"kubelet.service":         {"/etc/systemd/system/kubelet.service.d/10-kubeadm.conf"},
+		"kubelet.service":         {"/etc/systemd/system/kubelet.service.d/10-kubeadm.conf", "/var/lib/kubelet/config.yaml"},
 		"quorate-haproxy.service": {"/etc/quorate/haproxy/haproxy.cfg"},
 	}[unit]
 	for _, path := range append(paths, "/etc/systemd/system/"+unit, "/usr/local/bin/"+strings.TrimSuffix(unit, ".service")) {

@@ -21,8 +21,8 @@ type staticPod struct {
 
 // A kubelet notices, and a pod starts, within so many operations.
 const (
-	noticeAfter = 6
-	readyAfter  = 8
+	noticeAfter = 4
+	readyAfter  = 5
 )
 
 // settlePods lets the kubelets run what is in their folders.

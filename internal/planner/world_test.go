@@ -42,8 +42,12 @@ type world struct {
 	api       *kubetest.Server
 	members   []member
 	etcdUp    bool
+	balancer  balancer
 	addons    map[string]bool
 	uploads   int
+	// kubeletConfig and proxy are what is stored in the API.
+	kubeletConfig string
+	proxy         proxy
 	// budget is how many operations may still change something before the
 	// operator's process is killed; negative means no end.
 	budget int
@@ -124,13 +128,17 @@ func (w *world) settle() {
 		}
 	}
 	daemonSet := func(namespace, name string) {
-		w.api.Put("/apis/apps/v1/namespaces/"+namespace+"/daemonsets/"+name, kubetest.Object{
-			"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": kubetest.Object{"name": name},
-			"status": kubetest.Object{"desiredNumberScheduled": nodes, "numberReady": nodes, "updatedNumberScheduled": nodes},
-		})
+		path := "/apis/apps/v1/namespaces/" + namespace + "/daemonsets/" + name
+		object := w.api.Get(path)
+		if object == nil {
+			object = kubetest.Object{"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": kubetest.Object{"name": name}}
+		}
+		object["status"] = kubetest.Object{"desiredNumberScheduled": nodes, "numberReady": nodes, "updatedNumberScheduled": nodes}
+		w.api.Put(path, object)
 	}
 	if w.addons["kube-proxy"] {
 		daemonSet("kube-system", "kube-proxy")
+		w.settleProxy()
 	}
 	if w.addons["coredns"] {
 		w.api.Put("/apis/apps/v1/namespaces/kube-system/deployments/coredns", kubetest.Object{
@@ -179,6 +187,11 @@ func (m *machine) ask(q protocol.HTTPQuery) protocol.HTTPReply {
 		return protocol.HTTPReply{Status: 200, Body: "# pxname,svname,status\n"}
 	case strings.Contains(q.URL, ":2379/"):
 		return m.askEtcd(q.URL[strings.Index(q.URL, "/v3"):])
+	case strings.HasSuffix(q.URL, ":10248/healthz"):
+		if !m.units["kubelet.service"].Running() {
+			return protocol.HTTPReply{Error: "connection refused"}
+		}
+		return protocol.HTTPReply{Status: 200, Body: "ok"}
 	case strings.HasSuffix(q.URL, ":2381/health"):
 		if why := m.etcdHealth(); why != "" {
 			return protocol.HTTPReply{Error: why}
@@ -193,6 +206,9 @@ func (m *machine) ask(q protocol.HTTPQuery) protocol.HTTPReply {
 
 // listening is the API server at an address, where it is ready.
 func (w *world) listening(address string) chan net.Conn {
+	if w.isBalancer(address) {
+		return w.carry()
+	}
 	for _, m := range w.machines {
 		if h := w.cluster.Host(m.name); h != nil && m.unready() == "" && strings.HasPrefix(address, h.InternalAddress.String()+":") {
 			return w.listeners[m.name]
@@ -316,6 +332,7 @@ func (w *world) provenEmpty() {
 		}
 	}
 	w.provePods()
+	w.proveSettings()
 	for _, s := range w.plan().Steps {
 		w.t.Errorf("after the run there is still %s to do: %s", s.ID, s.Why)
 	}

@@ -1,10 +1,12 @@
 // Package kubelet installs Kubernetes' own binaries on every node, and the
 // kubelet's unit as kubeadm expects it. Until a node has joined, the unit is
-// enabled but not started: kubeadm starts it.
+// enabled but not started: kubeadm starts it. On nodes that have, it keeps the
+// kubelet's flags and settings as the cluster file has them, node by node.
 package kubelet
 
 import (
 	"embed"
+	"strings"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/catalog"
@@ -13,7 +15,7 @@ import (
 	"github.com/quorate/quorate/internal/plan"
 )
 
-//go:embed kubelet.service 10-kubeadm.conf
+//go:embed kubelet.service 10-kubeadm.conf.tmpl
 var templates embed.FS
 
 const (
@@ -29,11 +31,13 @@ func Query(r catalog.Release, h *cluster.Host, q *protocol.FactsRequest) {
 	}
 	component.AskService(q, unit, unitFile, dropInFile)
 	component.AskBinaries(q, component.KubernetesBinaries(r, h))
-	q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConf})
+	component.AskFiles(q, component.KubeletRecord)
+	q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConf}, protocol.FileQuery{Path: component.KubeletConfig})
 }
 
 // Plan makes the steps for every node.
 func Plan(in component.Input, out *component.Output) {
+	var restarts, settings plan.ID // the last steps that restart kubelets: each waits for the one before
 	for _, h := range in.Cluster.Nodes() {
 		facts := in.Snapshot.Facts(h.Name)
 		if facts == nil {
@@ -41,26 +45,62 @@ func Plan(in component.Input, out *component.Output) {
 		}
 		binaries := plan.On(component.StepBinaries, h.Name)
 		replaced := component.PlanBinaries(in, h, facts, binaries, "install Kubernetes' binaries", unit, component.KubernetesBinaries(in.Release, h), out)
-
-		joined := facts.Files[component.KubeletConf].Exists
-		service := component.Service{
-			Host: h.Name, Unit: unit, Stopped: !joined, Replaced: replaced,
-			Files: []component.File{
-				{Path: unitFile, Mode: 0o644, Content: component.Render(templates, "kubelet.service", nil)},
-				{Path: dropInFile, Mode: 0o644, Content: component.Render(templates, "10-kubeadm.conf", nil)},
-			},
-		}
-		changes, impact := component.ServiceChanges(facts, service)
-		if len(changes) == 0 {
-			continue
-		}
-		title := "prepare the kubelet's unit"
-		if joined {
-			title = "run the kubelet"
-		}
-		out.Add(plan.Step{
-			ID: plan.On(component.StepKubelet, h.Name), Host: h.Name, Title: title,
-			Why: component.WhyOf(changes), Impact: impact, Changes: changes, Needs: []plan.ID{binaries},
-		}, service)
+		restarts = planUnit(in, h, facts, replaced, restarts, out)
+		settings = planSettings(in, h, facts, settings, out)
 	}
+}
+
+// planUnit plans the unit of a node. A kubelet that runs is restarted after the
+// step before; the last step that restarts one is returned.
+func planUnit(in component.Input, h *cluster.Host, facts *protocol.Facts, replaced bool, before plan.ID, out *component.Output) plan.ID {
+	joined := facts.Files[component.KubeletConf].Exists
+	service := component.Service{
+		Host: h.Name, Unit: unit, Stopped: !joined, Replaced: replaced,
+		Files: []component.File{
+			{Path: unitFile, Mode: 0o644, Content: component.Render(templates, "kubelet.service", nil)},
+			{Path: dropInFile, Mode: 0o644, Content: component.Render(templates, "10-kubeadm.conf.tmpl", flags(in.Cluster.Kubernetes.KubeletArgs))},
+		},
+	}
+	changes, impact := component.ServiceChanges(facts, service)
+	if len(changes) == 0 {
+		return before
+	}
+	step := plan.Step{
+		ID: plan.On(component.StepKubelet, h.Name), Host: h.Name, Title: "prepare the kubelet's unit",
+		Why: component.WhyOf(changes), Impact: impact, Changes: changes, Needs: []plan.ID{plan.On(component.StepBinaries, h.Name)},
+	}
+	if joined {
+		step.Title = "run the kubelet"
+	}
+	if impact != plan.ImpactRestart {
+		out.Add(step, service)
+		return before
+	}
+	step.Needs = append(step.Needs, before)
+	op := restart{Service: service, node: listed(in, h)}
+	if string(component.KubeletSettings(in.Cluster, in.Snapshot).Content) == facts.Files[component.KubeletRecord].Content {
+		op.health = healthOf(in) // else it is not known where it tells its health
+	}
+	out.Add(step, op)
+	return step.ID
+}
+
+// listed reports whether the API shows a host's node: only then can it tell how
+// the node is. Without an API, a kubelet may be what it takes to have one.
+func listed(in component.Input, h *cluster.Host) bool {
+	if in.Snapshot.API == nil {
+		return false
+	}
+	_, ok := in.Snapshot.API.Nodes[h.Name]
+	return ok
+}
+
+// flags are the user's, each as a word of systemd's ExecStart.
+func flags(args []cluster.Arg) []string {
+	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`, `$`, `$$`)
+	var out []string
+	for _, a := range args {
+		out = append(out, `"--`+a.Name+`=`+escape.Replace(a.Value)+`"`)
+	}
+	return out
 }

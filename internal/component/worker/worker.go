@@ -61,8 +61,8 @@ func Plan(in component.Input, out *component.Output) {
 			},
 			// Any of the hosts that carry the endpoint's address will do.
 			NeedsAny: component.Each(component.StepVIP, in.Cluster.Balancers()),
-			Changes: []plan.Change{{What: "node " + h.Name, Action: "create"}, {What: "kubelet.service", Action: "start"}},
-		}, join{host: h.Name, address: h.InternalAddress.String()})
+			Changes:  []plan.Change{{What: "node " + h.Name, Action: "create"}, {What: "kubelet.service", Action: "start"}},
+		}, join{host: h.Name, address: h.InternalAddress.String(), record: component.KubeletSettings(in.Cluster, in.Snapshot)})
 	}
 }
 
@@ -70,6 +70,7 @@ func Plan(in component.Input, out *component.Output) {
 type join struct {
 	host    string
 	address string
+	record  component.File // of the settings that its kubelet is given
 }
 
 // Check implements component.Op.
@@ -137,7 +138,10 @@ func (o join) forget(ctx context.Context, h *host.Host, client *kube.Client, t t
 
 // Verify implements component.Op.
 func (o join) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	return component.NodeReady(ctx, rt, o.host, say)
+	if err := component.NodeReady(ctx, rt, o.host, say); err != nil {
+		return err
+	}
+	return component.RecordKubelet(ctx, rt, o.host, o.record)
 }
 
 // token is a bootstrap token (kubernetes.io, Authenticating with Bootstrap

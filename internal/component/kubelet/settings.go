@@ -1,0 +1,137 @@
+package kubelet
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/plan"
+)
+
+// stepSettings gives a kubelet that runs the cluster's present settings.
+const stepSettings = "kubernetes/kubelet-settings"
+
+// planSettings plans what a node that has joined does when the settings that all
+// kubelets share differ from those that it was last given: it takes them from
+// the cluster, where they were stored before, after the node of the step before.
+// The last such step is returned.
+func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, before plan.ID, out *component.Output) plan.ID {
+	if !facts.Files[component.KubeletConf].Exists || !facts.Files[component.KubeletConfig].Exists {
+		return before // kubeadm will give it the settings when it joins
+	}
+	record := component.KubeletSettings(in.Cluster, in.Snapshot)
+	differ, changes := component.FileChanges(facts, []component.File{record})
+	if len(differ) == 0 {
+		return before
+	}
+	step := plan.Step{
+		ID: plan.On(stepSettings, h.Name), Host: h.Name, Title: "give the kubelet the cluster's settings",
+		Why: "it was given others", Impact: plan.ImpactRestart,
+		Needs: []plan.ID{component.StepClusterInit, plan.On(component.StepKubelet, h.Name), before},
+	}
+	if !facts.Files[component.KubeletRecord].Exists {
+		step.Why = "it is not known which it has"
+	}
+	// API servers are not restarted while kubelets are.
+	step.Needs = append(step.Needs, component.Each(component.StepControlPlane, in.Cluster.ControlPlanes())...)
+	step.Changes = append([]plan.Change{{What: component.KubeletConfig, Action: "update"}, {What: unit, Action: "restart"}}, changes...)
+	service := component.Service{Host: h.Name, Unit: unit, Prepare: func(ctx context.Context, rt *component.Runtime) error {
+		return fetch(ctx, rt, h.Name)
+	}}
+	out.Add(step, restart{Service: service, health: healthOf(in), node: true, record: &record})
+	return step.ID
+}
+
+// fetchTimeout bounds kubeadm's reading of the settings from the API.
+const fetchTimeout = 2 * time.Minute
+
+// fetch makes kubeadm write the settings that are stored in the cluster.
+func fetch(ctx context.Context, rt *component.Runtime, hostName string) error {
+	h, err := rt.Host(hostName)
+	if err != nil {
+		return err
+	}
+	_, err = h.Run(ctx, host.Command{Argv: []string{component.Kubeadm, "upgrade", "node", "phase", "kubelet-config"}, Timeout: fetchTimeout})
+	return err
+}
+
+// restart is the work of restarting a kubelet that runs, and the proof that it
+// took what it was restarted for.
+type restart struct {
+	component.Service
+	health string // the URL of its health; empty where it shows none
+	node   bool   // the API tells how its node is
+	record *component.File
+}
+
+// healthTimeout bounds a kubelet's start.
+const healthTimeout = 2 * time.Minute
+
+// Verify implements component.Op.
+func (r restart) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	h, err := rt.Host(r.Host)
+	if err != nil {
+		return err
+	}
+	request := protocol.FactsRequest{Brief: true, Units: []string{unit}}
+	if r.health != "" {
+		request.LocalHTTP = []protocol.HTTPQuery{{URL: r.health, TimeoutMillis: 2000}}
+	}
+	crash := component.CrashWatch{Unit: unit}
+	err = component.Until(ctx, healthTimeout, "the kubelet of "+r.Host, say, func(ctx context.Context) error {
+		facts, err := h.Facts(ctx, request)
+		if err != nil {
+			return err
+		}
+		u := facts.Units[unit]
+		if err := crash.Look(ctx, h, u); err != nil {
+			return err
+		}
+		switch {
+		case !u.Running():
+			return fmt.Errorf("%s is %s (%s)", unit, u.Active, u.Sub)
+		case r.health == "":
+			return nil
+		case facts.LocalHTTP[0].Error != "":
+			return fmt.Errorf("%s", facts.LocalHTTP[0].Error)
+		case facts.LocalHTTP[0].Status != 200:
+			return fmt.Errorf("it is not healthy: %s", facts.LocalHTTP[0].Body)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if r.node {
+		if err := component.NodeReady(ctx, rt, r.Host, say); err != nil {
+			return err
+		}
+	}
+	if r.record == nil {
+		return nil
+	}
+	return component.RecordKubelet(ctx, rt, r.Host, *r.record)
+}
+
+// healthOf is where kubelets with the cluster's settings tell their health;
+// empty where the user switched that off.
+func healthOf(in component.Input) string {
+	address, port := "127.0.0.1", int64(10248)
+	settings := in.Cluster.Kubernetes.KubeletConfiguration
+	if a, ok := settings["healthzBindAddress"].(string); ok && a != "0.0.0.0" && a != "::" {
+		address = a
+	}
+	if p, ok := settings["healthzPort"].(int64); ok {
+		port = p
+	}
+	if port == 0 {
+		return ""
+	}
+	return "http://" + net.JoinHostPort(address, strconv.FormatInt(port, 10)) + "/healthz"
+}
