@@ -80,7 +80,7 @@ func (w world) add(name string, number int, roles ...cluster.Role) {
 	w.Snapshot.Hosts[name] = &state.Host{Name: name, Facts: facts}
 	p := preflight.HostProbes{Names: map[string]preflight.Lookup{}}
 	if w.Cluster.Host(name).Has(cluster.RoleEtcd) {
-		p.Fsync = &preflight.Fsync{P50: time.Millisecond, P99: 4 * time.Millisecond, Max: 9 * time.Millisecond, Writes: 300}
+		p.Fsync = &preflight.Fsync{P50: time.Millisecond, P99: 4 * time.Millisecond, Max: 200 * time.Millisecond, Writes: 300}
 	}
 	w.Probes.Hosts[name] = p
 }
