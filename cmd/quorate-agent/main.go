@@ -17,20 +17,32 @@ import (
 )
 
 func main() {
-	if err := serve(); err != nil {
+	if err := start(); err != nil {
 		fmt.Fprintln(os.Stderr, "quorate-agent:", err)
 		os.Exit(1)
 	}
 }
 
-func serve() error {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+// start is what the program was started for: to serve an operator, or to do
+// and undo a fault in a unit of its own.
+func start() error {
 	// A mask and a PATH that do not depend on how the agent was started:
 	// package scripts rely on both.
 	syscall.Umask(0o022)
 	os.Setenv("PATH", agent.CleanPath)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 	defer stop()
+	if len(os.Args) == 3 && os.Args[1] == agent.FaultHold {
+		return agent.HoldFault(ctx, os.Args[2])
+	}
+	if len(os.Args) == 3 && os.Args[1] == agent.FaultUndo {
+		return agent.UndoFault(ctx, os.Args[2])
+	}
+	return serve(ctx)
+}
+
+func serve(ctx context.Context) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	options := agent.Options{Log: log}
 	// The one argument is the folder that agents live in, so that it can be
 	// kept clean and, in the end, removed.

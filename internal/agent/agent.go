@@ -93,6 +93,8 @@ func (a *Agent) Handler() http.Handler {
 	handle(mux, protocol.OpDial, a.dial)
 	handle(mux, protocol.OpFsync, a.fsync)
 	handle(mux, protocol.OpKill, a.kill)
+	handle(mux, protocol.OpFault, a.fault)
+	handle(mux, protocol.OpUndo, a.undo)
 	handle(mux, protocol.OpExit, a.exitOp)
 	stream(mux, protocol.OpRead, a.read)
 	stream(mux, protocol.OpWrite, a.write)

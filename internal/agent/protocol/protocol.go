@@ -44,6 +44,8 @@ const (
 	OpFsync    = "fsync"    // FsyncRequest → FsyncReply
 	OpLock     = "lock"     // LockRequest + renewals → LockReply, later LockLost; see lock.go
 	OpKill     = "kill"     // KillRequest → KillReply
+	OpFault    = "fault"    // FaultRequest → FaultReply; see fault.go
+	OpUndo     = "undo"     // UndoRequest → UndoReply
 	OpExit     = "exit"     // removes the agent's folder if asked, then exits
 )
 

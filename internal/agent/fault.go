@@ -1,0 +1,260 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// The words that a copy of the agent is started with inside a fault's unit,
+// with the fault's folder as the second one.
+const (
+	FaultHold = "fault-hold" // does the fault and waits for its end
+	FaultUndo = "fault-undo" // undoes it
+)
+
+// longestFault bounds how long a fault may last: an hour without a node is a
+// decision, not a drill.
+const longestFault = time.Hour
+
+// faultID keeps an ID one word in a unit's name and one element of a path.
+var faultID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// fault does harm to the host, with its undoing arranged before.
+func (a *Agent) fault(ctx context.Context, request protocol.FaultRequest) (protocol.FaultReply, error) {
+	if err := checkFault(request); err != nil {
+		return protocol.FaultReply{}, err
+	}
+	if p := request.Process; p != nil && !p.Hang {
+		n, err := killProgram(p.Program)
+		return protocol.FaultReply{Processes: n}, err
+	}
+	if request.Boot != nil {
+		return protocol.FaultReply{}, a.boot(ctx, request.Boot.Hard)
+	}
+	dir, err := a.path(filepath.Join(protocol.FaultFolder, request.ID))
+	if err != nil {
+		return protocol.FaultReply{}, err
+	}
+	if err := prepareFault(dir, request); err != nil {
+		return protocol.FaultReply{}, err
+	}
+	reply, err := a.arm(ctx, dir, request)
+	if err != nil {
+		os.RemoveAll(dir)
+	}
+	return reply, err
+}
+
+// checkFault refuses what is not well-formed.
+func checkFault(request protocol.FaultRequest) error {
+	invalid := func(format string, args ...any) error {
+		return protocol.Failure(protocol.KindInvalid, format, args...)
+	}
+	kinds := 0
+	if p := request.Process; p != nil {
+		kinds++
+		if p.Program == "" || strings.ContainsAny(p.Program, "/\x00") {
+			return invalid("%q is not a program's base name", p.Program)
+		}
+	}
+	if u := request.Unit; u != nil {
+		kinds++
+		if err := checkUnitRequest(protocol.UnitRequest{Name: u.Name, Verb: "stop"}); err != nil {
+			return err
+		}
+	}
+	if n := request.Network; n != nil {
+		kinds++
+		for _, address := range append([]string{n.Address}, n.Peers...) {
+			if _, err := netip.ParseAddr(address); err != nil {
+				return invalid("a network fault: %v", err)
+			}
+		}
+		if !n.In && !n.Out || n.LossPercent < 0 || n.LossPercent > 100 {
+			return invalid("a network fault that drops nothing")
+		}
+	}
+	if d := request.Disk; d != nil {
+		kinds++
+		if err := checkPath(d.Dir); err != nil {
+			return err
+		}
+		if d.LeaveBytes < 0 {
+			return invalid("a disk cannot be left less than nothing")
+		}
+	}
+	if request.Boot != nil {
+		kinds++
+	}
+	lasts := time.Duration(request.LastsMillis) * time.Millisecond
+	switch {
+	case kinds != 1:
+		return invalid("%d kinds of faults in one request", kinds)
+	case !faultID.MatchString(request.ID):
+		return invalid("%q is not a fault's ID", request.ID)
+	case lasts <= 0 || lasts > longestFault:
+		return invalid("a fault lasts up to %s, not %s", longestFault, lasts)
+	}
+	return nil
+}
+
+// boot reboots the host. The answer is on its way before the host is down.
+func (a *Agent) boot(ctx context.Context, hard bool) error {
+	args := []string{"reboot", "--no-block"}
+	if hard {
+		args = []string{"reboot", "--force", "--force", "--no-sync"}
+	}
+	failure, err := a.systemctl(ctx, args...)
+	if err == nil && failure != "" {
+		err = protocol.Failure(protocol.KindOther, "systemctl reboot: %s", failure)
+	}
+	return err
+}
+
+// prepareFault makes the fault's folder: what to do, and a copy of this
+// program that nobody else removes meanwhile.
+func prepareFault(dir string, request protocol.FaultRequest) error {
+	if err := os.RemoveAll(dir); err != nil { // of one that a reboot ended
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	text, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, requestFile), text, 0o600); err != nil {
+		return err
+	}
+	return copySelf(filepath.Join(dir, "agent"))
+}
+
+// The files in a fault's folder.
+const (
+	requestFile = "request.json"
+	stoppedFile = "stopped.json" // the processes that were stopped
+	replyFile   = "reply.json"
+	errorFile   = "error" // why the fault could not be done or undone
+)
+
+func copySelf(path string) (err error) {
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, self)
+	if closeErr := to.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// arm starts the fault's unit and waits until the fault is done, or for a
+// network fault is about to be.
+func (a *Agent) arm(ctx context.Context, dir string, request protocol.FaultRequest) (protocol.FaultReply, error) {
+	var reply protocol.FaultReply
+	run, err := a.exec(ctx, Command{Argv: armArgv(dir, request), Timeout: 30 * time.Second})
+	if err != nil {
+		return reply, err
+	}
+	if run.ExitCode != 0 {
+		why := strings.TrimSpace(string(run.Stderr))
+		if text, err := os.ReadFile(filepath.Join(dir, errorFile)); err == nil {
+			why = string(text)
+		}
+		return reply, protocol.Failure(protocol.KindOther, "the fault could not be done: %s", why)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, replyFile))
+	if err != nil {
+		return reply, err
+	}
+	return reply, json.Unmarshal(text, &reply)
+}
+
+// armArgv starts the fault's unit. The unit is told how to undo before its
+// process starts, and ends by itself when its time is over.
+func armArgv(dir string, request protocol.FaultRequest) []string {
+	agent := filepath.Join(dir, "agent")
+	return []string{
+		"systemd-run", "--quiet", "--collect", "--unit=" + FaultUnit(request.ID), "--service-type=notify",
+		"--description=A drill of quorate; ends by itself",
+		fmt.Sprintf("--property=RuntimeMaxSec=%dms", request.LastsMillis),
+		"--property=TimeoutStopSec=15s",
+		fmt.Sprintf("--property=ExecStopPost=%s %s %s", agent, FaultUndo, dir),
+		agent, FaultHold, dir,
+	}
+}
+
+// FaultUnit is the systemd unit of a fault.
+func FaultUnit(id string) string { return protocol.FaultUnitPrefix + id + ".service" }
+
+// undo ends a fault, or all of the host's.
+func (a *Agent) undo(ctx context.Context, request protocol.UndoRequest) (protocol.UndoReply, error) {
+	var reply protocol.UndoReply
+	folder, err := a.path(protocol.FaultFolder)
+	if err != nil {
+		return reply, err
+	}
+	ids := []string{request.ID}
+	if request.ID == "" {
+		if ids, err = faultsIn(folder); err != nil {
+			return reply, err
+		}
+	} else if !faultID.MatchString(request.ID) {
+		return reply, protocol.Failure(protocol.KindInvalid, "%q is not a fault's ID", request.ID)
+	}
+	for _, id := range ids {
+		dir := filepath.Join(folder, id)
+		if _, err := os.Stat(dir); os.IsNotExist(err) {
+			continue
+		}
+		if _, err := a.systemctl(ctx, "stop", FaultUnit(id)); err != nil {
+			return reply, err
+		}
+		// The unit's end removes the folder when it undid the fault; one that a
+		// reboot ended is undone and only has to be cleared away.
+		if text, err := os.ReadFile(filepath.Join(dir, errorFile)); err == nil {
+			return reply, protocol.Failure(protocol.KindOther, "undoing %s: %s", id, text)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return reply, err
+		}
+		reply.Ended = append(reply.Ended, id)
+	}
+	os.Remove(folder) // goes when it is empty
+	return reply, nil
+}
+
+// faultsIn lists the faults that have a folder.
+func faultsIn(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		if os.IsNotExist(err) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	var ids []string
+	for _, e := range entries {
+		if faultID.MatchString(e.Name()) {
+			ids = append(ids, e.Name())
+		}
+	}
+	return ids, nil
+}

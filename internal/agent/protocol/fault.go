@@ -1,0 +1,90 @@
+package protocol
+
+// Faults are what drills do to a host on purpose. Every fault that lasts is a
+// transient systemd unit of its own, quorate-drill-ID.service: systemd knows
+// how to undo it before it is done, and does so when the unit is stopped, when
+// its time is over, and when its process dies. So the fault ends though the
+// connection, the agent or the operator's machine is gone. A reboot ends it,
+// too: nothing of a fault is on disk but what the unit's end removes.
+
+// FaultFolder is where a fault's unit keeps its own copy of the agent and what
+// it needs to undo: root's, mode 0700, one folder a fault.
+const FaultFolder = "/var/lib/quorate/drill"
+
+// FaultUnitPrefix begins the name of every fault's unit.
+const FaultUnitPrefix = "quorate-drill-"
+
+// FaultRequest does harm to the host. Exactly one of the pointers is set.
+type FaultRequest struct {
+	// ID names the fault on its host: lower-case letters, digits and "-".
+	ID string `json:"id"`
+	// LastsMillis is when the host undoes the fault by itself, at the latest.
+	LastsMillis int64 `json:"lastsMillis"`
+
+	Process *ProcessFault `json:"process,omitempty"`
+	Unit    *UnitFault    `json:"unit,omitempty"`
+	Network *NetworkFault `json:"network,omitempty"`
+	Disk    *DiskFault    `json:"disk,omitempty"`
+	Boot    *BootFault    `json:"boot,omitempty"`
+}
+
+// ProcessFault sends a signal to all processes of a program.
+type ProcessFault struct {
+	// Program is the base name of the executable: kube-apiserver, etcd.
+	Program string `json:"program"`
+	// Hang stops them (SIGSTOP) and lets them go on at the end; else they are
+	// killed (SIGKILL), which nothing undoes but whoever restarts them.
+	Hang bool `json:"hang,omitempty"`
+}
+
+// UnitFault stops a systemd unit and starts it at the end.
+type UnitFault struct {
+	Name string `json:"name"`
+}
+
+// NetworkFault drops packets silently, as a broken cable or switch does.
+type NetworkFault struct {
+	// Address is one of the host's own: the interface that carries it is cut.
+	Address string `json:"address"`
+	// Peers are the addresses that are cut off; none means everybody, the
+	// operator too.
+	Peers []string `json:"peers,omitempty"`
+	// In and Out say which packets are dropped, those to the host and those
+	// from it.
+	In  bool `json:"in,omitempty"`
+	Out bool `json:"out,omitempty"`
+	// LossPercent drops this share of the packets only; 0 means all.
+	LossPercent int `json:"lossPercent,omitempty"`
+}
+
+// DiskFault fills a folder's file system.
+type DiskFault struct {
+	Dir string `json:"dir"`
+	// LeaveBytes stay free.
+	LeaveBytes int64 `json:"leaveBytes"`
+}
+
+// BootFault reboots the host.
+type BootFault struct {
+	// Hard resets it at once: no process is asked, nothing is flushed.
+	Hard bool `json:"hard,omitempty"`
+}
+
+// FaultReply tells what was hit. A network fault begins BeginsMillis after
+// the reply was sent, so that the reply arrives though it cuts the operator off.
+type FaultReply struct {
+	Processes    int   `json:"processes,omitempty"`
+	FilledBytes  int64 `json:"filledBytes,omitempty"`
+	BeginsMillis int64 `json:"beginsMillis,omitempty"`
+}
+
+// UndoRequest ends a fault, or every fault of the host when ID is empty.
+type UndoRequest struct {
+	ID string `json:"id,omitempty"`
+}
+
+// UndoReply names the faults that were ended now; one that had ended already
+// is not among them.
+type UndoReply struct {
+	Ended []string `json:"ended,omitempty"`
+}

@@ -1,0 +1,25 @@
+package host
+
+import (
+	"context"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// Fault does harm to the host, with its undoing arranged on the host before:
+// the host undoes it after the request's time, whatever becomes of the
+// connection. An error that is ErrUnreachable does not tell whether the fault
+// was done.
+func (h *Host) Fault(ctx context.Context, request protocol.FaultRequest) (protocol.FaultReply, error) {
+	var reply protocol.FaultReply
+	err := h.call(ctx, "doing the fault "+request.ID, protocol.OpFault, request, &reply)
+	return reply, err
+}
+
+// Undo ends a fault before its time, or all faults of the host when id is
+// empty, and names those that it ended. One that is over is no error.
+func (h *Host) Undo(ctx context.Context, id string) (ended []string, err error) {
+	var reply protocol.UndoReply
+	err = h.call(ctx, "ending the drill's faults", protocol.OpUndo, protocol.UndoRequest{ID: id}, &reply)
+	return reply.Ended, err
+}
