@@ -20,6 +20,7 @@ import (
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/config/ansible"
 	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
 )
@@ -63,8 +64,9 @@ type Input struct {
 }
 
 // Load reads and checks the cluster file at a path; "-" is standard input. Some
-// formats are several files (an inventory and its variables), which are then
-// all named. The list holds everything that was found, errors and warnings; the
+// formats are several files, an inventory and its variables: those that stand
+// beside it are found, others are named too, and a folder stands for the
+// inventory in it. The list holds everything that was found, errors and warnings; the
 // cluster is nil if and only if there are errors.
 func Load(paths []string, o Options) (*cluster.Cluster, diag.List) {
 	file, list := Read(paths, o)
@@ -91,14 +93,23 @@ func Read(paths []string, o Options) (*File, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
-	return read(files, o)
+	file, found := read(files, o)
+	return file, append(list, found...)
 }
 
-// open reads the files that are named.
+// open reads the files that are named, and those that belong to them.
 func open(paths []string) ([]*strict.File, diag.List) {
 	var files []*strict.File
 	var list diag.List
 	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			inventory, d := ansible.InFolder(path)
+			if d != nil {
+				list = append(list, *d)
+				continue
+			}
+			path = inventory
+		}
 		data, d := strict.ReadFile(path)
 		if d != nil {
 			list = append(list, *d)
@@ -106,7 +117,11 @@ func open(paths []string) ([]*strict.File, diag.List) {
 		}
 		files = append(files, strict.NewFile(path, data))
 	}
-	return files, list
+	if len(list) > 0 {
+		return files, list
+	}
+	beside, list := ansible.Beside(files)
+	return append(files, beside...), list
 }
 
 // read takes the files' content all the way.

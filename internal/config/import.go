@@ -16,21 +16,21 @@ import (
 // could not be read at all. Literal passwords are written as they are. A document
 // that configures KubeSphere comes behind, as it stood.
 func Import(paths []string, o Options) ([]byte, diag.List) {
-	files, list := open(paths)
-	if list.HasErrors() {
-		return nil, list
+	files, opened := open(paths)
+	if opened.HasErrors() {
+		return nil, opened
 	}
 	r := strict.NewReport(files[0].Source)
 	doc, kubeSphere := document(r, files)
 	if doc == nil {
-		return nil, r.Finish()
+		return nil, append(opened, r.Finish()...)
 	}
 	text := Format(doc) // before the defaults are in it
 	if kubeSphere != nil {
 		text = fmt.Appendf(text, "---\n%s\n", strings.TrimRight(kubeSphere.Text, "\n"))
 	}
 	complete(r, doc, files, o)
-	list = r.Finish()
+	list := append(opened, r.Finish()...)
 	return append(origin(files, list), text...), list
 }
 

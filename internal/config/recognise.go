@@ -2,12 +2,12 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
 	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/config/ansible"
 	"github.com/quorate/quorate/internal/config/kubekey"
 	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
@@ -50,17 +50,14 @@ func formats() []format {
 		{name: "a KubeKey file", recognises: func(root *yaml.Node, _ *strict.File) bool { return root != nil && kubekey.Recognises(root) }, imports: kubekey.Import},
 		{name: "a k0sctl file", recognises: group("k0sctl.k0sproject.io")},
 		{name: "a kubeadm configuration", recognises: group("kubeadm.k8s.io")},
-		{name: "an Ansible inventory (kubespray's hosts.yaml)", recognises: func(root *yaml.Node, _ *strict.File) bool {
-			return strict.Child(root, "apiVersion") == nil && strict.Child(strict.Child(root, "all"), "hosts") != nil
+		{name: "an Ansible inventory", imports: ansible.Import, recognises: func(root *yaml.Node, f *strict.File) bool {
+			return root == nil && ansible.IsINI(f.Data) || ansible.IsYAML(root)
 		}},
-		{name: "an Ansible inventory (hosts.ini)", recognises: func(root *yaml.Node, f *strict.File) bool { return root == nil && isINI(f.Data) }},
+		{name: "variables of an Ansible inventory", imports: ansible.Import, recognises: func(root *yaml.Node, f *strict.File) bool {
+			return ansible.IsVariables(root) || ansible.IsEncrypted(f)
+		}},
 	}
 }
-
-// iniSection is a line such as [kube-master] or [k8s-cluster:children].
-var iniSection = regexp.MustCompile(`(?m)^\[[A-Za-z_][\w.-]*(:(children|vars))?\][ \t]*\r?$`)
-
-func isINI(data []byte) bool { return iniSection.Match(data) }
 
 // document makes the v1alpha1 document of the files' content, or reports why not
 // and returns nil. Errors in the document's keys and types are reported too;
@@ -96,7 +93,7 @@ func parse(r *strict.Report, f *strict.File) bool {
 	if !strict.CheckText(r, f.Data) {
 		return false
 	}
-	if isINI(f.Data) {
+	if ansible.IsINI(f.Data) {
 		return true
 	}
 	var ok bool

@@ -39,12 +39,15 @@ func ReadFile(path string) ([]byte, *diag.Diagnostic) {
 		}
 		in = f
 	}
-	data, err := io.ReadAll(io.LimitReader(in, MaxFileSize+1))
+	data, err := ReadAll(in)
 	if err != nil {
 		return fail("", "the file cannot be read: %v", cause(err))
 	}
 	return data, nil
 }
+
+// ReadAll reads at most one byte more than MaxFileSize, for CheckText to refuse.
+func ReadAll(in io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(in, MaxFileSize+1)) }
 
 // cause is a file error without the path, which the diagnostic has already.
 func cause(err error) error {

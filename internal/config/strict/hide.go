@@ -11,17 +11,20 @@ import (
 	"github.com/quorate/quorate/internal/diag"
 )
 
-// secretKey reports whether a key is, or looks like a misspelling of, one whose
+// IsSecretKey reports whether a key is, or looks like a misspelling of, one whose
 // value is a secret. It is generous: hiding too much of an excerpt does no harm.
-func secretKey(key string) bool {
+func IsSecretKey(key string) bool {
 	k := plain(key)
 	if strings.HasSuffix(k, "path") || strings.HasSuffix(k, "file") {
 		return false
 	}
-	for _, part := range []string{"pass", "pwd", "secret", "token", "privatekey"} {
+	for _, part := range []string{"pass", "pwd", "secret", "token", "privatekey", "credential"} {
 		if strings.Contains(k, part) {
 			return true
 		}
+	}
+	if k != "key" && strings.HasSuffix(k, "key") { // access_key, activationKey
+		return true
 	}
 	return misspells(k, "password", 2) || misspells(k, "sudopassword", 3)
 }
@@ -55,7 +58,7 @@ func (s *secretNodes) add(n *yaml.Node, secret bool) {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], n.Content[i+1]
 			s.add(key, false)
-			inside := secretKey(key.Value)
+			inside := IsSecretKey(key.Value)
 			if inside && strings.HasSuffix(key.Value, "From") && value.Kind == yaml.MappingNode {
 				inside = false
 			}
@@ -140,7 +143,7 @@ func HideSecretText(src *diag.Source, line int) {
 		src.Hide(diag.Position{Line: line, Column: 1}, -1)
 	}
 	for _, m := range keyValue.FindAllStringSubmatchIndex(text, -1) {
-		if secretKey(text[m[2]:m[3]]) {
+		if IsSecretKey(text[m[2]:m[3]]) {
 			src.Hide(diag.Position{Line: line, Column: utf8.RuneCountInString(text[:m[1]]) + 1}, -1)
 		}
 	}

@@ -1,7 +1,9 @@
 package strict
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/quorate/quorate/internal/diag"
 )
@@ -31,6 +33,8 @@ type findings struct {
 	dropped map[diag.Severity]int
 	// said is what was found so far: what is repeated by aliases is told once.
 	said map[finding]bool
+	// order is the files', by name: findings about one stand together.
+	order map[string]int
 }
 
 // finding is what makes two diagnostics the same one.
@@ -42,13 +46,16 @@ type finding struct {
 // NewReport begins the report on a document that stands in a text.
 func NewReport(src *diag.Source) *Report {
 	return (&Report{findings: &findings{
-		said: map[finding]bool{}, shown: map[diag.Severity]int{}, dropped: map[diag.Severity]int{},
+		said: map[finding]bool{}, shown: map[diag.Severity]int{}, dropped: map[diag.Severity]int{}, order: map[string]int{},
 	}}).On(src)
 }
 
 // On is a report on another document, with paths of its own. What it finds goes
 // into the same list.
 func (r *Report) On(src *diag.Source) *Report {
+	if _, known := r.order[src.Name()]; !known {
+		r.order[src.Name()] = len(r.order)
+	}
 	return &Report{findings: r.findings, src: src, at: places{}, keys: places{}, bad: map[Path]bool{}, around: map[Path]bool{}}
 }
 
@@ -167,6 +174,7 @@ func (r *Report) KeyOf(p Path) Place {
 // Finish returns the findings in the files' order.
 func (f *findings) Finish() diag.List {
 	f.list.Sort()
+	slices.SortStableFunc(f.list, func(a, b diag.Diagnostic) int { return cmp.Compare(f.order[a.File], f.order[b.File]) })
 	for _, severity := range []diag.Severity{diag.SeverityError, diag.SeverityWarning} {
 		if n := f.dropped[severity]; n > 0 {
 			f.list = append(f.list, diag.Diagnostic{

@@ -54,8 +54,8 @@ func TestSecretKey(t *testing.T) {
 		"passwordFrom": true, "privateKey": true, "bootstrapToken": true, "pwd": true, "paswrod": true,
 		"privateKeyPath": false, "address": false, "name": false, "user": false, "roles": false, "port": false, "dataDir": false,
 	} {
-		if got := secretKey(key); got != want {
-			t.Errorf("secretKey(%q) = %t, want %t", key, got, want)
+		if got := IsSecretKey(key); got != want {
+			t.Errorf("IsSecretKey(%q) = %t, want %t", key, got, want)
 		}
 	}
 }

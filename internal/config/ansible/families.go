@@ -1,0 +1,125 @@
+package ansible
+
+// family is a number of variables that belong together and that Quorate does
+// nothing with, and what follows from that. The first family that has a
+// variable counts.
+type family struct {
+	what     string // as in "3 settings of …"
+	names    []string
+	prefixes []string
+	// switches are the variables that switch the family on. When none of them
+	// says so, its other variables do nothing anyway.
+	switches []string
+	follows  string
+	hint     string
+}
+
+const addonHint = "install it once the cluster is up"
+
+// families lists the families of both installers.
+func families() []family {
+	return append(append(clusterFamilies(), kubeSphereFamilies()...), addonFamilies()...)
+}
+
+// clusterFamilies are settings of the cluster itself.
+func clusterFamilies() []family {
+	return []family{
+		{what: "Ansible itself", prefixes: []string{"ansible_"}, follows: "no playbook is run, and the hosts need no Python"},
+		{what: "a proxy to the internet", names: []string{"http_proxy", "https_proxy", "no_proxy", "additional_no_proxy", "no_proxy_exclude_workers", "skip_http_proxy_on_os_packages", "https_proxy_cert_file"},
+			follows: "containerd and package managers do not use a proxy", hint: "apply with a bundle, which needs no internet, or set the proxy up on the hosts beforehand"},
+		{what: "DNS", names: []string{"upstream_dns_servers", "nameservers", "searchdomains", "remove_default_searchdomains", "manual_dns_server", "dns_mode", "resolvconf_mode", "ndots", "dns_timeout", "dns_attempts", "dns_servers", "skydns_server", "skydns_server_secondary", "disable_host_nameservers", "dns_upstream_forward_extra_opts"},
+			prefixes: []string{"coredns_", "enable_coredns_", "dns_cores_", "dns_nodes_"},
+			follows:  "CoreDNS runs with kubeadm's settings and forwards to the servers in the hosts' /etc/resolv.conf", hint: "change it in the ConfigMap coredns of kube-system once the cluster is up"},
+		{what: "the DNS cache on the nodes", names: []string{"enable_nodelocaldns"}, prefixes: []string{"nodelocaldns_", "enable_nodelocaldns_"}, switches: []string{"enable_nodelocaldns"},
+			follows: "pods ask CoreDNS directly", hint: addonHint},
+		{what: "etcd's backups", names: []string{"etcd_backup_period", "keep_backup_number", "etcd_backup_dir", "etcd_backup_prefix", "etcd_backup_retention_count", "etcd_backup_script"},
+			follows: "no timer makes backups of etcd", hint: "make them with etcdctl snapshot save, from a timer of your own"},
+		{what: "etcd's version and processes", names: []string{"etcd_version", "etcd_memory_limit", "etcd_cpu_limit", "etcd_ionice", "etcd_nice", "etcd_events_cluster_enabled", "etcd_events_cluster_setup", "etcd_extra_vars", "etcd_peer_client_auth", "etcd_cluster_setup", "etcd_experimental_initial_corrupt_check", "etcd_listen_metrics_urls", "etcd_metrics_port", "etcd_retries", "etcd_config_dir", "etcd_cert_dir", "etcd_blkio_weight"},
+			follows: "etcd is the version that belongs to the Kubernetes version, one cluster, without limits on memory"},
+		{what: "Calico", names: []string{"enable_network_policy", "peer_with_router", "nat_outgoing", "nat_outgoing_ipv6", "global_as_num", "peer_with_calico_rr", "cluster_id"}, prefixes: []string{"calico_", "typha_"}, follows: "Calico is not installed"},
+		{what: "Cilium", prefixes: []string{"cilium_"}, follows: "Cilium is not installed"},
+		{what: "other network plugins", prefixes: []string{"weave_", "kube_router_", "kube_ovn_", "macvlan_", "canal_", "contiv_", "ovn4nfv_", "custom_cni_", "multus_", "sriov_", "romana_"}, names: []string{"kube_network_plugin_multus"}, follows: "these plugins are not installed"},
+		{what: "flannel", prefixes: []string{"flannel_"}, follows: "flannel runs with Quorate's settings", hint: "its backend can be chosen in a cluster file"},
+		{what: "kube-vip", prefixes: []string{"kube_vip_"}, switches: []string{"kube_vip_enabled"}, follows: "kube-vip runs with Quorate's settings"},
+		{what: "IPv6", names: []string{"enable_dual_stack_networks", "ipv4_stack", "ipv6_stack", "kube_service_addresses_ipv6", "kube_pods_subnet_ipv6", "kube_network_node_prefix_ipv6", "enable_ipv6"}, switches: []string{"enable_dual_stack_networks", "ipv6_stack"},
+			follows: "the cluster is IPv4 only in this version"},
+		{what: "encryption of Secrets", prefixes: []string{"kube_encrypt", "kube_encryption"}, switches: []string{"kube_encrypt_secret_data"}, follows: "Secrets are stored in etcd as they are"},
+		{what: "the audit log", names: []string{"kubernetes_audit", "kubernetes_audit_webhook"}, prefixes: []string{"audit_"}, switches: []string{"kubernetes_audit", "kubernetes_audit_webhook"},
+			follows: "API servers write no audit log", hint: "give the flags in a cluster file, kubernetes.apiServer.extraArgs"},
+		{what: "logging in to the API", names: []string{"authorization_modes", "kube_api_anonymous_auth", "remove_anonymous_access"}, prefixes: []string{"kube_oidc_", "kube_token_auth", "kube_webhook_", "kube_apiserver_use_auth", "kube_apiserver_auth"},
+			switches: []string{"kube_oidc_auth", "kube_token_auth", "kube_webhook_token_auth", "kube_webhook_authorization", "kube_apiserver_use_authentication_config_file", "kube_apiserver_use_authorization_config_file", "remove_anonymous_access"},
+			follows:  "only client certificates and service accounts log in", hint: "give the flags in a cluster file, kubernetes.apiServer.extraArgs"},
+		{what: "admission", prefixes: []string{"kube_apiserver_enable_admission", "kube_apiserver_admission", "kube_pod_security", "podsecuritypolicy_", "podnodeselector_", "kube_apiserver_disable_admission"}, names: []string{"kube_apiserver_enable_admission_plugins"},
+			follows: "API servers run with Kubernetes' own admission plugins", hint: "give the flags in a cluster file, kubernetes.apiServer.extraArgs"},
+		{what: "renewing certificates", prefixes: []string{"auto_renew_certificates"}, switches: []string{"auto_renew_certificates"}, follows: "no timer renews certificates", hint: "they are renewed with an upgrade; kubeadm certs renew does it in between, once a year"},
+		{what: "reserved resources", names: []string{"kube_reserved", "system_reserved", "kubelet_enforce_node_allocatable", "eviction_hard", "eviction_hard_control_plane"}, prefixes: []string{"kube_memory_", "kube_cpu_", "kube_ephemeral_", "kube_pid_", "kube_master_", "kube_reserved_", "system_memory_", "system_cpu_", "system_ephemeral_", "system_pid_", "system_master_", "system_reserved_"},
+			follows: "the kubelets keep nothing back for the system", hint: "say it in a cluster file, kubernetes.kubelet.configuration: {systemReserved: …}"},
+		{what: "the kubelet", prefixes: []string{"kubelet_"}, names: []string{"kube_read_only_port", "default_kubelet_config_dir", "dynamic_kubelet_configuration", "dynamic_kubelet_configuration_dir"}, follows: "the kubelets run with Quorate's settings", hint: "say it in a cluster file, kubernetes.kubelet.configuration"},
+		{what: "kube-proxy", prefixes: []string{"kube_proxy_"}, follows: "kube-proxy runs with Quorate's settings", hint: "say it in a cluster file, kubernetes.kubeProxy.configuration"},
+		{what: "the API server", prefixes: []string{"kube_apiserver_", "apiserver_"}, names: []string{"event_ttl_duration", "tls_min_version", "tls_cipher_suites"}, follows: "the API servers run with Quorate's settings", hint: "give the flags in a cluster file, kubernetes.apiServer.extraArgs"},
+		{what: "the controller manager and the scheduler", prefixes: []string{"kube_controller_", "kube_scheduler_"}, follows: "they run with Quorate's settings", hint: "give the flags in a cluster file, kubernetes.controllerManager.extraArgs and kubernetes.scheduler.extraArgs"},
+		{what: "kubeadm", prefixes: []string{"kubeadm_"}, follows: "kubeadm's phases run with Quorate's settings"},
+		{what: "a cloud", names: []string{"cloud_provider", "external_cloud_provider", "cloud_config"}, prefixes: []string{"external_openstack_", "openstack_", "external_vsphere_", "vsphere_", "azure_", "aws_", "oci_", "external_oci_", "gcp_", "external_hcloud_", "hcloud_", "external_huaweicloud_", "upcloud_", "cinder_"},
+			follows: "no cloud controller and no driver of a cloud's disks is installed", hint: addonHint},
+		{what: "containerd", prefixes: []string{"containerd_", "nri_"}, follows: "containerd runs with Quorate's settings; credentials of registries are not used", hint: "give pods imagePullSecrets"},
+		{what: "other container runtimes", prefixes: []string{"docker_", "crio_", "kata_containers_", "gvisor_", "crun_", "runc_", "youki_", "cri_dockerd_"}, names: []string{"deploy_container_engine", "container_manager_on_localhost"}, follows: "containers run in containerd and runc"},
+		{what: "GPUs", prefixes: []string{"nvidia_"}, switches: []string{"nvidia_accelerator_enabled"}, follows: "no GPU driver and no plugin for GPUs is installed", hint: addonHint},
+		{what: "taints", names: []string{"node_taints"}, follows: "the nodes get no taints but those of control-plane hosts", hint: "kubectl taint nodes once the cluster is up"},
+		{what: "time", names: []string{"ntp_enabled", "ntp_manage_config", "ntp_servers", "ntp_timezone", "ntp_package", "ntp_driftfile", "ntp_tinker_panic", "ntp_force_sync_immediately"}, switches: []string{"ntp_enabled", "ntp_manage_config"}, follows: "the hosts' clocks are checked, not set", hint: "run chrony on the hosts"},
+		{what: "where files and images come from", names: []string{"files_repo", "registry_host", "kube_image_repo", "gcr_image_repo", "docker_image_repo", "quay_image_repo", "github_image_repo", "github_url", "dl_k8s_io_url", "storage_googleapis_url", "get_helm_url", "local_release_dir", "retry_stagger"},
+			prefixes: []string{"download_", "yum_repo", "debian_repo", "ubuntu_repo", "extras_rh_", "fedora_", "apt_"}, follows: "hosts fetch from the official places", hint: "apply with a bundle, which needs none of them, or set QUORATE_MIRROR when you make one"},
+		{what: "operating system packages and kernels", names: []string{"additional_sysctl", "sysctl_file_path", "preinstall_selinux_state", "allow_unsupported_distribution_setup", "populate_inventory_to_hosts_file", "populate_loadbalancer_apiserver_to_hosts_file", "disable_swap", "upgrade_cluster_setup", "override_system_hostname"}, prefixes: []string{"rh_subscription_", "sysctl_"},
+			follows: "Quorate does only what Kubernetes needs of the hosts"},
+		{what: "folders, files and kubespray's own work", names: []string{"bin_dir", "kube_config_dir", "kube_script_dir", "kube_manifest_dir", "kube_cert_dir", "kube_token_dir", "credentials_dir", "kube_owner", "kube_cert_group", "kube_log_level", "k8s_image_pull_policy", "helm_deployment_type", "kubectl_deployment_type", "vault_deployment_type", "cert_management", "unsafe_show_logs", "ignore_assert_errors", "ping_access_ip", "deploy_netchecker", "kubeconfig_localhost", "kubeconfig_localhost_ansible_host", "kubectl_localhost", "artifacts_dir", "kube_override_hostname", "certificates_key_size", "certificates_duration", "is_atomic", "bootstrap_os", "access_ip", "ip"},
+			prefixes: []string{"netcheck_"}, follows: "files are where kubeadm puts them"},
+		{what: "volumes", names: []string{"volume_cross_zone_attachment", "persistent_volumes_enabled", "expand_persistent_volumes"}, switches: []string{"persistent_volumes_enabled", "volume_cross_zone_attachment", "expand_persistent_volumes"}, follows: "the cluster has no storage class", hint: addonHint},
+	}
+}
+
+// kubeSphereFamilies are the blocks of KubeSphere 2.x's vars.yml.
+func kubeSphereFamilies() []family {
+	const storage = "no storage class is made"
+	const storageHint = "install a driver and a storage class once the cluster is up; KubeSphere needs a default one"
+	return []family{
+		{what: "local volumes", names: []string{"local_volume_enabled", "local_volume_is_default_class", "local_volume_storage_class"}, switches: []string{"local_volume_enabled"}, follows: storage, hint: storageHint},
+		{what: "Ceph", prefixes: []string{"ceph_rbd_"}, switches: []string{"ceph_rbd_enabled"}, follows: storage, hint: storageHint},
+		{what: "NFS", prefixes: []string{"nfs_"}, switches: []string{"nfs_client_enabled"}, follows: storage, hint: storageHint},
+		{what: "GlusterFS", prefixes: []string{"glusterfs_"}, names: []string{"jwt_admin_key"}, switches: []string{"glusterfs_provisioner_enabled"}, follows: storage, hint: storageHint},
+		{what: "QingCloud", prefixes: []string{"qingcloud_", "neonsan_"}, names: []string{"client_tcp_no_delay", "client_io_depth", "client_io_timeout", "conn_timeout", "open_volume_timeout"}, switches: []string{"qingcloud_csi_enabled", "qingcloud_lb_enabled", "neonsan_csi_enabled"}, follows: storage + ", and no load balancer", hint: storageHint},
+		{what: "Alibaba Cloud's disks", prefixes: []string{"alicloud_", "ali_"}, switches: []string{"alicloud_disk_csi_enabled", "alicloud_disk_csi_enalbed"}, follows: storage, hint: storageHint},
+		{what: "Tencent Cloud's disks", prefixes: []string{"tencentcloud_", "tecentcloud_"}, switches: []string{"tencentcloud_cbs_csi_enabled"}, follows: storage, hint: storageHint},
+		{what: "KubeSphere", prefixes: []string{"ks_", "mysql_", "minio_", "openldap_", "redis_", "prometheus_", "grafana_", "logging_", "elasticsearch_", "logsidecar_", "log_max_", "elk_", "kibana_", "external_es_", "devops_", "jenkins", "sonar", "openpitrix_", "servicemesh_", "notification_", "alerting_", "harbor_", "gitlab_", "console_"},
+			names:   []string{"enable_multi_login", "etcd_volume_size", "disableMultiLogin"},
+			follows: "KubeSphere and its components are not installed", hint: "install KubeSphere once the cluster is up"},
+	}
+}
+
+// addonFamilies are what kubespray can install on top.
+func addonFamilies() []family {
+	addon := func(what string, prefixes ...string) family {
+		return family{what: what, prefixes: prefixes, switches: []string{prefixes[0] + "enabled"}, follows: "it is not installed", hint: addonHint}
+	}
+	return []family{
+		addon("the dashboard", "dashboard_"), addon("helm", "helm_"), addon("the registry", "registry_"), addon("metrics-server", "metrics_server_"),
+		addon("the local path provisioner", "local_path_provisioner_"), addon("the local volume provisioner", "local_volume_provisioner_"),
+		addon("snapshots of volumes", "csi_snapshot_controller_", "snapshot_controller_"), addon("the CephFS provisioner", "cephfs_provisioner_"), addon("the RBD provisioner", "rbd_provisioner_"),
+		addon("ingress-nginx", "ingress_nginx_", "ingress_publish_"), addon("the ALB ingress", "ingress_alb_", "alb_ingress_"), addon("the Ambassador ingress", "ingress_ambassador_"),
+		addon("cert-manager", "cert_manager_"), addon("MetalLB", "metallb_", "matallb_"), addon("Argo CD", "argocd_"), addon("krew", "krew_"),
+		addon("the Gateway API", "gateway_api_"), addon("node feature discovery", "node_feature_discovery_"), addon("scheduler plugins", "scheduler_plugins_"), addon("Prometheus' resources", "prometheus_operator_crds_"),
+	}
+}
+
+// has reports whether a variable belongs to the family.
+func (f *family) has(name string) bool {
+	for _, n := range f.names {
+		if n == name {
+			return true
+		}
+	}
+	for _, s := range f.switches {
+		if s == name {
+			return true
+		}
+	}
+	return hasPrefix(name, f.prefixes)
+}

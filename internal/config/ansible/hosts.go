@@ -1,0 +1,249 @@
+package ansible
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/config/strict"
+)
+
+// The roles of hosts, with the groups that give them.
+const (
+	roleControlPlane = "control-plane"
+	roleWorker       = "worker"
+	roleEtcd         = "etcd"
+)
+
+// controlPlaneGroups are what the group of control-plane hosts is called, by
+// release.
+func controlPlaneGroups() []string {
+	return []string{"kube_control_plane", "kube_controlplane", "kube_master"}
+}
+
+// hostsPath is where the hosts are in the document.
+const hostsPath = strict.Path("spec.hosts")
+
+// hosts makes the document's hosts, and the bastion.
+func (m *importer) hosts() {
+	m.r.Set(hostsPath, whole(m.inv.file))
+	for _, h := range m.inv.hosts {
+		roles := m.rolesOf(h)
+		_, isBastion := h.isIn("bastion")
+		switch {
+		case len(roles) > 0:
+			m.members = append(m.members, h)
+		case isBastion || h.name == "bastion" && !m.isKubeSphere:
+			m.bastion(h)
+			continue
+		default:
+			if _, isReflector := h.isIn("calico_rr"); isReflector {
+				m.inv.warn(h.at, "", "host %s is a Calico route reflector, which only Calico needs: it is left out of the cluster", quote(h.name))
+				continue
+			}
+			m.inv.warn(h.at, "put it into a group: "+m.groupNames(), "host %s is in no group that gives it something to do: it is left out of the cluster", quote(h.name))
+			continue
+		}
+	}
+	var logins []login
+	isControlled := false
+	for i, h := range m.members {
+		m.doc.Spec.Hosts = append(m.doc.Spec.Hosts, v1alpha1.Host{})
+		l := m.host(hostsPath.Index(i), h, &m.doc.Spec.Hosts[i])
+		logins = append(logins, l)
+		_, isOne := h.isIn(controlPlaneGroups()...)
+		isControlled = isControlled || isOne
+	}
+	switch {
+	case len(m.inv.hosts) == 0:
+		m.r.Errorf(hostsPath, "", "the inventory lists no hosts")
+	case !isControlled:
+		m.r.Errorf(hostsPath, "name one host, or better three, below ["+m.controlPlaneGroup()+"]", "no host is in the group %s: the cluster would have no control plane", m.controlPlaneGroup())
+	}
+	m.writeLogins(logins)
+	if !m.isKubeSphere && len(m.members) > 0 {
+		m.checkUser(logins)
+	}
+}
+
+// checkUser tells who Quorate logs in as where the inventory leaves it open.
+func (m *importer) checkUser(logins []login) {
+	for i, l := range logins {
+		if _, ok := l.values["user"]; !ok && !l.isLocal {
+			m.inv.warn(m.members[i].at, "say ansible_user for all hosts",
+				"no ansible_user is given: Ansible logs in as you or as ansible.cfg says, Quorate as root")
+			return
+		}
+	}
+}
+
+func (m *importer) controlPlaneGroup() string {
+	if m.isKubeSphere || m.inv.groups["kube_master"] != nil {
+		return "kube-master"
+	}
+	return "kube_control_plane"
+}
+
+func (m *importer) groupNames() string {
+	if m.isKubeSphere || m.inv.groups["kube_master"] != nil {
+		return "kube-master, kube-node or etcd"
+	}
+	return "kube_control_plane, kube_node or etcd"
+}
+
+// rolesOf are the roles that a host's groups give it.
+func (m *importer) rolesOf(h *host) []string {
+	var roles []string
+	if _, ok := h.isIn(controlPlaneGroups()...); ok {
+		roles = append(roles, roleControlPlane)
+	}
+	if _, ok := h.isIn("kube_node"); ok {
+		roles = append(roles, roleWorker)
+	}
+	if _, ok := h.isIn("etcd"); ok {
+		roles = append(roles, roleEtcd)
+	}
+	return roles
+}
+
+// host fills in a host, and returns how to log in to it.
+func (m *importer) host(p strict.Path, h *host, out *v1alpha1.Host) login {
+	m.r.Set(p, h.at)
+	m.r.Set(p.Key("name"), h.at)
+	out.Name = h.name
+	out.Roles = m.rolesOf(h)
+	m.placeRoles(p.Key("roles"), h, out.Roles)
+
+	l := m.login(p.Key("ssh"), h)
+	if l.isLocal {
+		out.Connection = "local"
+		m.r.Set(p.Key("connection"), l.connectionAt)
+	}
+	m.addresses(p, h, out, l.isLocal)
+	m.labels(p.Key("labels"), h, out)
+	return l
+}
+
+// placeRoles notes where the groups name a host. Findings about all its roles
+// are mostly about etcd.
+func (m *importer) placeRoles(p strict.Path, h *host, roles []string) {
+	for i, role := range roles {
+		groups := map[string][]string{roleControlPlane: controlPlaneGroups(), roleWorker: {"kube_node"}, roleEtcd: {"etcd"}}[role]
+		at, _ := h.isIn(groups...)
+		m.r.Set(p.Index(i), at)
+		m.r.Set(p, at)
+	}
+}
+
+// of returns a variable of a host, resolved, as text: the first of several
+// names that is there. It reports an error about the path where the value is
+// not known.
+func (m *importer) of(p strict.Path, h *host, names ...string) (string, *variable) {
+	var found *variable
+	for _, name := range names {
+		m.handled[name] = true
+		if v := m.inv.lookup(h, name); v != nil && found == nil && !isNull(v.value) {
+			found = v
+		}
+	}
+	if found == nil {
+		return "", nil
+	}
+	n, why := m.resolve(found.value, h)
+	switch {
+	case why != nil:
+		m.r.Set(p, found.at)
+		m.r.Errorf(p, why.hint, "host %s: %s %s", quote(h.name), found.name, why.why)
+		return "", found
+	case n.Kind != yaml.ScalarNode:
+		m.r.Set(p, found.at)
+		m.r.Errorf(p, "", "host %s: %s must be one value, not %s", quote(h.name), found.name, describe(n))
+		return "", found
+	}
+	return n.Value, found
+}
+
+// addresses fills in where SSH and where the other hosts reach a host.
+func (m *importer) addresses(p strict.Path, h *host, out *v1alpha1.Host, isLocal bool) {
+	address, addressAt := m.of(p.Key("address"), h, "ansible_host", "ansible_ssh_host")
+	internal, internalAt := m.of(p.Key("internalAddress"), h, "ip")
+	access, accessAt := m.of(p.Key("internalAddress"), h, "access_ip")
+	switch {
+	case internalAt == nil:
+		internal, internalAt = access, accessAt
+	case accessAt != nil && access != internal && access != "":
+		m.inv.warn(accessAt.at, "write the address that the other hosts reach it at as ip", "host %s has ip and another access_ip: Quorate uses one address between hosts, ip", quote(h.name))
+	}
+	if v := m.inv.lookup(h, "ip6"); v != nil {
+		m.handled["ip6"] = true
+		m.inv.warn(v.at, "", "host %s: ip6 is not used, clusters on IPv6 are not supported by this version", quote(h.name))
+	}
+	at := h.at
+	if addressAt != nil {
+		at = addressAt.at
+	} else if isLocal && internalAt != nil {
+		address, at = internal, internalAt.at
+	} else {
+		address = h.name
+	}
+	m.r.Set(p.Key("address"), at)
+	out.Address = address
+	if internalAt != nil && internal != address {
+		m.r.Set(p.Key("internalAddress"), internalAt.at)
+		out.InternalAddress = internal
+	}
+	if _, err := netip.ParseAddr(address); err == nil || internalAt != nil || address == "" {
+		return
+	}
+	m.r.Set(p.Key("internalAddress"), at)
+	m.r.Errorf(p.Key("internalAddress"), "add ip=ADDRESS to the host, the IP address that the other hosts reach it at",
+		"host %s has a name as address, so it needs an ip too", quote(h.name))
+}
+
+// labels fills in the labels of a host's node.
+func (m *importer) labels(p strict.Path, h *host, out *v1alpha1.Host) {
+	m.handled["node_labels"] = true
+	v := m.inv.lookup(h, "node_labels")
+	if v == nil || isNull(v.value) {
+		return
+	}
+	m.r.Set(p, v.at)
+	n, why := m.resolve(v.value, h)
+	if why == nil && n.Kind == yaml.ScalarNode {
+		n = labelsOfText(n.Value)
+	}
+	if why == nil && n.Kind != yaml.MappingNode {
+		why = &unresolved{"must be a mapping (label: value)", ""}
+	}
+	if why != nil {
+		m.r.Errorf(p, why.hint, "host %s: node_labels %s", quote(h.name), why.why)
+		return
+	}
+	out.Labels = map[string]string{}
+	for _, pair := range m.inv.pairs(v.file, n) {
+		value, why := m.resolve(pair.value, h)
+		if why != nil || value.Kind != yaml.ScalarNode {
+			m.r.Errorf(p, "write the value out", "host %s: the value of the label %s is not known", quote(h.name), quote(pair.key.Value))
+			continue
+		}
+		m.r.Set(p.Key(pair.key.Value), v.at)
+		out.Labels[pair.key.Value] = value.Value
+	}
+}
+
+// labelsOfText makes a mapping of labels that are written as a=b,c=d.
+func labelsOfText(s string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	for part := range strings.SplitSeq(s, ",") {
+		if key, value, ok := strings.Cut(strings.TrimSpace(part), "="); ok {
+			n.Content = append(n.Content, text(key), text(value))
+		}
+	}
+	return n
+}
+
+// parseWhole reads a whole number.
+func parseWhole(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) }

@@ -1,0 +1,212 @@
+package ansible
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/diag"
+)
+
+// iniSection is a line such as [kube-master] or [k8s-cluster:children], with a
+// comment behind it if need be.
+var iniSection = regexp.MustCompile(`^\[([^:\[\]\s]+)(?::(\w+))?\]\s*(?:[#;].*)?$`)
+
+// iniGroup is a line of a :children section.
+var iniGroup = regexp.MustCompile(`^([^:\[\]\s]+)\s*(?:[#;].*)?$`)
+
+// IsINI reports whether a text is an INI inventory: one of its lines is a
+// section's head. Heads may be indented, except in what looks like YAML.
+func IsINI(data []byte) bool {
+	first, indented := "", false
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimRight(strings.TrimPrefix(line, "\ufeff"), " \t\r\n")
+		trimmed := strings.TrimLeft(line, " \t")
+		if trimmed == "" || isComment(trimmed) {
+			continue
+		}
+		if first == "" {
+			first = trimmed
+		}
+		if m := iniSection.FindStringSubmatch(trimmed); m != nil && groupName.MatchString(m[1]) {
+			if trimmed == line {
+				return true
+			}
+			indented = true
+		}
+	}
+	return indented && (first[0] == '[' || strings.Contains(first, "="))
+}
+
+// groupName is what a group may be called, for telling an inventory from a
+// list in YAML's flow style.
+var groupName = regexp.MustCompile(`^[A-Za-z_][\w.-]*$`)
+
+func isComment(line string) bool { return line[0] == ';' || line[0] == '#' }
+
+// iniReader reads one INI inventory.
+type iniReader struct {
+	*inventory
+	file    *strict.File
+	section *group
+	kind    string // hosts, children or vars
+}
+
+// readINI reads an INI inventory by Ansible's rules: hosts before the first
+// section are in no group, a host may be in several, and what is said about it
+// in one place holds in all.
+func (inv *inventory) readINI(f *strict.File) {
+	r := &iniReader{inventory: inv, file: f, section: inv.group("ungrouped", whole(f)), kind: "hosts"}
+	r.section.isDefined = true
+	src := f.Source
+	for n := 1; n <= src.LineCount(); n++ {
+		line := src.Line(n)
+		hideINISecrets(src, n, line, r.kind == "hosts")
+		trimmed := strings.TrimSpace(line)
+		if trimmed == "" || isComment(trimmed) {
+			continue
+		}
+		indent := utf8.RuneCountInString(line[:strings.Index(line, trimmed)])
+		r.line(trimmed, diag.Position{Line: n, Column: indent + 1})
+	}
+}
+
+// place is a position of the file.
+func (r *iniReader) place(at diag.Position) strict.Place {
+	return strict.Place{Source: r.file.Source, Position: at}
+}
+
+// line reads a line without the blanks around it.
+func (r *iniReader) line(line string, at diag.Position) {
+	if line[0] == '[' {
+		m := iniSection.FindStringSubmatch(line)
+		if m != nil {
+			r.head(m[1], m[2], at)
+			return
+		}
+		if r.kind != "hosts" || strings.HasSuffix(line, "]") && !strings.Contains(line, "=") {
+			r.fail(r.place(at), "a section begins with [GROUP], [GROUP:children] or [GROUP:vars], without blanks inside the brackets", "this is not the head of a section")
+			return
+		}
+	}
+	switch r.kind {
+	case "children":
+		m := iniGroup.FindStringSubmatch(line)
+		if m == nil {
+			r.fail(r.place(at), "variables of a group stand in a [GROUP:vars] section", "a :children section has the name of one group a line")
+			return
+		}
+		r.addChild(r.section, r.group(m[1], r.place(at)), r.place(at))
+	case "vars":
+		r.groupVariable(line, at)
+	case "hosts":
+		r.host(line, at)
+	}
+}
+
+// head begins a section.
+func (r *iniReader) head(name, kind string, at diag.Position) {
+	if kind == "" {
+		kind = "hosts"
+	}
+	r.section, r.kind = r.group(name, r.place(at)), kind
+	switch kind {
+	case "hosts", "children":
+		if !r.section.isDefined {
+			r.section.at = r.place(at)
+		}
+		r.section.isDefined = true
+	case "vars":
+	default:
+		r.fail(r.place(at), "the kinds are [GROUP], [GROUP:children] and [GROUP:vars]", "there is no kind of section %s", quote(kind))
+		r.kind = ""
+	}
+}
+
+// host reads a host's line: its name, and variables as key=value.
+func (r *iniReader) host(line string, at diag.Position) {
+	words, err := splitWords(line)
+	if err != nil {
+		r.fail(r.place(at), "put a value that holds a quote in quotes of the other kind", "the line cannot be read: %v", err)
+		return
+	}
+	if len(words) == 0 {
+		return
+	}
+	var vars []*variable
+	for _, w := range words[1:] {
+		there := r.place(diag.Position{Line: at.Line, Column: at.Column + w.from - 1})
+		key, value, ok := strings.Cut(w.text, "=")
+		if !ok || key == "" {
+			r.fail(there, "write KEY=VALUE without blanks around the =, and a value with blanks in quotes", "behind a host's name stand its variables, as KEY=VALUE")
+			continue
+		}
+		if w.cut {
+			r.warn(there, "put the value in quotes if the # belongs to it", "a # begins a comment here, inside the value of %s: Ansible uses what stands before it", strict.Clip(strict.Printable(key)))
+		}
+		vars = append(vars, r.define(key, value, there))
+	}
+	first := words[0]
+	if strings.Contains(first.text, "=") {
+		r.fail(r.place(at), "variables of a group stand in a [GROUP:vars] section", "a host's line begins with its name")
+		return
+	}
+	r.addHosts(first.text, r.section, vars, r.place(at))
+}
+
+// groupVariable reads a line of a :vars section. There, no blank ends a value,
+// and no # that is not behind a number or the like.
+func (r *iniReader) groupVariable(line string, at diag.Position) {
+	key, value, ok := strings.Cut(line, "=")
+	key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+	if !ok || key == "" {
+		r.fail(r.place(at), "", "a :vars section has one KEY=VALUE a line")
+		return
+	}
+	v := r.define(key, value, r.place(at))
+	if v.value.Tag == "!!str" && v.value.Value == value && strings.Contains(value, " #") {
+		r.warn(v.at, "move the comment to a line of its own", "in a :vars section Ansible takes the comment for a part of the value of %s", strict.Clip(strict.Printable(key)))
+	}
+	r.section.vars[v.name] = v
+}
+
+// define notes a variable.
+func (r *iniReader) define(key, value string, at strict.Place) *variable {
+	v := &variable{name: key, value: pythonValue(value), at: at, file: r.file}
+	r.variables = append(r.variables, v)
+	return v
+}
+
+// whole is a file as a whole, which findings show at its first line.
+func whole(f *strict.File) strict.Place {
+	return strict.Place{Source: f.Source, Position: diag.Position{Line: 1, Column: 1}}
+}
+
+// assignment is a key and an = or : inside a line.
+var assignment = regexp.MustCompile(`([\w-]+)["']?\s*[:=]\s*`)
+
+// hideINISecrets keeps the secrets of a line out of all excerpts: the values of
+// secret variables where the line is of words, and else all behind a key that
+// looks like a secret's.
+func hideINISecrets(src *diag.Source, number int, line string, ofWords bool) {
+	words, err := splitWords(line)
+	if err != nil {
+		strict.HideSecretText(src, number)
+		return
+	}
+	for _, m := range assignment.FindAllStringSubmatchIndex(line, -1) {
+		if !strict.IsSecretKey(line[m[2]:m[3]]) {
+			continue
+		}
+		column := utf8.RuneCountInString(line[:m[1]]) + 1
+		length := -1
+		for _, w := range words {
+			key, _, ok := strings.Cut(w.text, "=")
+			if ofWords && ok && !w.cut && key == line[m[2]:m[3]] && w.from <= column && column <= w.to {
+				length = w.to - column
+			}
+		}
+		src.Hide(diag.Position{Line: number, Column: column}, length)
+	}
+}

@@ -1,0 +1,228 @@
+package ansible
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/config/strict"
+)
+
+// given is a value with its place.
+type given struct {
+	value string
+	at    strict.Place
+}
+
+// login is how to reach one host: by our names of the fields of an ssh block,
+// what the inventory says.
+type login struct {
+	isLocal      bool
+	connectionAt strict.Place
+	values       map[string]given
+}
+
+// loginField is a field of an ssh block with Ansible's names for it.
+type loginField struct {
+	key   string
+	names []string
+}
+
+// loginFields lists the fields, in the order in which they are reported.
+func loginFields() []loginField {
+	return []loginField{
+		{"user", []string{"ansible_user", "ansible_ssh_user"}},
+		{"port", []string{"ansible_port", "ansible_ssh_port"}},
+		{"privateKeyPath", []string{"ansible_ssh_private_key_file", "ansible_private_key_file"}},
+		{"password", []string{"ansible_password", "ansible_ssh_pass", "ansible_ssh_password"}},
+		{"sudoPassword", []string{"ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_sudo_password"}},
+	}
+}
+
+// login finds out how to reach a host.
+func (m *importer) login(p strict.Path, h *host) login {
+	l := login{values: map[string]given{}}
+	for _, field := range loginFields() {
+		value, v := m.of(p.Key(field.key), h, field.names...)
+		if v == nil || value == "" {
+			continue
+		}
+		if field.key == "port" {
+			if _, err := parseWhole(value); err != nil {
+				m.r.Set(p.Key("port"), v.at)
+				m.r.Errorf(p.Key("port"), "", "host %s: %s must be a whole number", quote(h.name), v.name)
+				continue
+			}
+		}
+		l.values[field.key] = given{value, v.at}
+	}
+	password, sudo := l.values["password"], l.values["sudoPassword"]
+	switch {
+	case sudo.value == "":
+	case m.isKubeSphere && password.value == "" && l.values["privateKeyPath"].value == "":
+		l.values["password"] = sudo // install.sh of 2.x does the same
+		delete(l.values, "sudoPassword")
+	case password.value == sudo.value:
+		delete(l.values, "sudoPassword") // as the login password, which is the default
+	}
+	m.connection(h, &l)
+	m.become(h)
+	m.sshArguments(h)
+	return l
+}
+
+// connection reads what kind of connection a host has.
+func (m *importer) connection(h *host, l *login) {
+	p := hostsPath.Index(max(slices.Index(m.members, h), 0)).Key("connection")
+	value, v := m.of(p, h, "ansible_connection")
+	if v == nil {
+		return
+	}
+	switch value {
+	case "local":
+		l.isLocal, l.connectionAt = true, v.at
+		for _, key := range []string{"user", "port", "privateKeyPath", "password"} {
+			at, ok := l.values[key]
+			if !ok {
+				continue
+			}
+			delete(l.values, key)
+			if key == "password" && m.isKubeSphere { // sudo's, by the rule above
+				l.values["sudoPassword"] = at
+				continue
+			}
+			if _, own := h.vars["ansible_"+key]; own {
+				m.inv.warn(at.at, "", "host %s: ansible_%s has no effect with ansible_connection=local: Quorate runs as whoever starts it", quote(h.name), key)
+			}
+		}
+	case "ssh", "smart", "paramiko", "paramiko_ssh", "":
+	default:
+		m.r.Set(p, v.at)
+		m.r.Errorf(p, "write ssh or local", "host %s: the connection %s is not supported", quote(h.name), quote(value))
+	}
+}
+
+// become reads how a host's user becomes root: by sudo, always.
+func (m *importer) become(h *host) {
+	for _, name := range []string{"ansible_become", "ansible_become_user", "ansible_become_method", "ansible_sudo"} {
+		m.handled[name] = true
+		v := m.inv.lookup(h, name)
+		if v == nil {
+			continue
+		}
+		value := canonical(v.value)
+		switch {
+		case name == "ansible_become_user" && value != "root" && value != "":
+			m.inv.warn(v.at, "", "%s is not used: Quorate works as root on its hosts", name)
+		case name == "ansible_become_method" && value != "sudo" && value != "":
+			m.inv.warn(v.at, "allow the user sudo, or log in as root", "%s is not used: whoever is not root becomes root by sudo", name)
+		}
+	}
+}
+
+// sshArguments explains arguments for ssh, which Quorate does not run.
+func (m *importer) sshArguments(h *host) {
+	for _, name := range []string{"ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args", "ansible_scp_extra_args", "ansible_sftp_extra_args"} {
+		m.handled[name] = true
+		v := m.inv.lookup(h, name)
+		if v == nil || canonical(v.value) == "" {
+			continue
+		}
+		lower := strings.ToLower(v.value.Value)
+		switch {
+		case strings.Contains(lower, "proxycommand") || strings.Contains(lower, "proxyjump") || strings.Contains(lower, "-j "):
+			m.inv.warn(v.at, "name the host in between in the group [bastion], with its ansible_host and ansible_user, or in ~/.ssh/config",
+				"%s is not used: Quorate connects by itself, and hosts behind another one are not reached this way", name)
+		default:
+			m.inv.warn(v.at, "settings in ~/.ssh/config are used; host keys are always checked, --accept-new-host-keys takes in new ones",
+				"%s is not used: Quorate does not run ssh", name)
+		}
+	}
+}
+
+// writeLogins writes the ssh blocks: what all hosts share once for the cluster,
+// the rest at each host.
+func (m *importer) writeLogins(logins []login) {
+	for _, field := range loginFields() {
+		if shared, ok := sharedValue(logins, field.key); ok {
+			m.setLogin("spec.ssh", &m.doc.Spec.SSH, field.key, shared)
+			continue
+		}
+		for i, l := range logins {
+			if value, ok := l.values[field.key]; ok {
+				m.setLogin(hostsPath.Index(i).Key("ssh"), &m.doc.Spec.Hosts[i].SSH, field.key, value)
+			}
+		}
+	}
+}
+
+// sharedValue is the value that all hosts have, if there are several. The
+// machine that Quorate runs on has no part in it, but for sudo.
+func sharedValue(logins []login, key string) (given, bool) {
+	var first given
+	count := 0
+	for _, l := range logins {
+		if l.isLocal && key != "sudoPassword" {
+			continue
+		}
+		value, ok := l.values[key]
+		if !ok || count > 0 && value.value != first.value {
+			return given{}, false
+		}
+		if count == 0 {
+			first = value
+		}
+		count++
+	}
+	return first, count > 1
+}
+
+// setLogin sets a field of an ssh block.
+func (m *importer) setLogin(p strict.Path, ssh *v1alpha1.SSH, key string, value given) {
+	m.r.Set(p.Key(key), value.at)
+	switch key {
+	case "user":
+		ssh.User = value.value
+	case "port":
+		port, _ := parseWhole(value.value) // checked before
+		ssh.Port = int(port)
+	case "privateKeyPath":
+		ssh.PrivateKeyPath = value.value
+	case "password":
+		ssh.Password = v1alpha1.SecretText(value.value)
+	case "sudoPassword":
+		ssh.SudoPassword = v1alpha1.SecretText(value.value)
+	}
+}
+
+// bastion fills in the host that all others are behind.
+func (m *importer) bastion(h *host) {
+	const p = strict.Path("spec.ssh.bastion")
+	if m.doc.Spec.SSH.Bastion != nil {
+		m.inv.warn(h.at, "a bastion of its own for a host stands in a cluster file's ssh block", "host %s is a second bastion, and not used: the first is everybody's", quote(h.name))
+		return
+	}
+	b := &v1alpha1.Bastion{}
+	m.doc.Spec.SSH.Bastion = b
+	m.r.Set(p, h.at)
+	m.r.Set(p.Key("address"), h.at)
+	b.Address = h.name
+	if address, v := m.of(p.Key("address"), h, "ansible_host", "ansible_ssh_host"); v != nil {
+		m.r.Set(p.Key("address"), v.at)
+		b.Address = address
+	}
+	for _, field := range loginFields() {
+		value, v := m.of(p.Key(field.key), h, field.names...)
+		if v == nil || value == "" || field.key == "sudoPassword" {
+			continue
+		}
+		if _, err := parseWhole(value); field.key == "port" && err != nil {
+			m.r.Set(p.Key("port"), v.at)
+			m.r.Errorf(p.Key("port"), "", "host %s: %s must be a whole number", quote(h.name), v.name)
+			continue
+		}
+		m.setLogin(p, &b.SSH, field.key, given{value, v.at})
+	}
+	m.connection(h, &login{values: map[string]given{}})
+	m.sshArguments(h)
+}

@@ -1,0 +1,240 @@
+package ansible
+
+import (
+	"net/netip"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/quorate/quorate/internal/config/strict"
+)
+
+const (
+	kubernetesPath = strict.Path("spec.kubernetes")
+	networkPath    = strict.Path("spec.network")
+)
+
+// settings fills in what holds for the whole cluster.
+func (m *importer) settings() {
+	m.kubernetes()
+	m.network()
+	m.endpoint()
+	m.etcd()
+	m.registry()
+}
+
+// kubernetes fills in Kubernetes' own settings.
+func (m *importer) kubernetes() {
+	k := &m.doc.Spec.Kubernetes
+	m.text(kubernetesPath.Key("version"), &k.Version, "kube_version")
+	m.domain()
+	m.number(kubernetesPath.Key("maxPods"), &k.MaxPods, "kubelet_max_pods")
+	m.number(kubernetesPath.Key("nodeCIDRMaskSize"), &k.NodeCIDRMaskSize, "kube_network_node_prefix")
+	if s := m.cluster("kube_proxy_mode"); s != nil {
+		p := kubernetesPath.Key("proxyMode")
+		mode, ok := m.scalar(p, s)
+		if ok && mode == "ipvs" {
+			m.tell(s, "write iptables or nftables to choose yourself", "kube_proxy_mode ipvs is not used: Kubernetes is giving IPVS up, and nftables takes its place")
+			m.doc.Spec.Kubernetes.ProxyMode = "nftables"
+		} else if ok {
+			k.ProxyMode = mode
+		}
+	}
+	if s := m.cluster("supplementary_addresses_in_ssl_keys"); s != nil {
+		k.ExtraSANs = m.texts(kubernetesPath.Key("extraSANs"), s)
+	}
+	m.featureGates()
+	m.arguments()
+	if s := m.cluster("container_manager"); s != nil && canonical(s.value) != "containerd" {
+		m.tell(s, "", "container_manager %s is not used: containers run in containerd", m.shown(s))
+	}
+}
+
+// domain fills in the domain of services. kubespray's cluster_name is that,
+// unless dns_domain says otherwise.
+func (m *importer) domain() {
+	name, own := m.cluster("cluster_name"), m.cluster("dns_domain")
+	p := kubernetesPath.Key("dnsDomain")
+	switch {
+	case own != nil && compact(own.value) != "{{cluster_name}}":
+		if value, ok := m.scalar(p, own); ok {
+			m.doc.Spec.Kubernetes.DNSDomain = value
+		}
+	case name != nil:
+		if value, ok := m.scalar(p, name); ok {
+			m.doc.Spec.Kubernetes.DNSDomain = value
+		}
+	}
+}
+
+// featureGates fills in gates that are switched on or off everywhere.
+func (m *importer) featureGates() {
+	s := m.cluster("kube_feature_gates")
+	if s == nil {
+		return
+	}
+	p := kubernetesPath.Key("featureGates")
+	gates := map[string]bool{}
+	for _, item := range m.texts(p, s) {
+		name, value, ok := strings.Cut(item, "=")
+		on := strings.EqualFold(value, "true")
+		if !ok || !on && !strings.EqualFold(value, "false") {
+			m.r.Errorf(p, "write NAME=true or NAME=false", "kube_feature_gates: %s is not of the form NAME=true", quote(item))
+			return
+		}
+		gates[name] = on
+		m.r.Set(p.Key(name), s.at)
+	}
+	if len(gates) > 0 {
+		m.doc.Spec.Kubernetes.FeatureGates = gates
+	}
+}
+
+// arguments fills in flags of Kubernetes' programs.
+func (m *importer) arguments() {
+	k := &m.doc.Spec.Kubernetes
+	for _, program := range []struct {
+		name string
+		path strict.Path
+		args *[]string
+	}{
+		{"kube_kubeadm_apiserver_extra_args", kubernetesPath.Key("apiServer"), &k.APIServer.ExtraArgs},
+		{"kube_kubeadm_controller_extra_args", kubernetesPath.Key("controllerManager"), &k.ControllerManager.ExtraArgs},
+		{"kube_kubeadm_scheduler_extra_args", kubernetesPath.Key("scheduler"), &k.Scheduler.ExtraArgs},
+	} {
+		if s := m.cluster(program.name); s != nil {
+			*program.args = m.flags(program.path.Key("extraArgs"), s)
+		}
+	}
+	if s := m.cluster("kubelet_custom_flags"); s != nil {
+		p := kubernetesPath.Key("kubelet").Key("extraArgs")
+		for _, flag := range m.texts(p, s) {
+			k.Kubelet.ExtraArgs = append(k.Kubelet.ExtraArgs, strings.TrimLeft(flag, "-"))
+		}
+	}
+	if s := m.cluster("kubelet_config_extra_args"); s != nil {
+		p := kubernetesPath.Key("kubelet").Key("configuration")
+		if n := m.value(p, s); n != nil && n.Kind == yaml.MappingNode && len(n.Content) > 0 {
+			if free, ok := m.free(p, s, n, 0).(map[string]any); ok {
+				k.Kubelet.Configuration = free
+			}
+		} else if n != nil && n.Kind != yaml.MappingNode && !isNull(n) {
+			m.r.Errorf(p, "", "%s must be a mapping (key: value), not %s", s.name, describe(n))
+		}
+	}
+}
+
+// flags makes name=value of a mapping.
+func (m *importer) flags(p strict.Path, s *setting) []string {
+	n := m.value(p, s)
+	if n == nil || isNull(n) {
+		return nil
+	}
+	if n.Kind != yaml.MappingNode {
+		m.r.Errorf(p, "", "%s must be a mapping (flag: value), not %s", s.name, describe(n))
+		return nil
+	}
+	var out []string
+	for _, pair := range m.inv.pairs(s.file, n) {
+		value, why := m.resolve(pair.value, s.host)
+		if why != nil || value.Kind != yaml.ScalarNode {
+			m.r.Errorf(p, "write the value out", "%s: the value of %s is not known, or no text", s.name, quote(pair.key.Value))
+			continue
+		}
+		m.r.Set(p.Index(len(out)), s.at)
+		out = append(out, pair.key.Value+"="+value.Value)
+	}
+	return out
+}
+
+// network fills in the ranges and the plugin.
+func (m *importer) network() {
+	n := &m.doc.Spec.Network
+	m.text(networkPath.Key("podCIDR"), &n.PodCIDR, "kube_pods_subnet")
+	m.text(networkPath.Key("serviceCIDR"), &n.ServiceCIDR, "kube_service_addresses")
+	p := networkPath.Key("plugin")
+	s := m.cluster("kube_network_plugin")
+	plugin := "calico" // of both installers
+	if s != nil {
+		var ok bool
+		if plugin, ok = m.scalar(p, s); !ok {
+			return
+		}
+	} else {
+		m.r.Set(p, whole(m.inv.file))
+	}
+	const hint = "for another plugin make a cluster file (quorate import) with network: {plugin: none}, and install the plugin once the cluster is up"
+	switch plugin {
+	case "flannel":
+		n.Plugin = "flannel"
+		m.flannel()
+	case "cni", "none", "custom_cni", "cloud":
+		n.Plugin = "none"
+		if plugin != "none" {
+			m.inv.warn(m.r.PlaceOf(p), "install it once the cluster is up; nodes are not ready before", "kube_network_plugin %s is taken for none: no network plugin is installed", plugin)
+		}
+	default:
+		n.Plugin = "flannel"
+		what := "kube_network_plugin " + quote(plugin)
+		if s == nil {
+			what = "calico, which " + m.installer() + " installs by default,"
+		}
+		m.inv.warn(m.r.PlaceOf(p), hint, "%s is not installed: flannel takes its place, with which NetworkPolicies have no effect", what)
+	}
+}
+
+// flannel fills in flannel's own settings, where flannel was the plugin.
+func (m *importer) flannel() {
+	p := networkPath.Key("flannel")
+	f := &m.doc.Spec.Network.Flannel
+	m.text(p.Key("backend"), &f.Backend, "flannel_backend_type")
+	if on, s := m.truth("flannel_vxlan_direct_routing", false); s != nil && on {
+		m.r.Set(p.Key("directRouting"), s.at)
+		f.DirectRouting = true
+	}
+}
+
+// shown is a setting's value for a message, for those that are no secrets.
+func (m *importer) shown(s *setting) string {
+	if n, why := m.resolve(s.value, s.host); why == nil && n.Kind == yaml.ScalarNode {
+		return quote(n.Value)
+	}
+	return ""
+}
+
+func isAddress(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+// free is what a value means where any may stand, its templates resolved.
+func (m *importer) free(p strict.Path, s *setting, n *yaml.Node, depth int) any {
+	n, why := m.resolve(n, s.host)
+	if why == nil && depth > maxDepth {
+		why = &unresolved{"is too deep", ""}
+	}
+	if why != nil {
+		m.r.Errorf(p, why.hint, "%s: a value %s", s.name, why.why)
+		return nil
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		out := map[string]any{}
+		for _, pair := range m.inv.pairs(s.file, n) {
+			m.r.Set(p.Key(pair.key.Value), s.at)
+			out[pair.key.Value] = m.free(p.Key(pair.key.Value), s, pair.value, depth+1)
+		}
+		return out
+	case yaml.SequenceNode:
+		out := []any{}
+		for i, item := range n.Content {
+			if m.inv.entries++; m.inv.entries > maxEntries {
+				m.r.Errorf(p, "", "%s is too large once its aliases are followed", s.name)
+				return nil
+			}
+			out = append(out, m.free(p.Index(i), s, item, depth+1))
+		}
+		return out
+	}
+	return scalarValue(n)
+}

@@ -1,0 +1,218 @@
+package ansible
+
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/diag"
+)
+
+//go:embed kubespray-defaults.yaml
+var defaultsFile []byte
+
+// usualValues are the values that kubespray's variables have anyway, compacted,
+// by name.
+var usualValues = sync.OnceValue(func() map[string][]string {
+	var document map[string][]yaml.Node
+	if err := yaml.Unmarshal(defaultsFile, &document); err != nil {
+		panic(fmt.Sprintf("kubespray-defaults.yaml: %v", err)) // a test reads it
+	}
+	usual := map[string][]string{}
+	for name, values := range document {
+		for i := range values {
+			usual[name] = append(usual[name], compact(&values[i]))
+		}
+	}
+	return usual
+})
+
+// The reasons for which variables are not used, each a finding a file.
+const (
+	reasonUsual   = "usual"
+	reasonOff     = "off"
+	reasonIdle    = "idle"
+	reasonUnknown = "unknown"
+)
+
+// unused is a number of variables of one file that nothing is made of, for the
+// same reason.
+type unused struct {
+	reason string
+	family *family
+	idle   string
+	vars   []*variable
+}
+
+// reportUnused names every variable that nothing was made of, with what follows
+// from that: those that say what is so anyway together, the rest by family.
+func (m *importer) reportUnused() {
+	known := families()
+	var groups []*unused
+	index := map[string]*unused{}
+	for _, v := range m.inv.variables {
+		if m.handled[v.name] && v.idle == "" || m.referred[v] && m.familyOf(known, v.name) == nil {
+			continue
+		}
+		u := m.reasonFor(v, known)
+		key := v.file.Path + "\x00" + u.reason + "\x00" + u.idle
+		if u.family != nil {
+			key += u.family.what
+		}
+		if index[key] == nil {
+			index[key] = &u
+			groups = append(groups, &u)
+		}
+		index[key].vars = append(index[key].vars, v)
+	}
+	for _, u := range groups {
+		m.reportGroup(u)
+	}
+}
+
+func (m *importer) familyOf(known []family, name string) *family {
+	i := slices.IndexFunc(known, func(f family) bool { return f.has(name) })
+	if i < 0 {
+		return nil
+	}
+	return &known[i]
+}
+
+// reasonFor says why a variable is not used.
+func (m *importer) reasonFor(v *variable, known []family) unused {
+	if v.idle != "" {
+		return unused{reason: reasonIdle, idle: v.idle}
+	}
+	if usual, ok := usualValues()[v.name]; ok && slices.Contains(usual, compact(v.value)) {
+		return unused{reason: reasonUsual}
+	}
+	f := m.familyOf(known, v.name)
+	switch {
+	case f == nil:
+		return unused{reason: reasonUnknown}
+	case len(f.switches) > 0 && !m.isOn(f):
+		return unused{reason: reasonOff}
+	}
+	return unused{reason: "family", family: f}
+}
+
+// isOn reports whether any of a family's switches is on, or may be.
+func (m *importer) isOn(f *family) bool {
+	for _, name := range f.switches {
+		for _, h := range m.members {
+			v := m.inv.lookup(h, name)
+			if v == nil {
+				continue
+			}
+			if n, why := m.resolve(v.value, h); why != nil || canonical(n) != "false" && canonical(n) != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reportGroup tells about variables that are not used for one reason.
+func (m *importer) reportGroup(u *unused) {
+	slices.SortStableFunc(u.vars, func(a, b *variable) int {
+		return cmp.Or(cmp.Compare(a.at.Position.Line, b.at.Position.Line), cmp.Compare(a.at.Position.Column, b.at.Position.Column))
+	})
+	first := u.vars[0]
+	name := strict.Clip(strict.Printable(first.name))
+	count := len(u.vars)
+	subject, them, their := fmt.Sprintf("%d variables", count), "are", "they"
+	if count == 1 {
+		subject, them, their = name, "is", "it"
+	}
+	var summary, hint string
+	switch u.reason {
+	case reasonUsual:
+		summary = subject + " " + them + " not needed: what " + their + " say is kubespray's default"
+		if count == 1 {
+			summary = subject + " is not needed: what it says is kubespray's default"
+		}
+		hint = "the cluster does not depend on them"
+		if count == 1 {
+			hint = "the cluster does not depend on it"
+		}
+	case reasonOff:
+		summary = subject + " " + them + " not needed: what " + their + " would set is switched off"
+	case reasonIdle:
+		summary = subject + " " + them + " not used: " + u.idle
+	case reasonUnknown:
+		summary = subject + " " + them + " not used: Quorate knows no such variable of " + m.installer()
+		if count > 1 {
+			summary = subject + " are not used: Quorate knows no such variables of " + m.installer()
+		}
+		hint = "nothing in the cluster will depend on " + map[bool]string{true: "it", false: "them"}[count == 1]
+		if near := strict.Nearest(first.name, m.names()); near != "" && count == 1 {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+	default:
+		summary = fmt.Sprintf("%d settings of %s are not used: %s", count, u.family.what, u.family.follows)
+		if count == 1 {
+			summary = fmt.Sprintf("%s is not used: %s", name, u.family.follows)
+		}
+		hint = u.family.hint
+	}
+	detail := ""
+	if count > 1 {
+		detail = listed(u, m.names())
+	}
+	m.r.Tell(diag.SeverityWarning, first.at, hint, detail, summary)
+}
+
+// names are the names of variables that something is made of.
+func (m *importer) names() []string {
+	var names []string
+	for name := range m.handled {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// The limits of what a finding lists.
+const (
+	mostListed  = 400
+	detailWidth = 96
+)
+
+// listed names variables: with their lines, one a line, where each matters, and
+// else close together.
+func listed(u *unused, known []string) string {
+	var b strings.Builder
+	width := 0
+	for i, v := range u.vars {
+		if i == mostListed {
+			fmt.Fprintf(&b, "\nand %d more", len(u.vars)-i)
+			break
+		}
+		item := strict.Clip(strict.Printable(v.name))
+		if u.reason == reasonUnknown {
+			if near := strict.Nearest(v.name, known); near != "" {
+				item += " (did you mean " + near + "?)"
+			}
+		}
+		if u.reason != reasonUsual && u.reason != reasonOff {
+			item = fmt.Sprintf("%s (line %d)", item, v.at.Position.Line)
+		}
+		switch {
+		case i == 0:
+		case width+len(item) > detailWidth:
+			b.WriteString(",\n")
+			width = 0
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(item)
+		width += len(item) + 2
+	}
+	return b.String()
+}
