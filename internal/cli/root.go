@@ -129,7 +129,7 @@ again at any time.`,
 	})
 	root.AddCommand(
 		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newPreflightCommand(), newKubectlCommand(), newProbeCommand(), newEndpointCommand(),
-		newValidateCommand(), newImportCommand(), newVersionCommand(), newConfigCommand(),
+		newValidateCommand(), newImportCommand(), newVersionCommand(), newConfigCommand(), newInitCommand(),
 		newSecretCommand(), newBundleCommand(), newLabCommand(applyForLab),
 	)
 	return root

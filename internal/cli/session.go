@@ -110,6 +110,10 @@ func (t *target) read(ctx context.Context, stderr io.Writer) (*session, error) {
 		return nil, &fileError{list}
 	}
 	c := file.Cluster
+	if examples := c.ExampleAddresses(); len(examples) > 0 { // nobody answers there
+		return nil, usageError(fmt.Errorf("%s: %s is an example, which no server has: put your servers' addresses in the file (%d are to be replaced)",
+			t.files, examples[0], len(examples)))
+	}
 	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
 	mode := c.Endpoint.LoadBalancer.Mode
 	if mode == cluster.BalancerKubeVIP {

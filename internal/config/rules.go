@@ -21,6 +21,7 @@ func checkRules(r *strict.Report, c *cluster.Cluster) {
 	}
 	checkUnique(r, c)
 	checkLocal(r, c)
+	checkExamples(r, c)
 	if !r.AnyBadIn(hosts) {
 		checkRoles(r, c)
 		checkEtcd(r, c)
@@ -102,6 +103,15 @@ func checkLocal(r *strict.Report, c *cluster.Cluster) {
 		default:
 			first = h.Name
 		}
+	}
+}
+
+// checkExamples warns of addresses that a starter file has and no server: what
+// reaches hosts will refuse them.
+func checkExamples(r *strict.Report, c *cluster.Cluster) {
+	if examples := c.ExampleAddresses(); len(examples) > 0 {
+		r.Warnf("spec.hosts", "put your servers' addresses in their place",
+			"%d of the addresses are examples (%s …) that no server has", len(examples), examples[0])
 	}
 }
 

@@ -36,7 +36,11 @@ func (f *File) Show(defaults bool) []byte {
 			annotate(root, strict.Path(filled.Path), "default: "+why)
 		}
 	}
-	return dump(root)
+	text := dump(root)
+	if f.KubeSphere != nil {
+		text = append(text, "# What the file says of KubeSphere, in a document of its own, is not shown.\n"...)
+	}
+	return text
 }
 
 // asRead is a copy of a document that filling in defaults does not change.
