@@ -27,7 +27,7 @@ func (m *importer) kubeletConfiguration(from strict.Path, settings map[string]an
 			if n, ok := value.(int64); ok && out.MaxPods == 0 && n > 0 && n < 1<<31 {
 				set(m, "spec.kubernetes.maxPods", &out.MaxPods, at, int(n))
 			} else {
-				m.warn(at, "write kubernetes.maxPods", "kubernetes.kubeletConfiguration.maxPods is not taken over: kubernetes.maxPods says it")
+				m.warn(at, "say it once", "%s is not taken over: it is said elsewhere, or is no number of pods", name(at))
 			}
 		case "featureGates":
 			m.freeGates(at, value)
@@ -74,7 +74,7 @@ func (m *importer) podPids(from strict.Path, limit int64) {
 	switch {
 	case m.theirs.IsBad(from):
 	case given && limit != 0:
-		m.warn(from, "say it once", "kubernetes.podPidsLimit is not taken over: kubeletConfiguration says it too, and wins")
+		m.warn(from, "say it once", "%s is not taken over: the kubelet's configuration says it too, and wins", name(from))
 	case given:
 	case limit != 0:
 		m.overlay(ourKubelet, field, key, from, limit)
@@ -89,7 +89,7 @@ func (m *importer) proxyMode(from strict.Path, mode string) {
 	switch mode {
 	case "":
 	case "ipvs":
-		m.warn(from, "write proxyMode: iptables if something on the nodes reads kube-proxy's iptables rules", "kubernetes.proxyMode ipvs is not taken over: kube-proxy works with nftables, which is as fast and which Kubernetes keeps")
+		m.warn(from, "write proxyMode: iptables if something on the nodes reads kube-proxy's iptables rules", "%s ipvs is not taken over: kube-proxy works with nftables, which is as fast and which Kubernetes keeps", name(from))
 	default:
 		set(m, "spec.kubernetes.proxyMode", &m.doc.Spec.Kubernetes.ProxyMode, from, mode)
 	}

@@ -123,7 +123,7 @@ func (m *importer) noBalancer(w wanted) {
 			domain = "lb.kubesphere.local"
 		}
 		out.LoadBalancer.Address = domain
-		m.ours.Set(ourBalancer.Key("address"), m.place("spec.controlPlaneEndpoint.externalDNS"))
+		m.ours.Set(ourBalancer.Key("address"), m.place(w.addressed))
 	case (w.address == "" || isLoopback(w.address)) && several:
 		m.fail(w.addressed, w.remedies,
 			"%d control-plane hosts and no balancer: KubeKey would send everybody to the first of them, and the API be lost with it", m.controlPlanes())

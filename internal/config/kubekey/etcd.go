@@ -52,8 +52,6 @@ func (m *importer) etcd(e *etcd) {
 		m.warn(from.Key("extraArgs").Index(i), "what etcd's settings here have a name for can be written as dataDir, heartbeatInterval, quotaBackendBytes and so on",
 			"etcd.extraArgs: the flag %s is not taken over: etcd runs with its own default", quote(flag))
 	}
-	const noBackups = "no timer on the hosts saves etcd's data"
-	const backUp = "save it yourself: etcdctl snapshot save, by a timer of your own"
 	m.leaveOut(
 		leftOut{from: from.Key("external"), value: e.External, follows: "it is for etcd.type external only", remedy: "remove it"},
 		leftOut{from: from.Key("port"), value: e.Port, harmless: []any{2379}, follows: "etcd's clients use port 2379", remedy: "open port 2379 between the hosts"},

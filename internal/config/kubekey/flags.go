@@ -23,18 +23,22 @@ func splitFlag(text string) (flag, value string) {
 // args imports the flags of a program.
 func (m *importer) args(to strict.Path, field *[]string, from strict.Path, texts []string) {
 	for i, text := range texts {
-		at := from.Index(i)
 		flag, value := splitFlag(text)
-		switch flag {
-		case "":
-		case "feature-gates":
-			m.gatesFlag(at, value)
-		case "cluster-signing-duration", "experimental-cluster-signing-duration":
-			m.warn(at, "certificates of kubelets are renewed by themselves, well before they end",
-				"%s: %s is not taken over: certificates that the cluster signs are valid for a year", name(from), flag)
-		default:
-			m.add(to, field, at, flag+"="+value)
-		}
+		m.arg(to, field, from.Index(i), flag, value)
+	}
+}
+
+// arg imports one flag of a program.
+func (m *importer) arg(to strict.Path, field *[]string, from strict.Path, flag, value string) {
+	switch flag {
+	case "":
+	case "feature-gates":
+		m.gatesFlag(from, value)
+	case "cluster-signing-duration", "experimental-cluster-signing-duration":
+		m.warn(from, "certificates of kubelets are renewed by themselves, well before they end",
+			"the flag %s is not taken over: certificates that the cluster signs are valid for a year", flag)
+	default:
+		m.add(to, field, from, flag+"="+value)
 	}
 }
 

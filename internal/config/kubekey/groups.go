@@ -67,8 +67,7 @@ func (m *importer) roles(s *spec) map[string][]role {
 // inFileOrder sorts the keys of a mapping as they stand in the file.
 func (m *importer) inFileOrder(p strict.Path, keys []string) []string {
 	slices.SortFunc(keys, func(a, b string) int {
-		x, y := m.theirs.KeyOf(p.Key(a)).Position, m.theirs.KeyOf(p.Key(b)).Position
-		return cmp.Or(cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column), cmp.Compare(a, b))
+		return cmp.Or(inFileOrder(m.theirs.KeyOf(p.Key(a)), m.theirs.KeyOf(p.Key(b))), cmp.Compare(a, b))
 	})
 	return keys
 }

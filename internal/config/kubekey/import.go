@@ -1,6 +1,7 @@
 package kubekey
 
 import (
+	"cmp"
 	"fmt"
 
 	"go.yaml.in/yaml/v4"
@@ -92,7 +93,7 @@ func described(root *yaml.Node) string {
 
 // importCluster makes a document of one of kind Cluster.
 func importCluster(r *strict.Report, d document) *v1alpha1.Cluster {
-	m := &importer{ours: r, theirs: d.report, doc: &v1alpha1.Cluster{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind}}
+	m := newImporter(r, d.report, &v1alpha1.Cluster{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind})
 	var f file
 	strict.Decode(m.theirs, d.root, &f, strict.Options{Loose: true, Unknown: m.unknown})
 	if !m.theirs.Given("spec") {
@@ -128,13 +129,13 @@ func (m *importer) cluster(f *file) {
 // unknown warns about a key that KubeKey does not have: it goes over such keys
 // in silence, and so nobody ever learned that they have no effect.
 func (m *importer) unknown(key *yaml.Node, p strict.Path, known []string) {
-	if m.theirs.Full(diag.SeverityWarning) {
-		m.theirs.WarnAt(strict.Position(key), "", "unknown key %s", quote(key.Value))
-		return
+	if m.told[key] {
+		return // again, by an alias
 	}
-	hint := strict.DidYouMean(key.Value, known)
-	if hint == "" {
-		hint = "remove it"
+	m.told[key] = true
+	hint := "remove it"
+	if !m.theirs.Full(diag.SeverityWarning) {
+		hint = cmp.Or(strict.DidYouMean(key.Value, known), hint)
 	}
 	where := name(p)
 	if where == "" || where == "spec" {

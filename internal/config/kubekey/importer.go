@@ -1,8 +1,12 @@
 package kubekey
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v4"
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/config/strict"
@@ -15,6 +19,14 @@ type importer struct {
 	ours   *strict.Report // on the document that is made
 	theirs *strict.Report // on the document that is read
 	doc    *v1alpha1.Cluster
+	told   map[*yaml.Node]bool // unknown keys that were spoken about
+	// lookups is how many hosts were looked for that are not listed.
+	lookups int
+}
+
+// newImporter begins an import.
+func newImporter(ours, theirs *strict.Report, doc *v1alpha1.Cluster) *importer {
+	return &importer{ours: ours, theirs: theirs, doc: doc, told: map[*yaml.Node]bool{}}
 }
 
 // set gives a field of the document a value of theirs, with its place. A value
@@ -69,17 +81,38 @@ type leftOut struct {
 }
 
 // leaveOut warns about the fields that are given and that it matters to leave
-// out.
+// out, at once about those of which the same follows.
 func (m *importer) leaveOut(rows ...leftOut) {
-	for _, row := range rows {
-		if !isEmpty(row.value) && !isOneOf(row.value, row.harmless) {
-			m.warn(row.from, row.remedy, "%s is not taken over: %s", name(row.from), row.follows)
+	rows = slices.DeleteFunc(rows, func(row leftOut) bool {
+		return isEmpty(row.value) || isOneOf(row.value, row.harmless) || m.theirs.IsBad(row.from)
+	})
+	slices.SortStableFunc(rows, func(a, b leftOut) int { return inFileOrder(m.place(a.from), m.place(b.from)) })
+	told := map[string]bool{}
+	for i, row := range rows {
+		if told[row.follows] {
+			continue
 		}
+		told[row.follows] = true
+		names, verb := name(row.from), "is"
+		for _, other := range rows[i+1:] {
+			if other.follows == row.follows {
+				names += fmt.Sprintf(", %s (line %d)", name(other.from), m.place(other.from).Position.Line)
+				verb = "are"
+			}
+		}
+		m.warn(row.from, row.remedy, "%s %s not taken over: %s", names, verb, row.follows)
 	}
 }
 
+// inFileOrder compares two places of one file.
+func inFileOrder(a, b strict.Place) int {
+	return cmp.Or(cmp.Compare(a.Position.Line, b.Position.Line), cmp.Compare(a.Position.Column, b.Position.Column))
+}
+
 // name is a path of theirs as people say it.
-func name(from strict.Path) string { return strings.TrimPrefix(string(from), "spec.") }
+func name(from strict.Path) string {
+	return word(strings.TrimPrefix(string(from), "spec."))
+}
 
 // isEmpty reports whether a free value says nothing: off, none, nothing in it.
 func isEmpty(value any) bool {

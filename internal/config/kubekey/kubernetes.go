@@ -32,13 +32,7 @@ func (m *importer) kubernetes(k *kubernetes) {
 	m.proxyConfiguration(from.Key("kubeProxyConfiguration"), k.KubeProxyConfiguration)
 	m.masquerade(from.Key("masqueradeAll"), k.MasqueradeAll)
 
-	switch k.ContainerManager {
-	case "", "containerd":
-	default:
-		m.warn(from.Key("containerManager"), "write containerManager: containerd; images and containers of another runtime do not move with it",
-			"kubernetes.containerManager %s is not taken over: containerd runs the containers", word(k.ContainerManager))
-	}
-	const noBackups, backUp = "no timer on the hosts saves etcd's data", "save it yourself: etcdctl snapshot save, by a timer of your own"
+	m.containerManager(from.Key("containerManager"), k.ContainerManager)
 	m.leaveOut(
 		leftOut{from: from.Key("disableKubeProxy"), value: k.DisableKubeProxy, follows: "kube-proxy is installed",
 			remedy: "once a plugin that replaces it is installed, remove it: kubectl -n kube-system delete daemonset kube-proxy"},
@@ -60,6 +54,14 @@ func (m *importer) kubernetes(k *kubernetes) {
 		leftOut{from: from.Key("keepBackupNumber"), value: k.KeepBackupNumber, follows: noBackups, remedy: backUp},
 		leftOut{from: from.Key("etcdBackupScript"), value: k.EtcdBackupScript, follows: noBackups, remedy: backUp},
 	)
+}
+
+// containerManager speaks about runtimes that are not the one there is.
+func (m *importer) containerManager(from strict.Path, manager string) {
+	if manager != "" && manager != "containerd" {
+		m.warn(from, "write containerd; what runs under another runtime does not move to it",
+			"%s %s is not taken over: containerd runs the containers", name(from), word(manager))
+	}
 }
 
 // version imports the version. Whether it is one that can be installed is

@@ -37,26 +37,26 @@ func (m *importer) network(n *network) {
 func (m *importer) plugin(from strict.Path, plugin string) string {
 	const to = strict.Path("spec.network.plugin")
 	const lost = "flannel enforces no NetworkPolicy"
-	const instead = "to keep it, write plugin: none, and install it once the cluster is up; the nodes are not ready until then"
+	const instead = "to keep it, write none, and install it once the cluster is up; the nodes are not ready until then"
 	out := &m.doc.Spec.Network
 	switch strings.ToLower(plugin) {
 	case "flannel", "none":
 		set(m, to, &out.Plugin, from, strings.ToLower(plugin))
 	case "":
 		if !m.theirs.IsBad(from) {
-			m.warn(from, "write plugin: flannel, or plugin: none and install calico once the cluster is up",
-				"no network.plugin is given: flannel is installed, where KubeKey takes calico; %s", lost)
+			m.warn(from, "write flannel, or none and install calico once the cluster is up",
+				"no %s is given: flannel is installed, where KubeKey takes calico; %s", name(from), lost)
 		}
 		return "calico"
 	case "calico", "cilium", "hybridnet", "kubeovn", "kube-ovn":
-		m.warn(from, instead, "network.plugin %s is not taken over: flannel is installed, and %s", word(plugin), lost)
+		m.warn(from, instead, "%s %s is not taken over: flannel is installed, and %s", name(from), word(plugin), lost)
 		set(m, to, &out.Plugin, from, "flannel")
 	default:
 		hint := strict.DidYouMean(plugin, []string{"calico", "flannel", "cilium", "hybridnet", "kubeovn", "none"})
 		if hint == "" {
 			hint = "write flannel, or none to install your own"
 		}
-		m.fail(from, hint, "network.plugin: KubeKey has no %s", quote(plugin))
+		m.fail(from, hint, "%s: KubeKey has no %s", name(from), quote(plugin))
 		m.ours.MarkBad(to)
 	}
 	return strings.ToLower(plugin)

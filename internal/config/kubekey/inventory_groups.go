@@ -1,0 +1,164 @@
+package kubekey
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/quorate/quorate/internal/config/strict"
+)
+
+// etcdInternal is KubeKey 4's word for etcd in pods on the control-plane hosts.
+const etcdInternal = "internal"
+
+// inventoryRoles finds out of the groups which roles each host has. others are
+// the hosts that only groups name, in the order in which they do.
+func (m *importer) inventoryRoles(s *inventorySpec, etcd string) (roles map[string][]role, others []string) {
+	const at = strict.Path("spec.groups")
+	roles = map[string][]role{}
+	budget := maxMembers
+	noted := map[string]bool{}
+	give := func(group, name string) {
+		for _, member := range m.inventoryMembers(s, group, map[string]bool{}, &budget) {
+			if !slices.ContainsFunc(roles[member.name], func(r role) bool { return r.name == name }) {
+				roles[member.name] = append(roles[member.name], role{name, member.at})
+			}
+			if _, listed := s.Hosts[member.name]; !listed && !noted[member.name] {
+				noted[member.name] = true
+				others = append(others, member.name)
+			}
+		}
+	}
+	give("kube_control_plane", roleControlPlane)
+	hasControlPlane := len(roles) > 0
+	give("kube_worker", roleWorker)
+	if etcd != etcdInternal {
+		give("etcd", roleEtcd)
+	} else if members := m.inventoryMembers(s, "etcd", map[string]bool{}, &budget); len(members) > 0 {
+		m.stackedElsewhere(members, roles)
+	}
+	m.otherGroups(s, &budget)
+	switch hasEtcd := len(s.Groups["etcd"].Hosts)+len(s.Groups["etcd"].Groups) > 0; {
+	case m.theirs.AnyBadIn(at):
+	case !hasControlPlane:
+		m.fail(at, "add kube_control_plane: {hosts: […]} with one host, or better three", "no host is in the group kube_control_plane")
+	case !hasEtcd && etcd != etcdInternal:
+		m.warn(at, "add etcd: {hosts: […]} with an odd number of hosts", "no host is in the group etcd: the control-plane hosts run it")
+	}
+	return roles, others
+}
+
+// stackedElsewhere speaks about hosts of the group etcd that do not run it,
+// because etcd is on the control-plane hosts.
+func (m *importer) stackedElsewhere(members []role, roles map[string][]role) {
+	var elsewhere []role
+	for _, member := range members {
+		if !slices.ContainsFunc(roles[member.name], func(r role) bool { return r.name == roleControlPlane }) {
+			elsewhere = append(elsewhere, member)
+		}
+	}
+	if len(elsewhere) > 0 {
+		m.warn("spec.groups.etcd", "remove them from the group, or write etcd.deployment_type: external",
+			"with etcd.deployment_type internal etcd runs on the control-plane hosts, not on %s", memberList(elsewhere))
+	}
+}
+
+// otherGroups speaks about the groups that are no role here.
+func (m *importer) otherGroups(s *inventorySpec, budget *int) {
+	const at = strict.Path("spec.groups")
+	known := []string{"k8s_cluster", "kube_control_plane", "kube_worker", "etcd", "image_registry", "nfs"}
+	for _, group := range m.inFileOrder(at, slices.Collect(maps.Keys(s.Groups))) {
+		from := at.Key(group)
+		m.leaveOut(leftOut{from: from.Key("vars"), value: s.Groups[group].Vars, follows: "variables for KubeKey's playbooks mean nothing here", remedy: "write what is meant in a cluster file: quorate import"})
+		members := m.inventoryMembers(s, group, map[string]bool{}, budget)
+		switch {
+		case slices.Contains(known[:4], group) || len(members) == 0:
+		case group == "image_registry":
+			m.warn(from, "set the registry up yourself", "the group image_registry is not taken over: no image registry is installed on %s", memberList(members))
+		case group == "nfs":
+			m.warn(from, "set the server up yourself", "the group nfs is not taken over: no NFS server is installed on %s", memberList(members))
+		case !within(s, group, known[:4]):
+			hint := strict.DidYouMean(group, known)
+			if hint == "" {
+				hint = "label the hosts instead: labels, for each host"
+			}
+			m.warn(from, hint, "the group %s is not taken over: it is one of your own, and gives its hosts no role", word(group))
+		}
+	}
+}
+
+// within reports whether a group is a part of one of others, directly.
+func within(s *inventorySpec, group string, of []string) bool {
+	return slices.ContainsFunc(of, func(name string) bool { return slices.Contains(s.Groups[name].Groups, group) })
+}
+
+// inventoryMembers are a group's hosts and those of the groups in it.
+func (m *importer) inventoryMembers(s *inventorySpec, group string, seen map[string]bool, budget *int) []role {
+	from := strict.Path("spec.groups").Key(group)
+	if seen[group] {
+		return nil
+	}
+	seen[group] = true
+	var members []role
+	for i, name := range s.Groups[group].Hosts {
+		if name == "" {
+			continue
+		}
+		if *budget--; *budget < 0 {
+			m.fail(from, "name each host once", "the groups have more than %d members", maxMembers)
+			return members
+		}
+		at := from.Key("hosts").Index(i)
+		if _, listed := s.Hosts[name]; !listed && m.misspelt(at, group, name, s) {
+			continue
+		}
+		members = append(members, role{name, m.theirs.PlaceOf(at)})
+	}
+	for i, inner := range s.Groups[group].Groups {
+		if _, ok := s.Groups[inner]; !ok && inner != "" {
+			hint := strict.DidYouMean(inner, slices.Sorted(maps.Keys(s.Groups)))
+			m.warn(from.Key("groups").Index(i), hint, "groups.%s: there is no group %s", word(group), quote(inner))
+			continue
+		}
+		members = append(members, m.inventoryMembers(s, inner, seen, budget)...)
+	}
+	return members
+}
+
+// misspelt reports a member that nearly is a listed host. All others that are
+// not listed are hosts of their own.
+func (m *importer) misspelt(from strict.Path, group, name string, s *inventorySpec) bool {
+	const most = 100 // looking among all hosts takes its time, and beyond that nobody made slips
+	if m.lookups++; m.lookups > most || isNumberedLike(name, s) {
+		return false
+	}
+	near := strict.DidYouMean(name, slices.Sorted(maps.Keys(s.Hosts)))
+	if near == "" {
+		return false
+	}
+	m.fail(from, near, "groups.%s: there is no host %s", word(group), quote(name))
+	return true
+}
+
+// isNumberedLike reports whether a name differs from a listed one in its number
+// alone: node4 beside node1 to node3 is no slip of the pen.
+func isNumberedLike(name string, s *inventorySpec) bool {
+	stem := trimNumber(name)
+	if stem == name {
+		return false
+	}
+	for other := range s.Hosts {
+		if trimNumber(other) == stem {
+			return true
+		}
+	}
+	return false
+}
+
+// trimNumber is a name without the digits at its end.
+func trimNumber(name string) string {
+	end := len(name)
+	for end > 0 && name[end-1] >= '0' && name[end-1] <= '9' {
+		end--
+	}
+	return name[:end]
+}
