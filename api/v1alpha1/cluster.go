@@ -137,6 +137,40 @@ type Endpoint struct {
 	// LoadBalancer says who spreads the endpoint's connections over the
 	// control-plane hosts.
 	LoadBalancer LoadBalancer `yaml:"loadBalancer,omitempty"`
+	// Listeners are other TCP ports that the load balancers of mode managed
+	// carry to hosts: an ingress controller's, a console's.
+	Listeners []Listener `yaml:"listeners,omitempty"`
+}
+
+// Listener is a TCP port that load balancers carry.
+type Listener struct {
+	// Name tells listeners apart.
+	//
+	// Example: https
+	Name string `yaml:"name"`
+	// Port is the port on the virtual address.
+	//
+	// Example: 443
+	Port int `yaml:"port"`
+	// TargetPort is the port of the hosts that it leads to. Default: the port.
+	//
+	// Example: 30443
+	TargetPort int `yaml:"targetPort,omitempty"`
+	// Role says which hosts it leads to: all that have it. Default: worker,
+	// unless hosts are given.
+	//
+	// Example: control-plane
+	Role string `yaml:"role,omitempty"`
+	// Hosts are the names of the hosts that it leads to, instead of a role.
+	//
+	// Example: [node-1, node-2]
+	Hosts []string `yaml:"hosts,omitempty"`
+	// ProxyProtocol is how the hosts are told the client's address: none, or
+	// version v1 or v2 of HAProxy's protocol, which they must expect then.
+	// Default: none.
+	//
+	// Example: v2
+	ProxyProtocol string `yaml:"proxyProtocol,omitempty"`
 }
 
 // LoadBalancer says who spreads the endpoint's connections.
@@ -173,6 +207,22 @@ type LoadBalancer struct {
 	//
 	// Example: true
 	NoHairpin bool `yaml:"noHairpin,omitempty"`
+	// Interface is the network interface that carries the VIP, on every host
+	// that does. Default: the one with an address in the VIP's subnet.
+	//
+	// Example: eth0
+	Interface string `yaml:"interface,omitempty"`
+	// Preempt lets the VIP of mode managed go back to the first load-balancer
+	// host of the file whenever that is there; each way cuts connections.
+	// Default: false, it stays where it is.
+	//
+	// Example: true
+	Preempt bool `yaml:"preempt,omitempty"`
+	// VirtualRouterID is VRRP's number of the VIP in mode managed, 1 to 255.
+	// Default: one that is made from the VIP.
+	//
+	// Example: 60
+	VirtualRouterID int `yaml:"virtualRouterID,omitempty"`
 }
 
 // Network holds the pod and service networks.

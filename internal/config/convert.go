@@ -48,6 +48,7 @@ func (c *converter) document(doc *v1alpha1.Cluster) *cluster.Cluster {
 	for i := range s.Hosts {
 		out.Hosts = append(out.Hosts, c.host(strict.Path("spec.hosts").Index(i), &s.Hosts[i], ssh))
 	}
+	out.Endpoint.Listeners = c.listeners("spec.endpoint.listeners", s.Endpoint.Listeners, out)
 	c.warnOfLiterals()
 	return out
 }
@@ -66,7 +67,13 @@ func (c *converter) endpoint(p strict.Path, e *v1alpha1.Endpoint) cluster.Endpoi
 	if lb.VIP != "" || c.Given(p.Key("vip")) {
 		out.LoadBalancer.VIP = c.unicast(p.Key("vip"), "loadBalancer.vip", lb.VIP)
 	}
-	out.LoadBalancer.NoHairpin = lb.NoHairpin
+	out.LoadBalancer.NoHairpin, out.LoadBalancer.Preempt = lb.NoHairpin, lb.Preempt
+	if lb.Interface != "" || c.Given(p.Key("interface")) {
+		out.LoadBalancer.Interface = c.networkInterface(p.Key("interface"), "loadBalancer.interface", lb.Interface)
+	}
+	if lb.VirtualRouterID != 0 || c.Given(p.Key("virtualRouterID")) {
+		out.LoadBalancer.VirtualRouterID = c.number(p.Key("virtualRouterID"), "loadBalancer.virtualRouterID", lb.VirtualRouterID, 1, 255)
+	}
 	if lb.Address == "" && !c.Given(p.Key("address")) {
 		return out
 	}

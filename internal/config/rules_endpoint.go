@@ -10,9 +10,6 @@ const (
 	portPath     = strict.Path("spec.endpoint.port")
 )
 
-// apiServerPort is the port that API servers listen on, on their own host.
-const apiServerPort = 6443
-
 // checkEndpoint checks that the way to the API fits together.
 func checkEndpoint(r *strict.Report, c *cluster.Cluster) {
 	lb := &c.Endpoint.LoadBalancer
@@ -32,6 +29,8 @@ func checkEndpoint(r *strict.Report, c *cluster.Cluster) {
 	if lb.NoHairpin && lb.Mode != cluster.BalancerExternal {
 		r.Warnf(balancerPath.Key("noHairpin"), "remove noHairpin", "loadBalancer.noHairpin has no effect in mode %s", lb.Mode)
 	}
+	checkManagedOnly(r, c)
+	checkListeners(r, c)
 	checkPorts(r, c)
 }
 
@@ -54,12 +53,7 @@ func checkManagedBalancer(r *strict.Report, c *cluster.Cluster) {
 		r.Warnf(balancerPath.Key("mode"), "give a second host the role load-balancer",
 			"with one load-balancer host, %s, the API is lost when that host is", balancers[0].Name)
 	}
-	for i := range c.Hosts {
-		if h := &c.Hosts[i]; h.Has(cluster.RoleLoadBalancer) && h.Has(cluster.RoleControlPlane) && c.Endpoint.Port == apiServerPort {
-			r.Errorf(hostPath(i).Key("roles"), "use a host of its own, another endpoint.port, or mode: kube-vip",
-				"host %s would run both an API server and the load balancer on port %d", h.Name, apiServerPort)
-		}
-	}
+	checkSharedPort(r, c)
 }
 
 // checkVIP checks the virtual address of modes that have one.
@@ -120,6 +114,15 @@ func takenPorts() map[int]struct {
 	}
 }
 
+// takenOn tells what else listens on a port of a host; empty for nothing.
+func takenOn(h *cluster.Host, port int) string {
+	taken, isTaken := takenPorts()[port]
+	if isTaken && (h.Has(taken.role) || taken.role == "" && (h.IsNode() || port == defaultSSHPort)) {
+		return taken.by
+	}
+	return ""
+}
+
 // checkPorts refuses an endpoint port that something else on the same host
 // listens on.
 func checkPorts(r *strict.Report, c *cluster.Cluster) {
@@ -135,11 +138,10 @@ func checkPorts(r *strict.Report, c *cluster.Cluster) {
 		}
 		return false
 	}
-	taken, isTaken := takenPorts()[port]
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
-		if isTaken && carries(h) && (h.Has(taken.role) || taken.role == "" && (h.IsNode() || port == defaultSSHPort)) {
-			r.Errorf(portPath, "6443 is usual", "endpoint.port %d is the port of %s, on host %s", port, taken.by, h.Name)
+		if by := takenOn(h, port); by != "" && carries(h) {
+			r.Errorf(portPath, "6443 is usual", "endpoint.port %d is the port of %s, on host %s", port, by, h.Name)
 		}
 	}
 	const firstNodePort, lastNodePort = 30000, 32767
