@@ -101,6 +101,7 @@ type settings struct {
 		// TLSBootstrapToken is the token that the worker shows.
 		TLSBootstrapToken string
 	}
+	Patches   struct{ Directory string }
 	APIServer struct {
 		CertSANs  []string
 		ExtraArgs []arg
@@ -122,13 +123,13 @@ type arg struct{ Name, Value string }
 
 // kubeadm does what kubeadm's phases leave behind.
 func (m *machine) kubeadm(args []string) error {
-	path, patches := "", ""
+	path := ""
 	for i, a := range args {
-		switch a {
-		case "--config":
+		switch {
+		case a == "--config":
 			path = args[i+1]
-		case "--patches":
-			patches = args[i+1]
+		case strings.HasPrefix(a, "--") && a != "--skip-phases":
+			return fmt.Errorf("can not mix '--config' with arguments [%s]", a)
 		}
 	}
 	if strings.Join(args, " ") == "upgrade node phase kubelet-config" {
@@ -158,12 +159,12 @@ func (m *machine) kubeadm(args []string) error {
 	case "control-plane":
 		for _, pod := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
 			if args[3] == "all" || "kube-"+args[3] == pod {
-				m.write(manifests+pod+".yaml", m.manifestOf(pod, s, patches), 0o600)
+				m.write(manifests+pod+".yaml", m.manifestOf(pod, s), 0o600)
 			}
 		}
 		return nil
 	case "etcd":
-		m.write(manifests+"etcd.yaml", m.manifestOf("etcd", s, patches), 0o600)
+		m.write(manifests+"etcd.yaml", m.manifestOf("etcd", s), 0o600)
 		return nil
 	}
 	if why := m.unready(); why != "" {
@@ -289,7 +290,7 @@ func (m *machine) join(s settings) error {
 		return fmt.Errorf("the API does not know token %s", id)
 	case m.world.uploads == 0:
 		return fmt.Errorf("configmap kubeadm-config not found")
-	case !m.units["quorate-haproxy.service"].Running() || len(m.backends()) == 0:
+	case !m.reachesAPI():
 		return fmt.Errorf("the endpoint does not answer")
 	}
 	m.joined = string(m.files["/etc/quorate/join/join.yaml"].content) + "--- discovery\n" + string(m.files[s.Discovery.File.KubeConfigPath].content)
