@@ -152,14 +152,20 @@ func (o followBackends) Verify(ctx context.Context, rt *component.Runtime, say f
 }
 
 // BeforeAll makes every step wait for the proof of the balancer, where there is
-// one to be made: a run whose balancer is wrong changes nothing.
+// one to be made: a run whose balancer is wrong changes nothing. Steps that need
+// others of the plan wait with those.
 func BeforeAll(steps []plan.Step) {
-	if !slices.ContainsFunc(steps, func(s plan.Step) bool { return s.ID == component.StepProof }) {
+	planned := map[plan.ID]bool{}
+	for _, s := range steps {
+		planned[s.ID] = true
+	}
+	if !planned[component.StepProof] {
 		return
 	}
-	for i := range steps {
-		if steps[i].ID != component.StepProof && !slices.Contains(steps[i].Needs, component.StepProof) {
-			steps[i].Needs = append(slices.Clone(steps[i].Needs), component.StepProof)
+	for i, s := range steps {
+		waits := slices.ContainsFunc(slices.Concat(s.Needs, s.NeedsAny), func(id plan.ID) bool { return planned[id] })
+		if s.ID != component.StepProof && !waits {
+			steps[i].Needs = append(slices.Clone(s.Needs), component.StepProof)
 		}
 	}
 }
