@@ -135,7 +135,7 @@ func (m *importer) kubernetesV4(k *kubernetesV4) {
 	if k.Kubelet.FeatureGates != nil {
 		m.freeGates(from.Key("kubelet.feature_gates"), k.Kubelet.FeatureGates)
 	}
-	m.proxyMode(from.Key("kube_proxy.mode"), k.KubeProxy.Mode)
+	m.proxyModes(from.Key("kube_proxy.mode"), k.KubeProxy.Mode, from.Key("kube_proxy.config"), k.KubeProxy.Config)
 	m.proxyConfiguration(from.Key("kube_proxy.config"), k.KubeProxy.Config)
 	m.leaveOut(
 		leftOut{from: from.Key("kube_proxy.manage"), value: k.KubeProxy.Manage, follows: "Quorate installs kube-proxy as a DaemonSet, on all nodes"},
@@ -237,7 +237,7 @@ func (m *importer) etcdV4(e *etcdV4) {
 		leftOut{from: from.Key("port"), value: e.Port, harmless: []any{2379}, follows: "etcd's clients use port 2379", remedy: "open port 2379 between the hosts"},
 		leftOut{from: from.Key("peer_port"), value: e.PeerPort, harmless: []any{2380}, follows: "etcd's members use port 2380", remedy: "open port 2380 between the etcd hosts"},
 		leftOut{from: from.Key("backup"), value: e.Backup, follows: noBackups, remedy: backUp},
-		leftOut{from: from.Key("performance"), value: e.Performance, follows: "etcd has Quorate's settings, with priority for its disk accesses"},
+		leftOut{from: from.Key("performance"), value: e.Performance, follows: "etcd has Quorate's settings"},
 		leftOut{from: from.Key("traffic_priority"), value: e.TrafficPriority, follows: "etcd's packets have no priority over others"},
 		leftOut{from: from.Key("ca_file"), value: e.CAFile, follows: ownCA},
 		leftOut{from: from.Key("server_cert_file"), value: e.ServerCertFile, follows: ownCA},

@@ -24,11 +24,7 @@ func (m *importer) kubeletConfiguration(from strict.Path, settings map[string]an
 		switch key {
 		case "apiVersion", "kind":
 		case "maxPods":
-			if n, ok := value.(int64); ok && out.MaxPods == 0 && n > 0 && n < 1<<31 {
-				set(m, "spec.kubernetes.maxPods", &out.MaxPods, at, int(n))
-			} else {
-				m.warn(at, "say it once", "%s is not taken over: it is said elsewhere, or is no number of pods", name(at))
-			}
+			m.maxPods(at, value)
 		case "featureGates":
 			m.freeGates(at, value)
 		case "clusterDomain", "clusterDNS", "cgroupDriver", "staticPodPath", "authentication", "authorization", "rotateCertificates":
@@ -37,6 +33,22 @@ func (m *importer) kubeletConfiguration(from strict.Path, settings map[string]an
 			m.overlay(ourKubelet, &out.Kubelet.Configuration, key, at, value)
 		}
 	}
+}
+
+// maxPods imports how many pods a node takes where it is a setting of the
+// kubelet's, which wins over KubeKey's own field.
+func (m *importer) maxPods(from strict.Path, value any) {
+	const to, most = strict.Path("spec.kubernetes.maxPods"), 1 << 20
+	field := &m.doc.Spec.Kubernetes.MaxPods
+	n, ok := value.(int64)
+	switch {
+	case !ok || n < 1 || n > most:
+		m.fail(from, "", "%s must be a number of pods", name(from))
+		return
+	case *field != 0 && *field != int(n):
+		m.warn(from, "say it once", "%s wins over the %d pods that are said elsewhere", name(from), *field)
+	}
+	set(m, to, field, from, int(n))
 }
 
 // overlay adds a setting to one of the configurations.
@@ -83,6 +95,20 @@ func (m *importer) podPids(from strict.Path, limit int64) {
 	}
 }
 
+// proxyModes imports kube-proxy's mode, which KubeKey takes in two places: what
+// is laid over the configuration wins.
+func (m *importer) proxyModes(from strict.Path, mode string, configuration strict.Path, settings map[string]any) {
+	laid, ok := settings["mode"].(string)
+	if !ok || laid == "" {
+		m.proxyMode(from, mode)
+		return
+	}
+	if mode != "" && mode != laid {
+		m.warn(from, "say it once", "%s is not taken over: %s says %s, and wins", name(from), name(configuration.Key("mode")), word(laid))
+	}
+	m.proxyMode(configuration.Key("mode"), laid)
+}
+
 // proxyMode imports kube-proxy's mode. Kubernetes is giving up IPVS, KubeKey's
 // default, and nftables is its heir.
 func (m *importer) proxyMode(from strict.Path, mode string) {
@@ -106,9 +132,6 @@ func (m *importer) proxyBlock() string {
 // proxyConfiguration imports what is laid over kube-proxy's configuration.
 func (m *importer) proxyConfiguration(from strict.Path, settings map[string]any) {
 	out := &m.doc.Spec.Kubernetes
-	if mode, ok := settings["mode"].(string); ok && out.ProxyMode == "" {
-		m.proxyMode(from.Key("mode"), mode) // first: the other settings depend on it
-	}
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		at, value := from.Key(key), settings[key]
 		switch key {
@@ -154,9 +177,7 @@ func (m *importer) proxyArgs(from strict.Path, texts []string) {
 		case flag == "feature-gates":
 			m.gatesFlag(at, value)
 		case flag == "proxy-mode":
-			if m.doc.Spec.Kubernetes.ProxyMode == "" {
-				m.proxyMode(at, value)
-			}
+			m.warn(at, "write kubernetes.proxyMode", "the flag proxy-mode=%s is not taken over: kube-proxy's flags have no effect beside its configuration file", word(value))
 		case flag == "masquerade-all":
 			m.masquerade(at, strings.EqualFold(value, "true"))
 		default:

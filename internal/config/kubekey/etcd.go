@@ -52,8 +52,12 @@ func (m *importer) etcd(e *etcd) {
 		m.warn(from.Key("extraArgs").Index(i), "what etcd's settings here have a name for can be written as dataDir, heartbeatInterval, quotaBackendBytes and so on",
 			"etcd.extraArgs: the flag %s is not taken over: etcd runs with its own default", quote(flag))
 	}
+	var external []any
+	if e.Type == etcdExternal {
+		external = []any{e.External} // spoken about already
+	}
 	m.leaveOut(
-		leftOut{from: from.Key("external"), value: e.External, follows: "it is for etcd.type external only", remedy: "remove it"},
+		leftOut{from: from.Key("external"), value: e.External, harmless: external, follows: "it is for etcd.type external only", remedy: "remove it"},
 		leftOut{from: from.Key("port"), value: e.Port, harmless: []any{2379}, follows: "etcd's clients use port 2379", remedy: "open port 2379 between the hosts"},
 		leftOut{from: from.Key("peerPort"), value: e.PeerPort, harmless: []any{2380}, follows: "etcd's members use port 2380", remedy: "open port 2380 between the etcd hosts"},
 		leftOut{from: from.Key("backupDir"), value: e.BackupDir, follows: noBackups, remedy: backUp},

@@ -32,16 +32,17 @@ func groupRoles() map[string]string {
 	return map[string]string{"master": roleControlPlane, "control-plane": roleControlPlane, "etcd": roleEtcd, "worker": roleWorker}
 }
 
-// roles finds out of the groups which roles each host has, by its name. It
-// returns nil when there are no groups at all.
-func (m *importer) roles(s *spec) map[string][]role {
+// roles finds out of the groups which roles each host has, by its name, and
+// which hosts are in groups that give no role. It returns nil when there are no
+// groups at all.
+func (m *importer) roles(s *spec) (roles map[string][]role, others map[string]bool) {
 	const at = strict.Path("spec.roleGroups")
 	if len(s.RoleGroups) == 0 {
 		m.fail(at, "add roleGroups: {control-plane: […], etcd: […], worker: […]}", "no roleGroups say what the hosts are for")
-		return nil
+		return nil, nil
 	}
 	hosts := hostNames(s.Hosts)
-	roles := map[string][]role{}
+	roles, others = map[string][]role{}, map[string]bool{}
 	budget := maxMembers
 	for _, group := range m.inFileOrder(at, slices.Collect(maps.Keys(s.RoleGroups))) {
 		from := at.Key(group)
@@ -50,6 +51,9 @@ func (m *importer) roles(s *spec) map[string][]role {
 		switch {
 		case !known:
 			m.otherGroup(from, group, members)
+			for _, member := range members {
+				others[member.name] = true
+			}
 			continue
 		case name == roleEtcd && s.Etcd.Type == etcdKubeadm:
 			continue // then etcd runs on the control-plane hosts, whatever the group says
@@ -61,7 +65,7 @@ func (m *importer) roles(s *spec) map[string][]role {
 		}
 	}
 	m.missingRoles(s, roles)
-	return roles
+	return roles, others
 }
 
 // inFileOrder sorts the keys of a mapping as they stand in the file.

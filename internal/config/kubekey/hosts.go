@@ -24,7 +24,11 @@ func (m *importer) hosts(s *spec) {
 		m.ours.MarkBad(at)
 		return
 	}
-	roles := m.roles(s)
+	roles, others := m.roles(s)
+	if roles == nil {
+		m.ours.MarkBad(at)
+		return
+	}
 	for i := range s.Hosts {
 		h, from := &s.Hosts[i], at.Index(i)
 		if h.Name == "" {
@@ -32,7 +36,7 @@ func (m *importer) hosts(s *spec) {
 			continue
 		}
 		if len(roles[h.Name]) == 0 {
-			if roles != nil && !m.theirs.AnyBadIn("spec.roleGroups") {
+			if !others[h.Name] && !m.theirs.AnyBadIn("spec.roleGroups") {
 				m.warn(from.Key("name"), "put it in a group below roleGroups, or remove it",
 					"host %s is left out: it is in no group of control-plane hosts, workers or etcd members", word(h.Name))
 			}

@@ -120,7 +120,7 @@ func isEmpty(value any) bool {
 	case nil:
 		return true
 	case string:
-		return strings.TrimSpace(v) == ""
+		return strings.TrimSpace(v) == "" || v == "false"
 	case bool:
 		return !v
 	case int64:

@@ -18,7 +18,7 @@ func (m *importer) kubernetes(k *kubernetes) {
 	m.version(k)
 	set(m, to.Key("maxPods"), &out.MaxPods, from.Key("maxPods"), k.MaxPods)
 	set(m, to.Key("nodeCIDRMaskSize"), &out.NodeCIDRMaskSize, from.Key("nodeCidrMaskSize"), k.NodeCidrMaskSize)
-	m.proxyMode(from.Key("proxyMode"), k.ProxyMode)
+	m.proxyModes(from.Key("proxyMode"), k.ProxyMode, from.Key("kubeProxyConfiguration"), k.KubeProxyConfiguration)
 	m.texts(to.Key("extraSANs"), &out.ExtraSANs, from.Key("apiserverCertExtraSans"), k.ApiserverCertExtraSans)
 	m.gates(from.Key("featureGates"), k.FeatureGates)
 
