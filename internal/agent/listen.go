@@ -30,7 +30,7 @@ func (a *Agent) listen(w http.ResponseWriter, r *http.Request, request protocol.
 		reply.Certificate = stand.certificate.Certificate[0]
 		defer stand.close()
 	}
-	var listeners []net.Listener
+	var listeners []io.Closer
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer func() {
@@ -38,13 +38,26 @@ func (a *Agent) listen(w http.ResponseWriter, r *http.Request, request protocol.
 			l.Close()
 		}
 	}()
+	failed := func(address string, err error) {
+		if reply.Errors == nil {
+			reply.Errors = map[string]string{}
+		}
+		reply.Errors[address] = err.Error()
+	}
 	for _, address := range request.Addresses {
+		if request.UDP {
+			conn, err := net.ListenPacket("udp", address)
+			if err != nil {
+				failed(address, err)
+				continue
+			}
+			listeners = append(listeners, conn)
+			wg.Go(func() { echo(conn, request.Nonce) })
+			continue
+		}
 		l, err := net.Listen("tcp", address)
 		if err != nil {
-			if reply.Errors == nil {
-				reply.Errors = map[string]string{}
-			}
-			reply.Errors[address] = err.Error()
+			failed(address, err)
 			continue
 		}
 		listeners = append(listeners, l)

@@ -73,6 +73,18 @@ func (a *Agent) dial(ctx context.Context, request protocol.DialRequest) (protoco
 	}
 	reply := protocol.DialReply{Results: make([]protocol.DialResult, len(request.Addresses))}
 	var wg sync.WaitGroup
+	if request.UDP {
+		if request.Expect == "" {
+			return reply, protocol.Failure(protocol.KindInvalid, "datagrams need something to expect")
+		}
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		for i, address := range request.Addresses {
+			wg.Go(func() { reply.Results[i] = sendDatagrams(ctx, address, request.Expect) })
+		}
+		wg.Wait()
+		return reply, nil
+	}
 	for i, address := range request.Addresses {
 		wg.Go(func() { reply.Results[i] = dialOne(ctx, address, timeout, request.Expect) })
 	}

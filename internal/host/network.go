@@ -45,10 +45,19 @@ func (h *Host) Dial(ctx context.Context, network, addr string) (net.Conn, error)
 // Reach tries to reach TCP addresses from the host, all at once, with one
 // result each. With expect, the peer must send just that first.
 func (h *Host) Reach(ctx context.Context, addrs []string, timeout time.Duration, expect string) ([]protocol.DialResult, error) {
+	return h.reach(ctx, protocol.DialRequest{Addresses: addrs, TimeoutMillis: int(timeout.Milliseconds()), Expect: expect})
+}
+
+// ReachUDP sends nonce to UDP addresses from the host, all at once, until a
+// ListenUDP there sends it back.
+func (h *Host) ReachUDP(ctx context.Context, addrs []string, timeout time.Duration, nonce string) ([]protocol.DialResult, error) {
+	return h.reach(ctx, protocol.DialRequest{Addresses: addrs, TimeoutMillis: int(timeout.Milliseconds()), Expect: nonce, UDP: true})
+}
+
+func (h *Host) reach(ctx context.Context, request protocol.DialRequest) ([]protocol.DialResult, error) {
+	addrs := request.Addresses
 	var reply protocol.DialReply
-	err := h.call(ctx, "reaching peers", protocol.OpDial, protocol.DialRequest{
-		Addresses: addrs, TimeoutMillis: int(timeout.Milliseconds()), Expect: expect,
-	}, &reply)
+	err := h.call(ctx, "reaching peers", protocol.OpDial, request, &reply)
 	if err == nil && len(reply.Results) != len(addrs) {
 		err = fmt.Errorf("%s: reaching peers: %d results for %d addresses", h.name, len(reply.Results), len(addrs))
 	}
@@ -59,9 +68,19 @@ func (h *Host) Reach(ctx context.Context, addrs []string, timeout time.Duration,
 // connects, until stop is called. Errs maps an address to why it could not be
 // listened on. Ctx bounds the start only.
 func (h *Host) Listen(ctx context.Context, addrs []string, nonce string) (stop func(), errs map[string]string, err error) {
+	return h.listen(ctx, protocol.ListenRequest{Addresses: addrs, Nonce: nonce})
+}
+
+// ListenUDP receives datagrams on UDP addresses of the host and sends those
+// that are nonce back, as Listen does for TCP.
+func (h *Host) ListenUDP(ctx context.Context, addrs []string, nonce string) (stop func(), errs map[string]string, err error) {
+	return h.listen(ctx, protocol.ListenRequest{Addresses: addrs, Nonce: nonce, UDP: true})
+}
+
+func (h *Host) listen(ctx context.Context, request protocol.ListenRequest) (stop func(), errs map[string]string, err error) {
 	life, end := context.WithCancel(context.Background())
 	starting := context.AfterFunc(ctx, end)
-	response, err := h.send(life, protocol.OpListen, protocol.ListenRequest{Addresses: addrs, Nonce: nonce}, nil, 0)
+	response, err := h.send(life, protocol.OpListen, request, nil, 0)
 	var reply protocol.ListenReply
 	if err == nil {
 		err = json.NewDecoder(response.Body).Decode(&reply)

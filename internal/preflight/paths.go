@@ -42,8 +42,12 @@ func judgePaths(o *Observation) []Finding {
 				about(f.to.Host))
 			continue
 		}
-		remedy := fmt.Sprintf("let %s through to TCP port %d of %s in every firewall and security group between", who, f.to.Port, f.to.Host)
-		out = append(out, fail(remedy, "%s cannot connect to %s (%s): %s", who, f.to, f.what, f.reason).
+		remedy := fmt.Sprintf("let %s through to %s port %d of %s in every firewall and security group between", who, f.to.protocol(), f.to.Port, f.to.Host)
+		verb := "connect to"
+		if f.to.UDP {
+			verb = "reach"
+		}
+		out = append(out, fail(remedy, "%s cannot %s %s (%s): %s", who, verb, f.to, f.what, f.reason).
 			about(append(slices.Clone(f.from), f.to.Host)...).measured("port", float64(f.to.Port)))
 	}
 	switch {
@@ -61,14 +65,14 @@ func judgeListeners(o *Observation) []Finding {
 	told := map[string]bool{}
 	for _, p := range o.Probes.Paths {
 		switch {
-		case p.Listener == ListenerFailed && !told["to "+p.To]:
-			told["to "+p.To] = true
+		case p.Listener == ListenerFailed && !told["to "+p.To.Host]:
+			told["to "+p.To.Host] = true
 			reason := p.Error
 			if i := strings.LastIndex(reason, ": "); i >= 0 { // the kernel's own words
 				reason = reason[i+len(": "):]
 			}
 			out = append(out, fail("correct the host's internalAddress in the cluster file, or put the address on an interface",
-				"%s cannot listen on %s: %s", p.To, o.Cluster.Host(p.To).InternalAddress, reason).about(p.To))
+				"%s cannot listen on %s: %s", p.To.Host, o.Cluster.Host(p.To.Host).InternalAddress, reason).about(p.To.Host))
 		case p.Untried != "" && !told["from "+p.From]:
 			told["from "+p.From] = true
 			out = append(out, warn("run preflight again", "what %s can connect to could not be tried: %s", p.From, p.Untried).about(p.From))
@@ -89,7 +93,7 @@ type failure struct {
 type failures []*failure
 
 func (all *failures) add(p Path) {
-	to, reason := Target{p.To, p.Port}, reasonOf(p.Error)
+	to, reason := p.To, reasonOf(p.Error)
 	i := slices.IndexFunc(*all, func(f *failure) bool {
 		return f.to == to && f.what == p.What && f.listener == p.Listener && f.reason == reason
 	})
@@ -129,9 +133,9 @@ func judgeMTU(o *Observation) []Finding {
 			switch {
 			case p.Whole:
 				whole++
-			case p.Connected && p.Listener == ListenerOurs:
+			case p.Connected && p.Listener == ListenerOurs && !p.To.UDP:
 				out = append(out, fail("set the interfaces' MTU to what the network between carries, or let ICMP \"fragmentation needed\" through",
-					"%s connects to %s, but packets of full size do not come through: %s", p.From, Target{p.To, p.Port}, p.Error).about(p.From, p.To))
+					"%s connects to %s, but packets of full size do not come through: %s", p.From, p.To, p.Error).about(p.From, p.To.Host))
 			}
 		}
 	}

@@ -15,13 +15,14 @@ const (
 	kubeletPort           = 10250
 	controllerManagerPort = 10257
 	schedulerPort         = 10259
+	vxlanPort             = 8472 // the kernel's own, which flannel leaves as it is
 )
 
 func portChecks() []Check {
 	return []Check{{Name: "ports-free", About: "nothing else listens on the ports that the host's roles need", Refuses: true, Host: judgePorts}}
 }
 
-// Unclaimed are the ports of a host's roles whose owners are not installed
+// Unclaimed are the TCP ports of a host's roles whose owners are not installed
 // yet: nobody should listen on them.
 func Unclaimed(o *Observation, h *cluster.Host) []int {
 	f := o.Snapshot.Facts(h.Name)
@@ -60,10 +61,11 @@ func judgePorts(o *Observation, h *cluster.Host) []Finding {
 	return out
 }
 
-// Route is a TCP connection that one host must be able to make to another.
+// Route is a TCP connection that one host must be able to make to another, or
+// UDP datagrams that must reach it.
 type Route struct {
 	From, To *cluster.Host
-	Port     int
+	Target   Target
 	What     string
 }
 
@@ -71,15 +73,16 @@ type Route struct {
 // one another.
 func Routes(c *cluster.Cluster) []Route {
 	var out []Route
-	add := func(from, to []*cluster.Host, port int, what string) {
+	addTo := func(from, to []*cluster.Host, target Target, what string) {
 		for _, t := range to {
 			for _, f := range from {
-				if f.Name != t.Name {
-					out = append(out, Route{f, t, port, what})
+				if target.Host = t.Name; f.Name != t.Name {
+					out = append(out, Route{f, t, target, what})
 				}
 			}
 		}
 	}
+	add := func(from, to []*cluster.Host, port int, what string) { addTo(from, to, Target{Port: port}, what) }
 	members, controlPlanes, balancers := c.EtcdHosts(), c.ControlPlanes(), c.With(cluster.RoleLoadBalancer)
 	clients := controlPlanes
 	for _, m := range members { // a member that joins asks those that run
@@ -98,6 +101,9 @@ func Routes(c *cluster.Cluster) []Route {
 	}
 	add(asks, controlPlanes, c.Endpoint.Port, "the API server")
 	add(controlPlanes, c.Nodes(), kubeletPort, "the kubelet")
+	if c.Network.Plugin == "flannel" && c.Network.Flannel.Backend == "vxlan" {
+		addTo(c.Nodes(), c.Nodes(), Target{Port: vxlanPort, UDP: true}, "the pods' network")
+	}
 	return out
 }
 
@@ -105,6 +111,19 @@ func Routes(c *cluster.Cluster) []Route {
 type Target struct {
 	Host string
 	Port int
+	UDP  bool
 }
 
-func (t Target) String() string { return fmt.Sprintf("%s:%d", t.Host, t.Port) }
+func (t Target) protocol() string {
+	if t.UDP {
+		return "UDP"
+	}
+	return "TCP"
+}
+
+func (t Target) String() string {
+	if t.UDP {
+		return fmt.Sprintf("%s:%d/udp", t.Host, t.Port)
+	}
+	return fmt.Sprintf("%s:%d", t.Host, t.Port)
+}

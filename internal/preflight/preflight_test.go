@@ -357,10 +357,15 @@ func TestChecks(t *testing.T) {
 			[]string{"warning clock-sync: nothing keeps the clock of cp-1 right"},
 		},
 		"packets dropped": {
-			func(w world) { w.drop("cp-2", 2380, "cp-1", "cp-3"); w.drop("cp-2", 10250, "cp-1") },
+			func(w world) {
+				w.drop("cp-2", 2380, "cp-1", "cp-3")
+				w.drop("cp-2", 10250, "cp-1")
+				w.drop("node-1", 8472, "cp-2")
+			},
 			[]string{
 				"error connectivity: cp-1, cp-3 cannot connect to cp-2:2380 (etcd's peers): no answer; something drops the packets",
 				"error connectivity: cp-1 cannot connect to cp-2:10250 (the kubelet): no answer; something drops the packets",
+				"error connectivity: cp-2 cannot reach node-1:8472/udp (the pods' network): no answer; something drops the packets",
 			},
 		},
 		"a part that does not listen": {
@@ -374,9 +379,9 @@ func TestChecks(t *testing.T) {
 		"an address that is not the host's": {
 			func(w world) {
 				w.facts("cp-3").Interfaces[1].Addresses = []string{"10.1.0.3/24"}
-				for _, port := range []int{2379, 2380, 6443, 10250} {
+				for _, port := range []int{2379, 2380, 6443, 10250, 8472} {
 					w.paths("cp-3", port, func(p *preflight.Path) {
-						*p = preflight.Path{From: p.From, To: p.To, Port: p.Port, What: p.What, Listener: preflight.ListenerFailed, Error: "listen tcp 10.0.0.3:2380: bind: cannot assign requested address"}
+						*p = preflight.Path{From: p.From, To: p.To, What: p.What, Listener: preflight.ListenerFailed, Error: "listen tcp 10.0.0.3:2380: bind: cannot assign requested address"}
 					})
 				}
 			},

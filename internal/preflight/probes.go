@@ -56,15 +56,16 @@ type VIPAnswer struct {
 	Error          string // why it could not be told
 }
 
-// Path is a connection that one host must be able to make to another.
+// Path is a route that was tried.
 type Path struct {
-	From, To string
-	Port     int
-	What     string // "etcd's peers"
+	From string
+	To   Target
+	What string // "etcd's peers"
 	// Listener is who was connected to.
 	Listener Listener
-	// Connected tells that the connection came about; Whole that what the
-	// listener sent came through, which takes packets of full size.
+	// Connected tells that the connection came about, or a datagram came back;
+	// Whole that what the listener sent came through, which takes packets of
+	// full size, and is not known of UDP.
 	Connected, Whole bool
 	Error            string // why not
 	// Untried is why the host that was to connect could not be asked to.

@@ -119,6 +119,7 @@ func TestRoutes(t *testing.T) {
 	want := map[string]int{
 		"cp to cp etcd's peers": 6, "cp to cp etcd's clients": 6, "cp to cp the API server": 6, "node to cp the API server": 6,
 		"cp to cp the kubelet": 6, "cp to node the kubelet": 6,
+		"cp to cp the pods' network": 6, "cp to node the pods' network": 6, "node to cp the pods' network": 6, "node to node the pods' network": 2,
 	}
 	if d := cmp.Diff(want, count()); d != "" {
 		t.Errorf("routes with proxies (-want +got):\n%s", d)

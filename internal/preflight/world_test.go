@@ -90,10 +90,10 @@ func (w world) connect() {
 	w.Probes.Paths, w.Probes.RoundTrips = nil, nil
 	for _, r := range preflight.Routes(w.Cluster) {
 		w.Probes.Paths = append(w.Probes.Paths, preflight.Path{
-			From: r.From.Name, To: r.To.Name, Port: r.Port, What: r.What,
-			Listener: preflight.ListenerOurs, Connected: true, Whole: true,
+			From: r.From.Name, To: r.Target, What: r.What,
+			Listener: preflight.ListenerOurs, Connected: true, Whole: !r.Target.UDP,
 		})
-		if r.Port == 2380 {
+		if r.Target.Port == 2380 {
 			w.Probes.RoundTrips = append(w.Probes.RoundTrips, preflight.RoundTrip{From: r.From.Name, To: r.To.Name, Took: 300 * time.Microsecond})
 		}
 	}
@@ -111,7 +111,7 @@ func (w world) probes(host string, change func(*preflight.HostProbes)) {
 // paths changes the paths to a host's port.
 func (w world) paths(to string, port int, change func(*preflight.Path)) {
 	for i := range w.Probes.Paths {
-		if p := &w.Probes.Paths[i]; p.To == to && p.Port == port {
+		if p := &w.Probes.Paths[i]; p.To.Host == to && p.To.Port == port {
 			change(p)
 		}
 	}
@@ -143,7 +143,7 @@ func (w world) barrier(host string, b state.Barrier, why string) {
 	delete(w.Probes.Hosts, host)
 	var paths []preflight.Path
 	for _, p := range w.Probes.Paths {
-		if p.From != host && p.To != host {
+		if p.From != host && p.To.Host != host {
 			paths = append(paths, p)
 		}
 	}

@@ -435,6 +435,9 @@ type DialRequest struct {
 	TimeoutMillis int      `json:"timeoutMillis"`
 	// Expect, when set, is what the peer must send first (a listener's nonce).
 	Expect string `json:"expect,omitempty"`
+	// UDP sends Expect, which must not be empty, in datagrams until it comes
+	// back; nobody answers to anything else.
+	UDP bool `json:"udp,omitempty"`
 }
 
 // DialReply has one result an address, in order.
@@ -471,6 +474,8 @@ type ListenRequest struct {
 	// made for the occasion, every request is answered with 200 and the nonce.
 	// ListenReport lines then follow the reply.
 	HTTPS bool `json:"https,omitempty"`
+	// UDP receives datagrams instead, and sends those that are the nonce back.
+	UDP bool `json:"udp,omitempty"`
 }
 
 // ListenReply is sent, as one line of JSON, when all listeners are up (or have failed).

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/preflight"
 )
@@ -22,6 +24,9 @@ const (
 	// reachTimeout bounds a connection between hosts; the kernel tries again
 	// after one second, so one lost packet is no failure.
 	reachTimeout = 3 * time.Second
+	// askTimeout bounds what a host is asked about its connections, should it
+	// freeze meanwhile.
+	askTimeout = reachTimeout + 10*time.Second
 	// rounds is how often a round trip is timed; the least counts.
 	rounds = 5
 	// greetingSize is more than the largest packets hold (9000 bytes), so that
@@ -75,10 +80,10 @@ type listener struct {
 
 // listen opens listeners where nobody listens and nobody of ours is about to.
 func (p *Prober) listen(ctx context.Context, greeting string) (map[preflight.Target]listener, func()) {
-	wanted := map[*cluster.Host][]int{}
+	wanted := map[*cluster.Host][]preflight.Target{}
 	for _, r := range preflight.Routes(p.Observation.Cluster) {
-		if !slices.Contains(wanted[r.To], r.Port) {
-			wanted[r.To] = append(wanted[r.To], r.Port)
+		if !slices.Contains(wanted[r.To], r.Target) {
+			wanted[r.To] = append(wanted[r.To], r.Target)
 		}
 	}
 	out := map[preflight.Target]listener{}
@@ -88,13 +93,11 @@ func (p *Prober) listen(ctx context.Context, greeting string) (map[preflight.Tar
 	for _, h := range p.reached() {
 		wg.Go(func() {
 			defer p.track("listeners on " + h.Name)()
-			kinds, stop := p.listenOn(ctx, h, wanted[h], greeting)
+			kinds, closers := p.listenOn(ctx, h, wanted[h], greeting)
 			mu.Lock()
 			defer mu.Unlock()
-			stops = append(stops, stop)
-			for port, kind := range kinds {
-				out[preflight.Target{Host: h.Name, Port: port}] = kind
-			}
+			stops = append(stops, closers...)
+			maps.Copy(out, kinds)
 		})
 	}
 	wg.Wait()
@@ -105,71 +108,96 @@ func (p *Prober) listen(ctx context.Context, greeting string) (map[preflight.Tar
 	}
 }
 
-func (p *Prober) listenOn(ctx context.Context, h *cluster.Host, ports []int, greeting string) (map[int]listener, func()) {
+func (p *Prober) listenOn(ctx context.Context, h *cluster.Host, targets []preflight.Target, greeting string) (map[preflight.Target]listener, []func()) {
 	facts := p.Observation.Snapshot.Facts(h.Name)
 	unclaimed := preflight.Unclaimed(p.Observation, h)
-	out, open := map[int]listener{}, []int{}
-	for _, port := range ports {
+	joined := facts.Files[component.KubeletConf].Exists
+	out := map[preflight.Target]listener{}
+	var tcp, udp []preflight.Target
+	for _, t := range targets {
 		switch {
-		case slices.ContainsFunc(facts.Listening, func(l protocol.Listener) bool { return l.Port == port }):
-			out[port] = listener{kind: preflight.ListenerPresent}
-		case slices.Contains(unclaimed, port):
-			open = append(open, port)
+		case t.UDP && !joined:
+			udp = append(udp, t)
+		case t.UDP: // the kernel has the port, or is about to
+		case slices.ContainsFunc(facts.Listening, func(l protocol.Listener) bool { return l.Port == t.Port }):
+			out[t] = listener{kind: preflight.ListenerPresent}
+		case slices.Contains(unclaimed, t.Port):
+			tcp = append(tcp, t)
 		default:
 			// What is installed may come up again at any moment, and must find
 			// its port free.
-			out[port] = listener{kind: preflight.ListenerNone}
+			out[t] = listener{kind: preflight.ListenerNone}
 		}
-	}
-	if len(open) == 0 {
-		return out, func() {}
 	}
 	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
 	defer cancel()
-	stop, failed, err := p.Hosts[h.Name].Listen(ctx, addresses(h, open), greeting)
-	if err != nil {
-		stop = func() {}
-	}
-	for _, port := range open {
-		why := failed[address(h, port)]
-		switch {
-		case err != nil:
-			out[port] = listener{preflight.ListenerFailed, strings.TrimPrefix(err.Error(), h.Name+": ")}
-		case strings.Contains(why, "address already in use"):
-			out[port] = listener{kind: preflight.ListenerPresent}
-		case why != "":
-			out[port] = listener{preflight.ListenerFailed, why}
-		default:
-			out[port] = listener{kind: preflight.ListenerOurs}
+	var stops []func()
+	open := func(targets []preflight.Target, listen func(context.Context, []string, string) (func(), map[string]string, error), text string) {
+		if len(targets) == 0 {
+			return
+		}
+		addresses := make([]string, len(targets))
+		for i, t := range targets {
+			addresses[i] = address(h, t.Port)
+		}
+		stop, failed, err := listen(ctx, addresses, text)
+		if err == nil {
+			stops = append(stops, stop)
+		}
+		for i, t := range targets {
+			switch why := failed[addresses[i]]; {
+			case err != nil:
+				out[t] = listener{preflight.ListenerFailed, strings.TrimPrefix(err.Error(), h.Name+": ")}
+			case strings.Contains(why, "address already in use"):
+				out[t] = listener{kind: preflight.ListenerPresent}
+			case why != "":
+				out[t] = listener{preflight.ListenerFailed, why}
+			default:
+				out[t] = listener{kind: preflight.ListenerOurs}
+			}
 		}
 	}
-	return out, stop
+	open(tcp, p.Hosts[h.Name].Listen, greeting)
+	open(udp, p.Hosts[h.Name].ListenUDP, datagram(greeting))
+	return out, stops
 }
+
+// datagram is a greeting that fits into one packet.
+func datagram(greeting string) string { return greeting[:256] }
 
 // tryRoutes connects one host to all that it must reach.
 func (p *Prober) tryRoutes(ctx context.Context, from string, routes []preflight.Route, listeners map[preflight.Target]listener, greeting string) []preflight.Path {
-	out := make([]preflight.Path, len(routes))
+	var out []preflight.Path
+	handle := p.Hosts[from]
 	// Where a temporary listener is, its greeting must come; elsewhere a
 	// connection is all.
-	expecting, plain := batch{expect: greeting}, batch{}
-	for i, r := range routes {
-		l := listeners[preflight.Target{Host: r.To.Name, Port: r.Port}]
-		out[i] = preflight.Path{From: from, To: r.To.Name, Port: r.Port, What: r.What, Listener: l.kind, Error: l.why}
-		switch l.kind {
-		case preflight.ListenerFailed:
-		case preflight.ListenerOurs:
-			expecting.add(i, address(r.To, r.Port))
+	expecting, plain, datagrams := batch{reach: handle.Reach, expect: greeting}, batch{reach: handle.Reach}, batch{reach: handle.ReachUDP, expect: datagram(greeting)}
+	for _, r := range routes {
+		l, known := listeners[r.Target]
+		if !known || r.Target.UDP && l.kind == preflight.ListenerPresent {
+			continue // whoever has a UDP port need not answer
+		}
+		at, to := len(out), address(r.To, r.Target.Port)
+		out = append(out, preflight.Path{From: from, To: r.Target, What: r.What, Listener: l.kind, Error: l.why})
+		switch {
+		case l.kind == preflight.ListenerFailed:
+		case r.Target.UDP:
+			datagrams.add(at, to)
+		case l.kind == preflight.ListenerOurs:
+			expecting.add(at, to)
 		default:
-			plain.add(i, address(r.To, r.Port))
+			plain.add(at, to)
 		}
 	}
 	var wg sync.WaitGroup
-	for _, b := range []batch{expecting, plain} {
+	for _, b := range []batch{expecting, plain, datagrams} {
 		if len(b.addresses) == 0 {
 			continue
 		}
 		wg.Go(func() {
-			results, err := p.Hosts[from].Reach(ctx, b.addresses, reachTimeout, b.expect)
+			ctx, cancel := context.WithTimeout(ctx, askTimeout)
+			defer cancel()
+			results, err := b.reach(ctx, b.addresses, reachTimeout, b.expect)
 			for n, i := range b.at {
 				if err != nil {
 					out[i].Untried = strings.TrimPrefix(err.Error(), from+": ")
@@ -178,7 +206,7 @@ func (p *Prober) tryRoutes(ctx context.Context, from string, routes []preflight.
 				r := results[n]
 				out[i].Error = r.Error
 				out[i].Connected = r.Connected && r.Answer != protocol.AnswerOther
-				out[i].Whole = r.Answer == protocol.AnswerExpected
+				out[i].Whole = r.Answer == protocol.AnswerExpected && !out[i].To.UDP
 			}
 		})
 	}
@@ -188,6 +216,7 @@ func (p *Prober) tryRoutes(ctx context.Context, from string, routes []preflight.
 
 // batch is what one request dials; at are the places of its addresses.
 type batch struct {
+	reach     func(ctx context.Context, addresses []string, timeout time.Duration, expect string) ([]protocol.DialResult, error)
 	addresses []string
 	at        []int
 	expect    string
@@ -205,8 +234,8 @@ func (p *Prober) roundTrips(ctx context.Context) {
 		var to []string
 		var at []string
 		for _, path := range p.out.Paths {
-			if path.From == from.Name && path.Port == etcd.PeerPort && path.Connected {
-				to, at = append(to, path.To), append(at, address(p.Observation.Cluster.Host(path.To), path.Port))
+			if path.From == from.Name && path.To.Port == etcd.PeerPort && path.Connected {
+				to, at = append(to, path.To.Host), append(at, address(p.Observation.Cluster.Host(path.To.Host), etcd.PeerPort))
 			}
 		}
 		if len(to) == 0 {
@@ -214,6 +243,8 @@ func (p *Prober) roundTrips(ctx context.Context) {
 		}
 		wg.Go(func() {
 			defer p.track("round trips from " + from.Name)()
+			ctx, cancel := context.WithTimeout(ctx, askTimeout)
+			defer cancel()
 			best := make([]time.Duration, len(to))
 			for range rounds {
 				results, err := p.Hosts[from.Name].Reach(ctx, at, reachTimeout, "")
@@ -241,12 +272,4 @@ func (p *Prober) roundTrips(ctx context.Context) {
 
 func address(h *cluster.Host, port int) string {
 	return net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(port))
-}
-
-func addresses(h *cluster.Host, ports []int) []string {
-	out := make([]string, len(ports))
-	for i, port := range ports {
-		out[i] = address(h, port)
-	}
-	return out
 }

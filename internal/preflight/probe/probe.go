@@ -8,11 +8,16 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/preflight"
 )
+
+// tryTimeout bounds each thing that is tried on a host, should the host freeze
+// meanwhile; it is longer than what the slowest is given there.
+const tryTimeout = 90 * time.Second
 
 // Prober tries everything at once.
 type Prober struct {
@@ -43,6 +48,8 @@ func (p *Prober) Run(ctx context.Context) *preflight.Probes {
 		} {
 			wg.Go(func() {
 				defer p.track(what + " of " + h.Name)()
+				ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+				defer cancel()
 				try(ctx, h, handle)
 			})
 		}

@@ -33,6 +33,7 @@ func two(t *testing.T, run func(context.Context, hosttest.Command) (protocol.Run
 		Name:     "prod",
 		Endpoint: cluster.Endpoint{Port: 6443, LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerLocalhost}},
 		Etcd:     cluster.Etcd{Mode: cluster.EtcdStacked, DataDir: "/var/lib/etcd"},
+		Network:  cluster.Network{Plugin: "flannel", Flannel: cluster.Flannel{Backend: "vxlan"}},
 	}
 	o := &preflight.Observation{Input: component.Input{Cluster: c, Snapshot: &state.Snapshot{Hosts: map[string]*state.Host{}}}}
 	hosts := map[string]*host.Host{}
@@ -64,8 +65,8 @@ func TestPaths(t *testing.T) {
 		for _, r := range preflight.Routes(o.Cluster) {
 			if r.From.Name == from.Name {
 				want = append(want, preflight.Path{
-					From: r.From.Name, To: r.To.Name, Port: r.Port, What: r.What,
-					Listener: preflight.ListenerOurs, Connected: true, Whole: true,
+					From: r.From.Name, To: r.Target, What: r.What,
+					Listener: preflight.ListenerOurs, Connected: true, Whole: !r.Target.UDP,
 				})
 			}
 		}
@@ -77,7 +78,7 @@ func TestPaths(t *testing.T) {
 		t.Errorf("round trips: %v", found.RoundTrips)
 	}
 	for _, r := range preflight.Routes(o.Cluster) {
-		l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", r.To.InternalAddress, r.Port))
+		l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", r.To.InternalAddress, r.Target.Port))
 		if err != nil {
 			t.Errorf("a listener was left behind: %v", err)
 			continue
@@ -97,20 +98,25 @@ func TestListenersOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	u, err := net.ListenPacket("udp", fmt.Sprintf("%s:8472", cp1.InternalAddress))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
 	// Taken, although the facts did not say so.
 	o.Snapshot.Facts("cp-2").Files = map[string]protocol.File{component.ManifestsDir + "/kube-apiserver.yaml": {Exists: true}}
 	o.Cluster.Host("node-1").InternalAddress = netip.MustParseAddr("192.0.2.1")
 	found := (&probe.Prober{Observation: o, Hosts: hosts}).Run(t.Context())
 	kinds := map[preflight.Target]preflight.Listener{}
 	for _, p := range found.Paths {
-		kinds[preflight.Target{Host: p.To, Port: p.Port}] = p.Listener
-		if p.To == cp1.Name && p.Port == 6443 && (!p.Connected || p.Whole) {
+		kinds[p.To] = p.Listener
+		if p.To == (preflight.Target{Host: cp1.Name, Port: 6443}) && (!p.Connected || p.Whole) {
 			t.Errorf("whoever listens already should be connected to, and no more: %+v", p)
 		}
-		if p.To == cp2.Name && p.Port == 6443 && (p.Connected || !strings.Contains(p.Error, "refused")) {
+		if p.To == (preflight.Target{Host: cp2.Name, Port: 6443}) && (p.Connected || !strings.Contains(p.Error, "refused")) {
 			t.Errorf("nobody should listen there: %+v", p)
 		}
-		if p.To == "node-1" && !strings.Contains(p.Error, "cannot assign requested address") {
+		if p.To.Host == "node-1" && !strings.Contains(p.Error, "cannot assign requested address") {
 			t.Errorf("the address is not there: %+v", p)
 		}
 	}
@@ -119,7 +125,9 @@ func TestListenersOfOthers(t *testing.T) {
 		{Host: "cp-1", Port: 2379}: preflight.ListenerOurs, {Host: "cp-2", Port: 2379}: preflight.ListenerOurs,
 		{Host: "cp-1", Port: 2380}: preflight.ListenerOurs, {Host: "cp-2", Port: 2380}: preflight.ListenerOurs,
 		{Host: "cp-1", Port: 10250}: preflight.ListenerOurs, {Host: "cp-2", Port: 10250}: preflight.ListenerOurs,
-		{Host: "node-1", Port: 10250}: preflight.ListenerFailed,
+		{Host: "node-1", Port: 10250}: preflight.ListenerFailed, {Host: "node-1", Port: 8472, UDP: true}: preflight.ListenerFailed,
+		// Whoever has a UDP port need not answer: nothing is said of cp-1.
+		{Host: "cp-2", Port: 8472, UDP: true}: preflight.ListenerOurs,
 	}
 	if d := cmp.Diff(want, kinds); d != "" {
 		t.Errorf("listeners (-want +got):\n%s", d)
@@ -136,7 +144,7 @@ func TestUnobserved(t *testing.T) {
 		t.Error("something was tried on a host that is off")
 	}
 	for _, p := range found.Paths {
-		if p.From == "cp-2" || p.To == "cp-2" {
+		if p.From == "cp-2" || p.To.Host == "cp-2" {
 			t.Errorf("tried: %+v", p)
 		}
 	}
