@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 
 	"github.com/quorate/quorate/internal/config/strict"
@@ -43,7 +42,7 @@ func origin(files []*strict.File, list diag.List) []byte {
 	var b bytes.Buffer
 	comment := func(indent, text string) {
 		for line := range strings.Lines(text) {
-			fmt.Fprintf(&b, "# %s%s\n", indent, strings.TrimRight(strict.Printable(strings.TrimRight(line, "\n")), " "))
+			b.WriteString(strings.TrimRight("# "+indent+strict.Printable(strings.TrimRight(line, "\n")), " ") + "\n")
 		}
 	}
 	comment("", "Made by `quorate import` from "+strings.Join(names, ", ")+".")

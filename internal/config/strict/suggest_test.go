@@ -38,7 +38,7 @@ func TestHomeOf(t *testing.T) {
 	for key, want := range map[string]string{
 		"password": "ssh: {password: …}", // one level in
 		"podCIDR":  "spec.network",       // elsewhere, in one place
-		"hosts":    "spec",
+		"network":  "spec",
 		"mode":     "spec.endpoint.loadBalancer or spec.etcd", // in two
 		"nothing":  "",
 	} {
