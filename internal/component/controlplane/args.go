@@ -10,9 +10,19 @@ import (
 	"github.com/quorate/quorate/internal/etcd"
 )
 
+// shutdownDelay is how long an API server that was told to stop serves on while
+// it says that it is not ready: balancers ask every second or more often, and
+// leave it alone by then. Nothing is lost when it is restarted.
+const shutdownDelay = "5s"
+
 // APIServerArgs are the flags that the API servers get beyond kubeadm's own.
 func (s settings) APIServerArgs() []cluster.Arg {
-	return withUsers(s.gates(), s.Cluster.Kubernetes.APIServerArgs)
+	ours := []cluster.Arg{{Name: "shutdown-delay-duration", Value: shutdownDelay}}
+	if s.Cluster.SharesAPIPort() {
+		// A load balancer on the same host has the port on the VIP.
+		ours = append(ours, cluster.Arg{Name: "permit-port-sharing", Value: "true"})
+	}
+	return withUsers(append(ours, s.gates()...), s.Cluster.Kubernetes.APIServerArgs)
 }
 
 // ControllerManagerArgs are the same of the controller managers.
