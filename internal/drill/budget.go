@@ -1,0 +1,86 @@
+package drill
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/quorate/quorate/internal/probe"
+)
+
+// AnyKind stands in a budget for every kind that it does not name.
+const AnyKind probe.Kind = "gap"
+
+// Budget is what a drill may cost.
+type Budget struct {
+	// Gap is the longest time in which nothing may have succeeded, by kind;
+	// AnyKind is for the kinds that are not named.
+	Gap map[probe.Kind]time.Duration `json:"gap,omitempty"`
+	// Recovery is the longest time from the end of the fault to a healthy cluster.
+	Recovery time.Duration `json:"recovery,omitempty"`
+}
+
+// kinds that a budget may name.
+var budgetKinds = []probe.Kind{AnyKind, probe.Read, probe.KeepAlive, probe.Write, probe.Watch}
+
+// ParseBudget reads "gap=2s", "write=3s,recovery=1m", one or more with commas.
+func ParseBudget(text string) (Budget, error) {
+	b := Budget{Gap: map[probe.Kind]time.Duration{}}
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+		if !ok {
+			return Budget{}, fmt.Errorf("%q is no budget: say gap=2s", part)
+		}
+		d, err := time.ParseDuration(value)
+		if err != nil || d <= 0 {
+			return Budget{}, fmt.Errorf("%q is no time, as 2s or 500ms", value)
+		}
+		switch kind := probe.Kind(name); {
+		case name == "recovery":
+			b.Recovery = d
+		case slices.Contains(budgetKinds, kind):
+			b.Gap[kind] = d
+		default:
+			return Budget{}, fmt.Errorf("there is no budget for %q; there is for gap, read, keep-alive, write, watch and recovery", name)
+		}
+	}
+	return b, nil
+}
+
+// With is the budget with another laid over it. A gap for all kinds replaces
+// those for single kinds.
+func (b Budget) With(over Budget) Budget {
+	out := Budget{Gap: maps.Clone(b.Gap), Recovery: b.Recovery}
+	if out.Gap == nil || over.Gap[AnyKind] > 0 {
+		out.Gap = map[probe.Kind]time.Duration{}
+	}
+	maps.Copy(out.Gap, over.Gap)
+	if over.Recovery > 0 {
+		out.Recovery = over.Recovery
+	}
+	return out
+}
+
+// Of is the longest gap for a kind; 0 means that there is no limit.
+func (b Budget) Of(kind probe.Kind) time.Duration {
+	if d, ok := b.Gap[kind]; ok {
+		return d
+	}
+	return b.Gap[AnyKind]
+}
+
+// String is the budget as ParseBudget reads it.
+func (b Budget) String() string {
+	var parts []string
+	for _, kind := range budgetKinds {
+		if d, ok := b.Gap[kind]; ok {
+			parts = append(parts, fmt.Sprintf("%s=%s", kind, d))
+		}
+	}
+	if b.Recovery > 0 {
+		parts = append(parts, fmt.Sprintf("recovery=%s", b.Recovery))
+	}
+	return strings.Join(parts, ",")
+}

@@ -1,0 +1,120 @@
+package drill
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/status"
+)
+
+// Allowed is what the user and the surroundings allow.
+type Allowed struct {
+	// Lab tells that the hosts are a lab's.
+	Lab bool
+	// Hard allows resetting servers that are no lab's.
+	Hard bool
+	// BreakQuorum allows stopping all writes for a while.
+	BreakQuorum bool
+}
+
+// Refuse gives every reason not to do a drill on its targets; none means that
+// the cluster, as it was observed, stands it.
+func Refuse(c *cluster.Cluster, r status.Report, d Drill, targets []string, a Allowed) []string {
+	var why []string
+	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
+	if !r.Healthy {
+		say("the cluster is not healthy (%s); a drill on top would prove nothing and could end it", r.Summary)
+	}
+	if d.Lab && !a.Lab {
+		say("%s can be done to lab hosts only: there is no switch to a server's power here", d.Name)
+	}
+	if d.Hard && !a.Lab && !a.Hard {
+		say("%s loses what is not on disk yet on %s; allow it with --hard", d.Name, strings.Join(targets, ", "))
+	}
+	if d.Action == Fill && a.Lab {
+		say("%s: the disks of all lab hosts are one, this machine's own; do it on servers", d.Name)
+	}
+	why = append(why, isolated(c, d, targets)...)
+	why = append(why, quorum(c, r, d, targets, a)...)
+	return append(why, serving(c, r, d, targets)...)
+}
+
+// isolated refuses to cut the way on which other hosts, or this tool itself,
+// are reached.
+func isolated(c *cluster.Cluster, d Drill, targets []string) []string {
+	if !d.TakesHost() && d.Action != Drop {
+		return nil
+	}
+	var why []string
+	for _, name := range targets {
+		target := c.Host(name)
+		if target == nil {
+			continue
+		}
+		if target.SSH.Local {
+			why = append(why, fmt.Sprintf("%s is the machine that this runs on; run the drill from another", name))
+		}
+		for i := range c.Hosts {
+			h := &c.Hosts[i]
+			for b := h.SSH.Bastion; b != nil; b = b.SSH.Bastion {
+				if h.Name != name && (b.Address == target.Address || b.Address == target.InternalAddress.String()) {
+					why = append(why, fmt.Sprintf("%s is the bastion through which %s is reached", name, h.Name))
+				}
+			}
+		}
+	}
+	return why
+}
+
+// quorum refuses to take more etcd members than may be lost.
+func quorum(c *cluster.Cluster, r status.Report, d Drill, targets []string, a Allowed) []string {
+	taken := 0
+	for _, name := range targets {
+		if runsEtcd(c, name) && (d.TakesHost() || d.Action == Drop || d.Program == "etcd" || d.Unit == "etcd.service" || d.Action == Fill) {
+			taken++
+		}
+	}
+	left := r.Etcd.HealthyVoters - taken
+	if taken == 0 || left >= r.Etcd.QuorumSize {
+		return nil
+	}
+	if d.Majority && a.BreakQuorum && r.Etcd.Voters > 1 {
+		return nil
+	}
+	text := fmt.Sprintf("%s would leave %d of %d etcd members, and a quorum is %d: all writes would stop", d.Name, left, r.Etcd.Voters, r.Etcd.QuorumSize)
+	if d.Majority {
+		text += "; that is what it is for, so allow it with --break-quorum"
+	}
+	return []string{text}
+}
+
+// serving refuses to take the last of what the cluster needs one of.
+func serving(c *cluster.Cluster, r status.Report, d Drill, targets []string) []string {
+	if d.Majority || d.Action == Nothing {
+		return nil
+	}
+	ready := 0
+	for _, cp := range r.ControlPlanes {
+		if cp.Ready && !slices.Contains(targets, cp.Host) {
+			ready++
+		}
+	}
+	var why []string
+	onControlPlane := slices.ContainsFunc(targets, func(name string) bool {
+		h := c.Host(name)
+		return h != nil && h.Has(cluster.RoleControlPlane)
+	})
+	takesControlPlane := d.TakesHost() || d.Action == Drop || d.On == OnControlPlanes ||
+		(d.On == OnEtcd && c.Etcd.Mode == cluster.EtcdStacked) || d.On == OnEtcd && onControlPlane
+	if onControlPlane && takesControlPlane && ready == 0 {
+		why = append(why, fmt.Sprintf("%s would leave no control-plane host that serves", d.Name))
+	}
+	balancers := c.Balancers()
+	takesBalancer := d.TakesHost() || d.Action == Drop || d.On == OnProxies || d.On == OnVIP
+	if len(balancers) > 0 && takesBalancer && !slices.ContainsFunc(balancers, func(h *cluster.Host) bool { return !slices.Contains(targets, h.Name) }) {
+		why = append(why, fmt.Sprintf("%s would leave no load balancer", d.Name))
+	}
+	return why
+}

@@ -1,0 +1,95 @@
+package drill
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/status"
+)
+
+// Leaders are the hosts that hold what only one holds at a time; empty where
+// nobody was seen to.
+type Leaders struct {
+	Etcd              string `json:"etcd,omitempty"`
+	Scheduler         string `json:"scheduler,omitempty"`
+	ControllerManager string `json:"controllerManager,omitempty"`
+	VIP               string `json:"vip,omitempty"`
+}
+
+// LeadersOf reads who leads from a report; who carries the VIP is not in it.
+func LeadersOf(r status.Report) Leaders {
+	var l Leaders
+	for _, m := range r.Etcd.Members {
+		if m.Leader {
+			l.Etcd = m.Host
+		}
+	}
+	for _, cp := range r.ControlPlanes {
+		if cp.Scheduler {
+			l.Scheduler = cp.Host
+		}
+		if cp.ControllerManager {
+			l.ControllerManager = cp.Host
+		}
+	}
+	return l
+}
+
+// Targets are the hosts that a drill hits: most often one, for a majority of
+// etcd's members several. The rule is the drill's own where it is empty. The
+// same source of randomness gives the same hosts.
+func Targets(c *cluster.Cluster, d Drill, rule Rule, l Leaders, random *rand.Rand) ([]string, error) {
+	candidates := Candidates(c, d)
+	if len(candidates) == 0 {
+		return nil, fmt.Errorf("%s: this cluster has no host for it (%s)", d.Name, d.On)
+	}
+	if d.Action == Nothing {
+		return nil, nil
+	}
+	if rule == "" {
+		rule = d.Target
+		if rule == VIPHolder && l.VIP == "" {
+			rule = Random // the cluster has no VIP
+		}
+	}
+	one := ""
+	switch rule {
+	case Random:
+		one = candidates[random.IntN(len(candidates))]
+	case Leader:
+		switch d.Program {
+		case "kube-scheduler":
+			one = l.Scheduler
+		case "kube-controller-manager":
+			one = l.ControllerManager
+		default:
+			one = l.Etcd
+		}
+	case VIPHolder:
+		one = l.VIP
+	default:
+		one = string(rule)
+	}
+	switch {
+	case one == "":
+		return nil, fmt.Errorf("%s: nobody is the %s; name a host: %s", d.Name, rule, strings.Join(candidates, ", "))
+	case !slices.Contains(candidates, one):
+		return nil, fmt.Errorf("%s cannot be done on %s; it can on %s", d.Name, one, strings.Join(candidates, ", "))
+	case !d.Majority:
+		return []string{one}, nil
+	}
+	targets := []string{one}
+	for _, i := range random.Perm(len(candidates)) {
+		if len(targets) >= cluster.Quorum(len(candidates)) {
+			break
+		}
+		if candidates[i] != one {
+			targets = append(targets, candidates[i])
+		}
+	}
+	slices.Sort(targets)
+	return targets, nil
+}
