@@ -25,7 +25,13 @@ func (a *Agent) connect(w http.ResponseWriter, r *http.Request, request protocol
 		timeout = time.Duration(request.TimeoutMillis) * time.Millisecond
 	}
 	dialer := net.Dialer{Timeout: timeout}
-	conn, err := dialer.DialContext(r.Context(), request.Network, request.Address)
+	dial := dialer.DialContext
+	if request.PodIP != "" {
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return dialFromPod(ctx, dialer, network, address, request.PodIP)
+		}
+	}
+	conn, err := dial(r.Context(), request.Network, request.Address)
 	if err != nil {
 		return err
 	}

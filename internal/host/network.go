@@ -16,12 +16,23 @@ import (
 // stream, with working deadlines. It fits client-go's and etcd's dialers. Ctx
 // bounds the dialling only; the connection lives until it is closed.
 func (h *Host) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	return h.dial(ctx, protocol.ConnectRequest{Network: network, Address: addr})
+}
+
+// DialFromPod connects to a TCP address from the network of the pod on the
+// host that has the given IP address; otherwise it is as Dial.
+func (h *Host) DialFromPod(ctx context.Context, podIP, addr string) (net.Conn, error) {
+	return h.dial(ctx, protocol.ConnectRequest{Network: "tcp", Address: addr, PodIP: podIP})
+}
+
+func (h *Host) dial(ctx context.Context, request protocol.ConnectRequest) (net.Conn, error) {
+	network, addr := request.Network, request.Address
 	doing := fmt.Sprintf("connecting to %s from the host", addr)
 	switch network {
 	case "tcp4", "tcp6":
 		network = "tcp"
 	}
-	request := protocol.ConnectRequest{Network: network, Address: addr}
+	request.Network = network
 	if deadline, ok := ctx.Deadline(); ok {
 		request.TimeoutMillis = max(int(time.Until(deadline).Milliseconds()), 1)
 	}

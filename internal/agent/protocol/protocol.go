@@ -427,6 +427,9 @@ type ConnectRequest struct {
 	Address string `json:"address"`
 	// TimeoutMillis bounds the dialling; 0 means 5000.
 	TimeoutMillis int `json:"timeoutMillis,omitempty"`
+	// PodIP connects from the network namespace of the pod that has this
+	// address, as the pod itself would; Address must then be an IP address.
+	PodIP string `json:"podIP,omitempty"`
 }
 
 // DialRequest tries to reach TCP addresses from the host, all at once.
