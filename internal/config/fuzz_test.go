@@ -32,30 +32,70 @@ func FuzzParse(f *testing.F) {
 			f.Add(data)
 		}
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		file, list := read([]*strict.File{strict.NewFile("/files/fuzz.yaml", data)}, testOptions())
-		if (file == nil) != list.HasErrors() {
-			t.Fatalf("cluster %v with findings %v", file, list)
+	f.Fuzz(func(t *testing.T, data []byte) { checkReading(t, strict.NewFile("/files/fuzz.yaml", data)) })
+}
+
+// FuzzKubeKey is FuzzParse for KubeKey's files, of which version 4 has two.
+func FuzzKubeKey(f *testing.F) {
+	paths, err := filepath.Glob("kubekey/testdata/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	pairs, err := filepath.Glob("kubekey/testdata/*/1-*.yaml")
+	if err != nil || len(paths) == 0 || len(pairs) == 0 {
+		f.Fatalf("%d files, %d pairs: %v", len(paths), len(pairs), err)
+	}
+	for _, path := range append(paths, pairs...) {
+		first, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
 		}
-		checkPlaces(t, data, list)
-		var out bytes.Buffer
-		if err := list.Print(&out, diag.PrintOptions{}); err != nil {
-			t.Fatal(err)
+		second, err := os.ReadFile(strings.Replace(path, "1-inventory", "2-config", 1))
+		if err != nil || bytes.Equal(first, second) {
+			second = nil // a file that stands alone
 		}
-		if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
-			t.Errorf("the output holds a control character: %q", out.String()[i:])
+		f.Add(first, second)
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		files := []*strict.File{strict.NewFile("/files/first.yaml", first)}
+		if len(second) > 0 {
+			files = append(files, strict.NewFile("/files/second.yaml", second))
 		}
-		if file == nil {
-			return
-		}
-		again, list := read([]*strict.File{strict.NewFile("/files/fuzz.yaml", Format(file.Document))}, testOptions())
-		if again == nil {
-			t.Fatalf("what Format wrote is refused: %v\n%s", list, Format(file.Document))
-		}
-		if diff := cmp.Diff(file.Cluster, again.Cluster, compareAddresses, cmp.Comparer(sameSecret)); diff != "" {
-			t.Errorf("what Format wrote means something else (-before +after):\n%s", diff)
-		}
+		checkReading(t, files...)
 	})
+}
+
+// checkReading reads files and checks what must be so whatever is in them.
+func checkReading(t *testing.T, files ...*strict.File) {
+	t.Helper()
+	texts := map[string][]byte{}
+	for _, f := range files {
+		texts[f.Source.Name()] = f.Data
+	}
+	file, list := read(files, testOptions())
+	if (file == nil) != list.HasErrors() {
+		t.Fatalf("cluster %v with findings %v", file, list)
+	}
+	for _, d := range list {
+		checkPlaces(t, texts[d.File], diag.List{d})
+	}
+	var out bytes.Buffer
+	if err := list.Print(&out, diag.PrintOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+		t.Errorf("the output holds a control character: %q", out.String()[i:])
+	}
+	if file == nil {
+		return
+	}
+	again, list := read([]*strict.File{strict.NewFile("/files/fuzz.yaml", Format(file.Document))}, testOptions())
+	if again == nil {
+		t.Fatalf("what Format wrote is refused: %v\n%s", list, Format(file.Document))
+	}
+	if diff := cmp.Diff(file.Cluster, again.Cluster, compareAddresses, cmp.Comparer(sameSecret)); diff != "" {
+		t.Errorf("what Format wrote means something else (-before +after):\n%s", diff)
+	}
 }
 
 // checkPlaces checks that findings are inside the file, and that those without

@@ -41,6 +41,10 @@ func importInventory(r *strict.Report, inventory, config document) *v1alpha1.Clu
 	m.metadata(&f.Metadata)
 	if config.root != nil {
 		settings.metadata(&c.Metadata)
+		settings.leaveOut(
+			leftOut{from: "metadata.name", value: c.Metadata.Name, harmless: []any{"default"}, follows: "the cluster is called after kubernetes.cluster_name, or else the Inventory", remedy: "remove it"},
+			leftOut{from: "status", value: c.Status, follows: "KubeKey wrote down there what it had done", remedy: "remove it"},
+		)
 		settings.config(&c.Spec)
 	}
 	if n := f.Metadata.Name; doc.Metadata.Name == "" && n != "default" && label.MatchString(n) {
@@ -114,11 +118,12 @@ func (m *importer) inventoryHosts(s *inventorySpec, etcd string) {
 		return
 	}
 	roles, others := m.inventoryRoles(s, etcd)
+	named := inOwnGroups(s)
 	for _, name := range append(m.inFileOrder(at, slices.Collect(maps.Keys(s.Hosts))), others...) {
 		from := at.Key(name)
 		h, listed := s.Hosts[name]
 		if len(roles[name]) == 0 {
-			if listed && !m.theirs.AnyBadIn("spec.groups") {
+			if listed && !named[name] && !m.theirs.AnyBadIn("spec.groups") {
 				m.warn(from, "put it in kube_control_plane, kube_worker or etcd, or remove it", "host %s is left out: no group gives it a role", word(name))
 			}
 			continue

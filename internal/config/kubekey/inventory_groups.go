@@ -86,6 +86,18 @@ func (m *importer) otherGroups(s *inventorySpec, budget *int) {
 	}
 }
 
+// inOwnGroups are the hosts that groups name other than as the cluster's as a
+// whole: what becomes of them is said with the group.
+func inOwnGroups(s *inventorySpec) map[string]bool {
+	named := map[string]bool{}
+	for name, group := range s.Groups {
+		for _, host := range group.Hosts {
+			named[host] = named[host] || name != "k8s_cluster"
+		}
+	}
+	return named
+}
+
 // within reports whether a group is a part of one of others, directly.
 func within(s *inventorySpec, group string, of []string) bool {
 	return slices.ContainsFunc(of, func(name string) bool { return slices.Contains(s.Groups[name].Groups, group) })

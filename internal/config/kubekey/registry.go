@@ -55,6 +55,10 @@ func (m *importer) auth(from strict.Path, host string, a auth) {
 	if (a.SkipTLSVerify || a.PlainHTTP) && !slices.Contains(*insecure, host) {
 		m.add("spec.registry.insecure", insecure, from, host)
 	}
+	if isEmpty(a.Username) && isEmpty(a.Password) && isEmpty(a.CertsPath) && !a.SkipTLSVerify && !a.PlainHTTP {
+		m.warn(from, "remove it", "registry.auths says nothing about %s", word(host))
+		return
+	}
 	if !isEmpty(a.Username) || !isEmpty(a.Password) {
 		m.warn(from, "give your workloads an imagePullSecret: kubectl create secret docker-registry",
 			"registry.auths: nodes do not log in to %s: pods that pull from it need a secret", word(host))
