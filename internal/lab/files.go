@@ -26,9 +26,9 @@ func (l *Lab) ClusterFilePath() string { return filepath.Join(l.dir, "cluster.ya
 var clusterTemplate string
 
 // ClusterFile is the lab as a cluster file: the same a user would write for
-// servers. Two or more load-balancer hosts carry the endpoint, or the external
-// balancer, which is not among the cluster's hosts; without them every worker
-// balances for itself.
+// servers. Two or more load-balancer hosts carry the endpoint, or the control
+// planes where they are the load balancers, or the external balancer, which is
+// not among the cluster's hosts; without them every worker balances for itself.
 func (l *Lab) ClusterFile() []byte {
 	tmpl := template.Must(template.New("cluster").Funcs(template.FuncMap{
 		"roles": func(roles []Role) string {
@@ -45,7 +45,7 @@ func (l *Lab) ClusterFile() []byte {
 		"Name": l.Name(), "Kubernetes": l.record.Spec.Kubernetes, "Hosts": l.members(),
 		"External": external, "Balancer": balancer.Address,
 		"Key": l.KeyPath(), "KnownHosts": l.KnownHostsPath(),
-		"Managed": l.record.Spec.LoadBalancers >= 2, "VIP": l.record.Subnet.vip(),
+		"Managed": l.record.Spec.LoadBalancers >= 2 || l.record.Spec.SharedLB, "VIP": l.record.Subnet.vip(),
 	})
 	if err != nil {
 		panic(err) // the template and its data are both ours: a test renders every branch

@@ -38,6 +38,7 @@ type Spec struct {
 	LoadBalancers int    `json:"loadBalancers,omitempty"` // 0: each worker balances for itself
 	Etcds         int    `json:"etcds,omitempty"`         // 0: etcd runs on the control-plane hosts
 	ExternalLB    bool   `json:"externalLB,omitempty"`    // a balancer that Quorate does not manage carries the endpoint
+	SharedLB      bool   `json:"sharedLB,omitempty"`      // the control-plane hosts are the load balancers
 	Kubernetes    string `json:"kubernetes,omitempty"`    // written into the cluster file; "" leaves the choice to it
 }
 
@@ -86,6 +87,9 @@ func (s Spec) Validate() error {
 	if s.ExternalLB && s.ControlPlanes == 0 {
 		errs = append(errs, errors.New("an external load balancer needs control planes behind it"))
 	}
+	if s.SharedLB && (s.LoadBalancers > 0 || s.ExternalLB) {
+		errs = append(errs, errors.New("either the control planes are the load balancers, or other hosts are"))
+	}
 	if s.ControlPlanes+s.Workers+s.LoadBalancers+s.Etcds < 1 {
 		errs = append(errs, errors.New("a lab needs at least one host"))
 	}
@@ -107,6 +111,8 @@ func (s Spec) shrinks(old Spec) string {
 		return "etcds"
 	case !s.ExternalLB && old.ExternalLB:
 		return "external load balancers"
+	case !s.SharedLB && old.SharedLB:
+		return "load balancers on control planes"
 	}
 	return ""
 }
@@ -128,6 +134,9 @@ func (s Spec) hosts(net subnet) []HostSpec {
 	controlPlaneRoles := []Role{ControlPlane, Etcd}
 	if s.Etcds > 0 {
 		controlPlaneRoles = []Role{ControlPlane}
+	}
+	if s.SharedLB {
+		controlPlaneRoles = append(controlPlaneRoles, LoadBalancer)
 	}
 	add("cp", s.ControlPlanes, firstControlPlane, controlPlaneRoles...)
 	add("etcd", s.Etcds, firstEtcd, Etcd)

@@ -100,6 +100,7 @@ func TestShrinks(t *testing.T) {
 		{Spec{ControlPlanes: 3, Workers: 3, LoadBalancers: 1, Etcds: 3}, "load balancers"},
 		{Spec{ControlPlanes: 3, Workers: 3, LoadBalancers: 2}, "etcds"},
 		{Spec{ControlPlanes: 3, Workers: 3, LoadBalancers: 2, Etcds: 3, ExternalLB: true}, ""},
+		{Spec{ControlPlanes: 3, Workers: 3, LoadBalancers: 2, Etcds: 3, SharedLB: true}, ""},
 	} {
 		if got := test.now.shrinks(old); got != test.want {
 			t.Errorf("%+v shrinks %q, want %q", test.now, got, test.want)
