@@ -148,7 +148,7 @@ func (m *importer) external(w wanted) {
 	out.LoadBalancer.Mode = "external"
 	m.ours.Set(ourBalancer.Key("mode"), m.place(w.addressed))
 	if out.Port != 0 && out.Port != apiServerPort {
-		m.theirs.Tell("warning", m.ours.PlaceOf(ourEndpoint.Key("port")), "let the balancer's backends have the same port", "",
+		m.theirs.Tell("warning", m.ours.PlaceOf(ourEndpoint.Key("port")), "give its backends that port too, or write port: 6443 and let it listen there; on the control-plane hosts themselves it needs another port than they", "",
 			"the API servers listen on the endpoint's port themselves; KubeKey's listen on 6443 whatever the balancer's port")
 	}
 }

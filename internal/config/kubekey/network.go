@@ -12,8 +12,17 @@ func (m *importer) network(n *network) {
 	const from, to = strict.Path("spec.network"), strict.Path("spec.network")
 	out := &m.doc.Spec.Network
 	plugin := m.plugin(from.Key("plugin"), n.Plugin)
+	m.cidr(to.Key("podCIDR"), &out.PodCIDR, from.Key("podNetworkCidr"), n.PodNetworkCidr)
+	m.cidr(to.Key("serviceCIDR"), &out.ServiceCIDR, from.Key("serviceNetworkCidr"), n.ServiceNetworkCidr)
 	m.cidr(to.Key("podCIDR"), &out.PodCIDR, from.Key("kubePodsCIDR"), n.KubePodsCIDR)
 	m.cidr(to.Key("serviceCIDR"), &out.ServiceCIDR, from.Key("kubeServiceCIDR"), n.KubeServiceCIDR)
+	const newName = "its newer name says it too"
+	if n.KubePodsCIDR != "" {
+		m.leaveOut(leftOut{from: from.Key("podNetworkCidr"), value: n.PodNetworkCidr, follows: newName, remedy: "remove it"})
+	}
+	if n.KubeServiceCIDR != "" {
+		m.leaveOut(leftOut{from: from.Key("serviceNetworkCidr"), value: n.ServiceNetworkCidr, follows: newName, remedy: "remove it"})
+	}
 	if plugin == "flannel" {
 		set(m, to.Key("flannel.backend"), &out.Flannel.Backend, from.Key("flannel.backendMode"), n.Flannel.BackendMode)
 		set(m, to.Key("flannel.directRouting"), &out.Flannel.DirectRouting, from.Key("flannel.directRouting"), n.Flannel.DirectRouting)

@@ -137,6 +137,10 @@ type network struct {
 	Hybridnet       map[string]any `yaml:"hybridnet"`
 	Cilium          map[string]any `yaml:"cilium"`
 	MultusCNI       any            `yaml:"multusCNI"`
+
+	// What the ranges were called before KubeKey 1.0.
+	PodNetworkCidr     string `yaml:"podNetworkCidr"`
+	ServiceNetworkCidr string `yaml:"serviceNetworkCidr"`
 }
 
 type flannel struct {

@@ -74,7 +74,9 @@ func (s *secretNodes) add(n *yaml.Node, secret bool) {
 		}
 	case yaml.SequenceNode:
 		for _, item := range n.Content {
-			s.add(item, secret)
+			// Flags and settings are lists of name=value.
+			name, _, isSetting := strings.Cut(item.Value, "=")
+			s.add(item, secret || isSetting && IsSecretKey(name))
 		}
 	}
 }
