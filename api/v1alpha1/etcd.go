@@ -25,8 +25,7 @@ type Etcd struct {
 	// Example: 2s
 	Election time.Duration `yaml:"election,omitempty"`
 	// QuotaBackendBytes is the size in bytes at which etcd refuses further
-	// writes: from 67108864 (64 MiB) to 68719476736 (64 GiB), and more than 8 GiB
-	// is seldom wise.
+	// writes; more than 8 GiB is seldom wise.
 	//
 	// Example: 8589934592
 	QuotaBackendBytes int64 `yaml:"quotaBackendBytes,omitempty"`

@@ -23,19 +23,24 @@ func (c *converter) etcd(p strict.Path, e *v1alpha1.Etcd) cluster.Etcd {
 	}
 	c.timings(p, e)
 	const smallest, largest = 64 << 20, 64 << 30
+	c.tell(p.Key("quotaBackendBytes"), Rule{Bounded: true, Least: smallest, Most: largest})
 	if q := e.QuotaBackendBytes; q < smallest || q > largest {
 		c.Errorf(p.Key("quotaBackendBytes"), "etcd's own is 2147483648 (2 GiB), and more than 8589934592 (8 GiB) is seldom wise",
 			"etcd.quotaBackendBytes %d is not between %d (64 MiB) and %d (64 GiB)", q, smallest, int64(largest))
 	}
 	// What is not given is etcd's own.
-	if c.Given(p.Key("snapshotCount")) && (e.SnapshotCount < 100 || e.SnapshotCount > 10_000_000) {
-		c.Errorf(p.Key("snapshotCount"), "etcd's own is 10000", "etcd.snapshotCount %d is not between 100 and 10000000", e.SnapshotCount)
+	const fewest, most = 100, 10_000_000
+	c.tell(p.Key("snapshotCount"), Rule{Bounded: true, Least: fewest, Most: most})
+	if c.Given(p.Key("snapshotCount")) && (e.SnapshotCount < fewest || e.SnapshotCount > most) {
+		c.Errorf(p.Key("snapshotCount"), "etcd's own is 10000", "etcd.snapshotCount %d is not between %d and %d", e.SnapshotCount, fewest, most)
 	}
 	if c.Given(p.Key("autoCompactionRetention")) && (e.AutoCompactionRetention < time.Minute || e.AutoCompactionRetention%time.Second != 0) {
 		c.Errorf(p.Key("autoCompactionRetention"), "such as 8h", "etcd.autoCompactionRetention %v is not a whole number of seconds from 1m on", e.AutoCompactionRetention)
 	}
-	if c.Given(p.Key("maxRequestBytes")) && (e.MaxRequestBytes < 64<<10 || e.MaxRequestBytes > 64<<20) {
-		c.Errorf(p.Key("maxRequestBytes"), "etcd's own is 1572864 (1.5 MiB)", "etcd.maxRequestBytes %d is not between 65536 (64 KiB) and 67108864 (64 MiB)", e.MaxRequestBytes)
+	const leastRequest, mostRequest = 64 << 10, 64 << 20
+	c.tell(p.Key("maxRequestBytes"), Rule{Bounded: true, Least: leastRequest, Most: mostRequest})
+	if c.Given(p.Key("maxRequestBytes")) && (e.MaxRequestBytes < leastRequest || e.MaxRequestBytes > mostRequest) {
+		c.Errorf(p.Key("maxRequestBytes"), "etcd's own is 1572864 (1.5 MiB)", "etcd.maxRequestBytes %d is not between %d (64 KiB) and %d (64 MiB)", e.MaxRequestBytes, leastRequest, mostRequest)
 	}
 	if c.Given(p.Key("maxSnapshots")) {
 		c.number(p.Key("maxSnapshots"), "etcd.maxSnapshots", e.MaxSnapshots, 1, 100)
