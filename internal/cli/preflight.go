@@ -142,9 +142,7 @@ func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Wri
 	if o.output == "json" {
 		err = printJSON(stdout, report)
 	} else {
-		_, err = io.WriteString(stdout, ui.Preflight(report, lookOf(stdout), ui.PreflightOptions{
-			Verbose: o.verbose, Again: strings.TrimSpace("quorate preflight" + o.files.flags()),
-		}))
+		_, err = io.WriteString(stdout, ui.Preflight(report, lookOf(stdout), ui.PreflightOptions{Verbose: o.verbose}))
 	}
 	if err != nil {
 		return err

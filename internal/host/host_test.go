@@ -192,6 +192,42 @@ func TestListenAndReach(t *testing.T) {
 	}
 }
 
+// Datagrams come back from who knows the nonce, and from nobody else.
+func TestDatagrams(t *testing.T) {
+	h := hosttest.Agent(t, t.TempDir(), nil)
+	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	free, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, silent := free.LocalAddr().String(), taken.LocalAddr().String()
+	free.Close()
+
+	stop, errs, err := h.ListenUDP(t.Context(), []string{addr, silent}, "nonce-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if errs[silent] == "" || errs[addr] != "" {
+		t.Errorf("listening: %v", errs)
+	}
+	results, err := h.ReachUDP(t.Context(), []string{addr, silent}, 700*time.Millisecond, "nonce-1")
+	if err != nil || !results[0].Connected || results[0].Error != "" || results[1].Connected || results[1].Error == "" {
+		t.Errorf("reach: %+v, %v", results, err)
+	}
+	results, err = h.ReachUDP(t.Context(), []string{addr}, 400*time.Millisecond, "nonce-2")
+	if err != nil || results[0].Connected {
+		t.Errorf("another nonce was answered: %+v, %v", results, err)
+	}
+	if _, err := h.ReachUDP(t.Context(), []string{addr}, time.Second, ""); err == nil {
+		t.Error("nothing was expected, and sent")
+	}
+}
+
 func TestFacts(t *testing.T) {
 	root := t.TempDir()
 	h := hosttest.Agent(t, root, nil)

@@ -30,7 +30,7 @@ func Unclaimed(o *Observation, h *cluster.Host) []int {
 	switch {
 	case h.Has(cluster.RoleControlPlane) && !f.Files[component.ManifestsDir+"/kube-apiserver.yaml"].Exists:
 		wanted = append(wanted, o.Cluster.Endpoint.Port, controllerManagerPort, schedulerPort)
-	case endpoint.Has(o.Cluster, h) && f.Units["quorate-haproxy.service"].Load != "loaded":
+	case endpoint.Has(o.Cluster, h) && f.Units["quorate-haproxy.service"].Load != "loaded" && f.Units["quorate-nginx.service"].Load != "loaded":
 		wanted = append(wanted, o.Cluster.Endpoint.Port)
 	}
 	// A kubelet that was started and has not joined yet listens on its port; the

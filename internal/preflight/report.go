@@ -86,24 +86,24 @@ func (c *Counts) add(s Status) {
 // Summary is the report in one line.
 func (r Report) Summary() string {
 	parts := []string{fmt.Sprintf("%d ok", r.Counts.OK)}
-	for _, p := range []struct {
-		n    int
-		what string
-	}{{r.Counts.Warnings, "warning"}, {r.Counts.Errors, "error"}} {
-		if p.n == 1 {
-			parts = append(parts, "1 "+p.what)
-		} else if p.n > 1 {
-			parts = append(parts, fmt.Sprintf("%d %ss", p.n, p.what))
-		}
+	if r.Counts.Warnings > 0 {
+		parts = append(parts, count(r.Counts.Warnings, "warning"))
+	}
+	if r.Counts.Errors > 0 {
+		parts = append(parts, count(r.Counts.Errors, "error"))
 	}
 	if r.Counts.Skipped > 0 {
 		parts = append(parts, fmt.Sprintf("%d skipped", r.Counts.Skipped))
 	}
-	hosts := "1 host"
-	if r.Hosts != 1 {
-		hosts = fmt.Sprintf("%d hosts", r.Hosts)
+	return fmt.Sprintf("%s on %s: %s", count(r.Counts.Total, "check"), count(r.Hosts, "host"), strings.Join(parts, ", "))
+}
+
+// count words a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
 	}
-	return fmt.Sprintf("%d checks on %s: %s", r.Counts.Total, hosts, strings.Join(parts, ", "))
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // Refusals are the reasons not to plan at all: the errors of the checks that

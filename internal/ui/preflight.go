@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/internal/preflight"
@@ -11,8 +12,6 @@ import (
 type PreflightOptions struct {
 	// Verbose shows what is well, too, with its figures.
 	Verbose bool
-	// Again is the command that runs it again and ignores what is added to it.
-	Again string
 }
 
 // Preflight words a report: what is wrong by check, each with what to do about
@@ -30,20 +29,10 @@ func Preflight(r preflight.Report, look Look, o PreflightOptions) string {
 		m = markFailed
 	}
 	fmt.Fprintf(&v.out, "%s %s\n", look.paint(m, look.symbol(m, 0)), look.bold(clean(r.Cluster)+": "+r.Summary()))
-	if failed := failedChecks(r); failed != nil && o.Again != "" {
-		fmt.Fprintf(&v.out, "  %s\n", look.faint("to go on in spite of one: "+o.Again+" --ignore-preflight "+failed[0]))
+	if i := slices.IndexFunc(r.Checks, func(c preflight.CheckResult) bool { return c.Status == preflight.Error }); i >= 0 {
+		fmt.Fprintf(&v.out, "  %s\n", look.faint("to take one for a warning, name it: --ignore-preflight "+r.Checks[i].Name))
 	}
 	return v.out.String()
-}
-
-func failedChecks(r preflight.Report) []string {
-	var out []string
-	for _, c := range r.Checks {
-		if c.Status == preflight.Error {
-			out = append(out, c.Name)
-		}
-	}
-	return out
 }
 
 type preflightView struct {
