@@ -99,10 +99,11 @@ func mayWriteKubeconfig(path string, c *cluster.Cluster) error {
 	return os.Remove(probe.Name())
 }
 
-// operatorKubeconfig makes the kubeconfig of a machine outside the cluster.
-// In localhost mode the endpoint's name means something only on the nodes, so
-// there is a context for each API server: each verified under the endpoint's
-// name, any of them good, none special.
+// operatorKubeconfig makes the kubeconfig of a machine outside the cluster. Its
+// context is the balancer's address where there is one. In localhost mode the
+// endpoint's name means something only on the nodes: there is a context for
+// each API server, any of them good, none special, and the first is named after
+// the cluster. All are verified under the endpoint's name.
 func operatorKubeconfig(admin []byte, c *cluster.Cluster) (*clientcmdapi.Config, error) {
 	config, err := clientcmd.Load(admin)
 	if err != nil {
@@ -122,12 +123,19 @@ func operatorKubeconfig(admin []byte, c *cluster.Cluster) (*clientcmdapi.Config,
 		}
 		out.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: user}
 	}
-	for i, h := range c.ControlPlanes() {
-		name := c.Name
-		if i > 0 {
-			name += "-" + h.Name
+	server := func(host string) string { return "https://" + net.JoinHostPort(host, strconv.Itoa(c.Endpoint.Port)) }
+	switch lb := c.Endpoint.LoadBalancer; {
+	case lb.VIP.IsValid():
+		add(c.Name, server(lb.VIP.String()))
+	case lb.VIPHost != "":
+		add(c.Name, server(lb.VIPHost))
+	}
+	for _, h := range c.ControlPlanes() {
+		name := c.Name + "-" + h.Name
+		if out.Contexts[c.Name] == nil {
+			name = c.Name
 		}
-		add(name, "https://"+net.JoinHostPort(h.Address, strconv.Itoa(c.Endpoint.Port)))
+		add(name, server(h.Address))
 	}
 	out.CurrentContext = c.Name
 	return out, nil

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quorate/quorate/internal/cluster"
+)
+
+func TestOperatorKubeconfig(t *testing.T) {
+	const admin = `apiVersion: v1
+kind: Config
+current-context: kubernetes-admin@prod
+clusters: [{name: prod, cluster: {server: "https://10.0.0.1:6443", certificate-authority-data: YXV0aG9yaXR5}}]
+users: [{name: kubernetes-admin, user: {token: x}}]
+contexts: [{name: kubernetes-admin@prod, context: {cluster: prod, user: kubernetes-admin}}]
+`
+	c := &cluster.Cluster{Name: "prod", Endpoint: cluster.Endpoint{Domain: "lb.example", Port: 6443}}
+	for i, name := range []string{"cp-1", "cp-2"} {
+		c.Hosts = append(c.Hosts, cluster.Host{Name: name, Address: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}).String(), Roles: []cluster.Role{cluster.RoleControlPlane}})
+	}
+	for _, tt := range []struct {
+		name     string
+		balancer cluster.LoadBalancer
+		want     map[string]string
+	}{
+		{"localhost", cluster.LoadBalancer{}, map[string]string{"prod": "https://10.0.0.1:6443", "prod-cp-2": "https://10.0.0.2:6443"}},
+		{"an address", cluster.LoadBalancer{VIP: netip.MustParseAddr("10.0.0.100")}, map[string]string{
+			"prod": "https://10.0.0.100:6443", "prod-cp-1": "https://10.0.0.1:6443", "prod-cp-2": "https://10.0.0.2:6443",
+		}},
+		{"a name", cluster.LoadBalancer{VIPHost: "lb.example"}, map[string]string{
+			"prod": "https://lb.example:6443", "prod-cp-1": "https://10.0.0.1:6443", "prod-cp-2": "https://10.0.0.2:6443",
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c.Endpoint.LoadBalancer = tt.balancer
+			config, err := operatorKubeconfig([]byte(admin), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			for name, context := range config.Contexts {
+				server := config.Clusters[context.Cluster]
+				got[name] = server.Server
+				if server.TLSServerName != "lb.example" || string(server.CertificateAuthorityData) != "authority" {
+					t.Errorf("%s: %+v", name, server)
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" || config.CurrentContext != "prod" {
+				t.Errorf("current %s (-want +got):\n%s", config.CurrentContext, diff)
+			}
+		})
+	}
+}
