@@ -24,7 +24,7 @@ func (m *importer) endpoint() {
 	local, localAt := m.truth("loadbalancer_apiserver_localhost", !m.isKubeSphere)
 	controlPlanes := 0
 	for _, h := range m.members {
-		if _, ok := h.isIn(controlPlaneGroups()...); ok {
+		if _, ok := h.isIn(groupControlPlane); ok {
 			controlPlanes++
 		}
 	}
@@ -62,7 +62,7 @@ func (m *importer) noBalancer(localAt *setting, controlPlanes int) {
 func (m *importer) secondControlPlane() (strict.Place, bool) {
 	seen := 0
 	for _, h := range m.members {
-		if at, ok := h.isIn(controlPlaneGroups()...); ok {
+		if at, ok := h.isIn(groupControlPlane); ok {
 			if seen++; seen == 2 {
 				return at, true
 			}

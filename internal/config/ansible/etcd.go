@@ -97,7 +97,7 @@ func (m *importer) memberNames() {
 		if v == nil {
 			continue
 		}
-		_, isMember := h.isIn("etcd")
+		_, isMember := h.isIn(groupEtcd)
 		if n, why := m.resolve(v.value, h); isMember && !isEmpty(v.value) && (why != nil || n.Value != h.name) {
 			m.inv.warn(v.at, "", "etcd_member_name is not used: members have their hosts' names, here %s", quote(h.name))
 			return

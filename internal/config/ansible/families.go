@@ -55,6 +55,7 @@ func clusterFamilies() []family {
 		{what: "reserved resources", names: []string{"kube_reserved", "system_reserved", "kubelet_enforce_node_allocatable", "eviction_hard", "eviction_hard_control_plane"}, prefixes: []string{"kube_memory_", "kube_cpu_", "kube_ephemeral_", "kube_pid_", "kube_master_", "kube_reserved_", "system_memory_", "system_cpu_", "system_ephemeral_", "system_pid_", "system_master_", "system_reserved_"},
 			follows: "the kubelets keep nothing back for the system", hint: "say it in a cluster file, kubernetes.kubelet.configuration: {systemReserved: …}"},
 		{what: "the kubelet", prefixes: []string{"kubelet_"}, names: []string{"kube_read_only_port", "default_kubelet_config_dir", "dynamic_kubelet_configuration", "dynamic_kubelet_configuration_dir"}, follows: "the kubelets run with Quorate's settings", hint: "say it in a cluster file, kubernetes.kubelet.configuration"},
+		{what: "IPVS", names: []string{"kube_proxy_strict_arp", "kube_proxy_scheduler"}, prefixes: []string{"kube_proxy_ipvs_"}, follows: "kube-proxy does not use IPVS"},
 		{what: "kube-proxy", prefixes: []string{"kube_proxy_"}, follows: "kube-proxy runs with Quorate's settings", hint: "say it in a cluster file, kubernetes.kubeProxy.configuration"},
 		{what: "the API server", prefixes: []string{"kube_apiserver_", "apiserver_"}, names: []string{"event_ttl_duration", "tls_min_version", "tls_cipher_suites"}, follows: "the API servers run with Quorate's settings", hint: "give the flags in a cluster file, kubernetes.apiServer.extraArgs"},
 		{what: "the controller manager and the scheduler", prefixes: []string{"kube_controller_", "kube_scheduler_"}, follows: "they run with Quorate's settings", hint: "give the flags in a cluster file, kubernetes.controllerManager.extraArgs and kubernetes.scheduler.extraArgs"},
@@ -70,8 +71,10 @@ func clusterFamilies() []family {
 			prefixes: []string{"download_", "yum_repo", "debian_repo", "ubuntu_repo", "extras_rh_", "fedora_", "apt_"}, follows: "hosts fetch from the official places", hint: "apply with a bundle, which needs none of them, or set QUORATE_MIRROR when you make one"},
 		{what: "operating system packages and kernels", names: []string{"additional_sysctl", "sysctl_file_path", "preinstall_selinux_state", "allow_unsupported_distribution_setup", "populate_inventory_to_hosts_file", "populate_loadbalancer_apiserver_to_hosts_file", "disable_swap", "upgrade_cluster_setup", "override_system_hostname"}, prefixes: []string{"rh_subscription_", "sysctl_"},
 			follows: "Quorate does only what Kubernetes needs of the hosts"},
-		{what: "folders, files and kubespray's own work", names: []string{"bin_dir", "kube_config_dir", "kube_script_dir", "kube_manifest_dir", "kube_cert_dir", "kube_token_dir", "credentials_dir", "kube_owner", "kube_cert_group", "kube_log_level", "k8s_image_pull_policy", "helm_deployment_type", "kubectl_deployment_type", "vault_deployment_type", "cert_management", "unsafe_show_logs", "ignore_assert_errors", "ping_access_ip", "deploy_netchecker", "kubeconfig_localhost", "kubeconfig_localhost_ansible_host", "kubectl_localhost", "artifacts_dir", "kube_override_hostname", "certificates_key_size", "certificates_duration", "is_atomic", "bootstrap_os", "access_ip", "ip"},
+		{what: "folders, files and kubespray's own work", names: []string{"bin_dir", "kube_config_dir", "kube_script_dir", "kube_manifest_dir", "kube_cert_dir", "kube_token_dir", "credentials_dir", "kube_owner", "kube_cert_group", "kube_log_level", "k8s_image_pull_policy", "helm_deployment_type", "kubectl_deployment_type", "vault_deployment_type", "cert_management", "unsafe_show_logs", "ignore_assert_errors", "ping_access_ip", "deploy_netchecker", "kube_override_hostname", "certificates_key_size", "certificates_duration", "is_atomic", "bootstrap_os", "access_ip", "ip"},
 			prefixes: []string{"netcheck_"}, follows: "files are where kubeadm puts them"},
+		{what: "your own machine", names: []string{"kubeconfig_localhost", "kubeconfig_localhost_ansible_host", "kubectl_localhost", "artifacts_dir"}, switches: []string{"kubeconfig_localhost", "kubectl_localhost"},
+			follows: "no kubeconfig and no kubectl is copied to your machine by itself", hint: "quorate kubeconfig writes one"},
 		{what: "volumes", names: []string{"volume_cross_zone_attachment", "persistent_volumes_enabled", "expand_persistent_volumes"}, switches: []string{"persistent_volumes_enabled", "volume_cross_zone_attachment", "expand_persistent_volumes"}, follows: "the cluster has no storage class", hint: addonHint},
 	}
 }
@@ -97,15 +100,15 @@ func kubeSphereFamilies() []family {
 // addonFamilies are what kubespray can install on top.
 func addonFamilies() []family {
 	addon := func(what string, prefixes ...string) family {
-		return family{what: what, prefixes: prefixes, switches: []string{prefixes[0] + "enabled"}, follows: "it is not installed", hint: addonHint}
+		return family{what: what, prefixes: prefixes, switches: []string{prefixes[0] + "enabled"}, follows: what + " is not installed", hint: addonHint}
 	}
 	return []family{
 		addon("the dashboard", "dashboard_"), addon("helm", "helm_"), addon("the registry", "registry_"), addon("metrics-server", "metrics_server_"),
 		addon("the local path provisioner", "local_path_provisioner_"), addon("the local volume provisioner", "local_volume_provisioner_"),
-		addon("snapshots of volumes", "csi_snapshot_controller_", "snapshot_controller_"), addon("the CephFS provisioner", "cephfs_provisioner_"), addon("the RBD provisioner", "rbd_provisioner_"),
+		addon("the snapshot controller", "csi_snapshot_controller_", "snapshot_controller_"), addon("the CephFS provisioner", "cephfs_provisioner_"), addon("the RBD provisioner", "rbd_provisioner_"),
 		addon("ingress-nginx", "ingress_nginx_", "ingress_publish_"), addon("the ALB ingress", "ingress_alb_", "alb_ingress_"), addon("the Ambassador ingress", "ingress_ambassador_"),
 		addon("cert-manager", "cert_manager_"), addon("MetalLB", "metallb_", "matallb_"), addon("Argo CD", "argocd_"), addon("krew", "krew_"),
-		addon("the Gateway API", "gateway_api_"), addon("node feature discovery", "node_feature_discovery_"), addon("scheduler plugins", "scheduler_plugins_"), addon("Prometheus' resources", "prometheus_operator_crds_"),
+		addon("the Gateway API", "gateway_api_"), addon("node feature discovery", "node_feature_discovery_"), addon("the second scheduler", "scheduler_plugins_"), addon("the set of Prometheus' resource types", "prometheus_operator_crds_"),
 	}
 }
 

@@ -178,8 +178,8 @@ func (g *gatherer) levels(root *os.Root, folder, name string) {
 		base := strings.TrimSuffix(e.Name(), path.Ext(e.Name()))
 		switch {
 		case isFolder[e.Name()]:
-			g.tree(root, folder, inner, 1)
-		case !isVariableFile(e.Name()):
+			g.tree(root, folder, inner, nil)
+		case !isVariableFile(e.Name()) && !mayBeName(e.Name()):
 		case base != e.Name() && isFolder[base]:
 			g.tell(diag.SeverityWarning, filepath.Join(folder, inner), "move what it says into the folder",
 				"the file is not read, as Ansible does not: the folder %s beside it takes its place", base)
@@ -190,8 +190,18 @@ func (g *gatherer) levels(root *os.Root, folder, name string) {
 }
 
 // tree takes in all files of variables in a folder, and in the folders in it.
-func (g *gatherer) tree(root *os.Root, folder, name string, depth int) {
-	if g.folders++; depth > maxFolderTree || g.folders > maxFolders {
+func (g *gatherer) tree(root *os.Root, folder, name string, around []fs.FileInfo) {
+	here, err := root.Stat(name)
+	if err != nil {
+		g.unreadable(folder, name, err)
+		return
+	}
+	if slices.ContainsFunc(around, func(outer fs.FileInfo) bool { return os.SameFile(outer, here) }) {
+		g.unreadable(folder, name, errors.New("it is a link to a folder that it is in"))
+		return
+	}
+	around = append(slices.Clone(around), here)
+	if g.folders++; len(around) > maxFolderTree || g.folders > maxFolders {
 		g.tell(diag.SeverityWarning, filepath.Join(folder, name), "name files in it with -f", "the file or folder is not read: there are too many folders, or they are too deep in each other")
 		return
 	}
@@ -202,7 +212,7 @@ func (g *gatherer) tree(root *os.Root, folder, name string, depth int) {
 		case err != nil:
 			g.unreadable(folder, inner, err)
 		case info.IsDir() && !strings.HasPrefix(e.Name(), "."):
-			g.tree(root, folder, inner, depth+1)
+			g.tree(root, folder, inner, around)
 		case isVariableFile(e.Name()):
 			g.file(root, folder, inner)
 		}
@@ -215,6 +225,14 @@ func isVariableFile(name string) bool {
 		return false
 	}
 	return slices.Contains([]string{"", ".yml", ".yaml", ".json"}, path.Ext(name))
+}
+
+// mayBeName reports whether a file right inside group_vars or host_vars may have
+// the name of a host: those have dots in them, and what is behind the last looks
+// like a file's ending.
+func mayBeName(name string) bool {
+	endings := strings.Fields(".bak .cfg .disabled .dist .example .ini .j2 .lock .log .md .off .old .orig .retry .rpmnew .rpmsave .rst .sample .save .sh .swp .template .tmp .tmpl .txt")
+	return !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, "~") && !slices.Contains(endings, path.Ext(name))
 }
 
 // entries lists a folder, sorted.

@@ -2,6 +2,7 @@ package ansible
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,10 +19,11 @@ const (
 	roleEtcd         = "etcd"
 )
 
-// controlPlaneGroups are what the group of control-plane hosts is called, by
-// release.
-func controlPlaneGroups() []string {
-	return []string{"kube_control_plane", "kube_controlplane", "kube_master"}
+// hasOldNames reports whether the inventory has the names of groups from before
+// kubespray 2.16, which KubeSphere 2.x has too.
+func (inv *inventory) hasOldNames() bool {
+	g, ok := inv.groups[groupControlPlane]
+	return ok && plainName(g.name) == groupControlPlane && strings.HasSuffix(g.name, "master")
 }
 
 // hostsPath is where the hosts are in the document.
@@ -32,7 +34,7 @@ func (m *importer) hosts() {
 	m.r.Set(hostsPath, whole(m.inv.file))
 	for _, h := range m.inv.hosts {
 		roles := m.rolesOf(h)
-		_, isBastion := h.isIn("bastion")
+		_, isBastion := h.isIn(groupBastion)
 		switch {
 		case len(roles) > 0:
 			m.members = append(m.members, h)
@@ -40,7 +42,7 @@ func (m *importer) hosts() {
 			m.bastion(h)
 			continue
 		default:
-			if _, isReflector := h.isIn("calico_rr"); isReflector {
+			if _, isReflector := h.isIn(groupReflector); isReflector {
 				m.inv.warn(h.at, "", "host %s is a Calico route reflector, which only Calico needs: it is left out of the cluster", quote(h.name))
 				continue
 			}
@@ -54,7 +56,7 @@ func (m *importer) hosts() {
 		m.doc.Spec.Hosts = append(m.doc.Spec.Hosts, v1alpha1.Host{})
 		l := m.host(hostsPath.Index(i), h, &m.doc.Spec.Hosts[i])
 		logins = append(logins, l)
-		_, isOne := h.isIn(controlPlaneGroups()...)
+		_, isOne := h.isIn(groupControlPlane)
 		isControlled = isControlled || isOne
 	}
 	switch {
@@ -63,17 +65,37 @@ func (m *importer) hosts() {
 	case !isControlled:
 		m.r.Errorf(hostsPath, "name one host, or better three, below ["+m.controlPlaneGroup()+"]", "no host is in the group %s: the cluster would have no control plane", m.controlPlaneGroup())
 	}
+	m.explainGroups()
 	m.writeLogins(logins)
 	if !m.isKubeSphere && len(m.members) > 0 {
 		m.checkUser(logins)
 	}
 }
 
+// explainGroups tells about groups that give their hosts nothing to do: neither
+// a role, as they are or by the groups that they are in, nor variables.
+func (m *importer) explainGroups() {
+	var isKnown func(g *group) bool
+	isKnown = func(g *group) bool {
+		switch plainName(g.name) {
+		case groupAll, groupControlPlane, groupWorker, groupEtcd, groupCluster, groupReflector, groupBastion, "ungrouped", "no_floating":
+			return true
+		}
+		return slices.ContainsFunc(g.parents, isKnown)
+	}
+	for _, g := range m.inv.order {
+		if g.hasHosts && g.isDefined && len(g.vars) == 0 && len(g.fileVars) == 0 && !isKnown(g) {
+			m.inv.warn(g.at, "", "the group %s is not one that Quorate knows: nothing is installed for it", quote(g.name))
+		}
+	}
+}
+
 // checkUser tells who Quorate logs in as where the inventory leaves it open.
 func (m *importer) checkUser(logins []login) {
 	for i, l := range logins {
-		if _, ok := l.values["user"]; !ok && !l.isLocal {
-			m.inv.warn(m.members[i].at, "say ansible_user for all hosts",
+		h := m.members[i]
+		if !l.isLocal && m.inv.lookup(h, "ansible_user") == nil && m.inv.lookup(h, "ansible_ssh_user") == nil {
+			m.inv.warn(h.at, "say ansible_user for all hosts",
 				"no ansible_user is given: Ansible logs in as you or as ansible.cfg says, Quorate as root")
 			return
 		}
@@ -81,14 +103,14 @@ func (m *importer) checkUser(logins []login) {
 }
 
 func (m *importer) controlPlaneGroup() string {
-	if m.isKubeSphere || m.inv.groups["kube_master"] != nil {
+	if m.inv.hasOldNames() {
 		return "kube-master"
 	}
 	return "kube_control_plane"
 }
 
 func (m *importer) groupNames() string {
-	if m.isKubeSphere || m.inv.groups["kube_master"] != nil {
+	if m.inv.hasOldNames() {
 		return "kube-master, kube-node or etcd"
 	}
 	return "kube_control_plane, kube_node or etcd"
@@ -97,13 +119,13 @@ func (m *importer) groupNames() string {
 // rolesOf are the roles that a host's groups give it.
 func (m *importer) rolesOf(h *host) []string {
 	var roles []string
-	if _, ok := h.isIn(controlPlaneGroups()...); ok {
+	if _, ok := h.isIn(groupControlPlane); ok {
 		roles = append(roles, roleControlPlane)
 	}
-	if _, ok := h.isIn("kube_node"); ok {
+	if _, ok := h.isIn(groupWorker); ok {
 		roles = append(roles, roleWorker)
 	}
-	if _, ok := h.isIn("etcd"); ok {
+	if _, ok := h.isIn(groupEtcd); ok {
 		roles = append(roles, roleEtcd)
 	}
 	return roles
@@ -131,8 +153,7 @@ func (m *importer) host(p strict.Path, h *host, out *v1alpha1.Host) login {
 // are mostly about etcd.
 func (m *importer) placeRoles(p strict.Path, h *host, roles []string) {
 	for i, role := range roles {
-		groups := map[string][]string{roleControlPlane: controlPlaneGroups(), roleWorker: {"kube_node"}, roleEtcd: {"etcd"}}[role]
-		at, _ := h.isIn(groups...)
+		at, _ := h.isIn(map[string]string{roleControlPlane: groupControlPlane, roleWorker: groupWorker, roleEtcd: groupEtcd}[role])
 		m.r.Set(p.Index(i), at)
 		m.r.Set(p, at)
 	}
@@ -153,17 +174,25 @@ func (m *importer) of(p strict.Path, h *host, names ...string) (string, *variabl
 		return "", nil
 	}
 	n, why := m.resolve(found.value, h)
-	switch {
-	case why != nil:
-		m.r.Set(p, found.at)
-		m.r.Errorf(p, why.hint, "host %s: %s %s", quote(h.name), found.name, why.why)
-		return "", found
-	case n.Kind != yaml.ScalarNode:
-		m.r.Set(p, found.at)
-		m.r.Errorf(p, "", "host %s: %s must be one value, not %s", quote(h.name), found.name, describe(n))
+	if why == nil && n.Kind != yaml.ScalarNode {
+		why = &unresolved{"must be one value, not " + describe(n), ""}
+	}
+	if why != nil {
+		m.failOnce(p, h, found, why)
 		return "", found
 	}
 	return n.Value, found
+}
+
+// failOnce reports an error about a variable of a host: once, if several hosts
+// have it from the same group.
+func (m *importer) failOnce(p strict.Path, h *host, v *variable, why *unresolved) {
+	if !m.told[v] {
+		m.r.Set(p, v.at)
+		m.r.Errorf(p, why.hint, "host %s: %s %s", quote(h.name), v.name, why.why)
+	}
+	m.told[v] = true
+	m.r.MarkBad(p)
 }
 
 // addresses fills in where SSH and where the other hosts reach a host.

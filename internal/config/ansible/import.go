@@ -27,6 +27,8 @@ type importer struct {
 	// were told about; referred those that others are written with.
 	handled  map[string]bool
 	referred map[*variable]bool
+	// told are the variables with an error, which several hosts may share.
+	told map[*variable]bool
 }
 
 // IsInventory reports whether a file is an inventory, INI or YAML.
@@ -80,10 +82,14 @@ func Import(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
 	}
 	inv.connect()
 	m := &importer{r: r, inv: inv, files: files, doc: &v1alpha1.Cluster{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind},
-		handled: map[string]bool{}, referred: map[*variable]bool{}}
+		handled: map[string]bool{}, referred: map[*variable]bool{}, told: map[*variable]bool{}}
 	m.isKubeSphere = isKubeSphere(inv, rest)
 	for _, f := range rest {
 		inv.readVariables(f, !m.isKubeSphere)
+	}
+	if inv.exhausted {
+		r.MarkBad("spec") // what else would be found follows from that
+		return m.doc
 	}
 	inv.noteIdle()
 	r.Set("", whole(inventories[0]))
@@ -98,12 +104,12 @@ func Import(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
 // beside the inventory instead of group_vars, and the old names of groups with
 // none of what kubespray's own inventories have.
 func isKubeSphere(inv *inventory, rest []*strict.File) bool {
-	for _, name := range []string{"kube_control_plane", "kube_controlplane", "bastion", "calico_rr"} {
+	for _, name := range []string{groupBastion, groupReflector} {
 		if _, ok := inv.groups[name]; ok {
 			return false
 		}
 	}
-	if _, ok := inv.groups["kube_master"]; !ok || inv.file.Roots != nil {
+	if !inv.hasOldNames() || inv.file.Roots != nil {
 		return false
 	}
 	for _, f := range rest {
@@ -137,7 +143,7 @@ func (m *importer) cluster(name string) *setting {
 	hosts := m.members
 	if strings.HasPrefix(name, "etcd_") {
 		hosts = slices.Clone(hosts)
-		slices.SortStableFunc(hosts, func(a, b *host) int { return rank(b, "etcd") - rank(a, "etcd") })
+		slices.SortStableFunc(hosts, func(a, b *host) int { return rank(b, groupEtcd) - rank(a, groupEtcd) })
 	}
 	var found *setting
 	for _, h := range hosts {

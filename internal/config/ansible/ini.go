@@ -87,6 +87,7 @@ func (r *iniReader) line(line string, at diag.Position) {
 		}
 		if r.kind != "hosts" || strings.HasSuffix(line, "]") && !strings.Contains(line, "=") {
 			r.fail(r.place(at), "a section begins with [GROUP], [GROUP:children] or [GROUP:vars], without blanks inside the brackets", "this is not the head of a section")
+			r.kind = "" // what follows belongs nowhere
 			return
 		}
 	}
@@ -134,6 +135,9 @@ func (r *iniReader) host(line string, at diag.Position) {
 	if len(words) == 0 {
 		return
 	}
+	if !r.count(len(words), r.place(at)) {
+		return
+	}
 	var vars []*variable
 	for _, w := range words[1:] {
 		there := r.place(diag.Position{Line: at.Line, Column: at.Column + w.from - 1})
@@ -164,6 +168,9 @@ func (r *iniReader) groupVariable(line string, at diag.Position) {
 		r.fail(r.place(at), "", "a :vars section has one KEY=VALUE a line")
 		return
 	}
+	if !r.count(1, r.place(at)) {
+		return
+	}
 	v := r.define(key, value, r.place(at))
 	if v.value.Tag == "!!str" && v.value.Value == value && strings.Contains(value, " #") {
 		r.warn(v.at, "move the comment to a line of its own", "in a :vars section Ansible takes the comment for a part of the value of %s", strict.Clip(strict.Printable(key)))
@@ -190,10 +197,10 @@ var assignment = regexp.MustCompile(`([\w-]+)["']?\s*[:=]\s*`)
 // secret variables where the line is of words, and else all behind a key that
 // looks like a secret's.
 func hideINISecrets(src *diag.Source, number int, line string, ofWords bool) {
-	words, err := splitWords(line)
-	if err != nil {
-		strict.HideSecretText(src, number)
-		return
+	const longest = 16 << 10 // in a file of one long line, finding each place in it would take for ever
+	words, err := []word(nil), error(nil)
+	if len(line) <= longest {
+		words, err = splitWords(line)
 	}
 	for _, m := range assignment.FindAllStringSubmatchIndex(line, -1) {
 		if !strict.IsSecretKey(line[m[2]:m[3]]) {
@@ -201,6 +208,10 @@ func hideINISecrets(src *diag.Source, number int, line string, ofWords bool) {
 		}
 		column := utf8.RuneCountInString(line[:m[1]]) + 1
 		length := -1
+		if err != nil || words == nil {
+			src.Hide(diag.Position{Line: number, Column: column}, length)
+			return
+		}
 		for _, w := range words {
 			key, _, ok := strings.Cut(w.text, "=")
 			if ofWords && ok && !w.cut && key == line[m[2]:m[3]] && w.from <= column && column <= w.to {
@@ -209,4 +220,5 @@ func hideINISecrets(src *diag.Source, number int, line string, ofWords bool) {
 		}
 		src.Hide(diag.Position{Line: number, Column: column}, length)
 	}
+	strict.HideURLPasswords(src, number)
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/quorate/quorate/internal/diag"
 )
 
-// The limits of an inventory. Kubernetes itself is tested with 5000 nodes; the
-// second keeps a range of many hosts with many variables each from filling the
-// memory.
+// The limits of an inventory. Kubernetes itself is tested with 5000 nodes;
+// maxEntries keeps a range of many hosts with many variables each, or many hosts
+// in many groups each, from filling the memory.
 const (
 	maxHosts   = 5000
-	maxEntries = 200_000
+	maxGroups  = 2000
+	maxEntries = 300_000
 )
 
 // variable is one definition of a variable: a key and a value in a file.
@@ -53,6 +54,7 @@ type group struct {
 	vars, fileVars scope
 	parents        []*group
 	isDefined      bool // not only mentioned
+	hasHosts       bool // in it, or in a group in it
 	depth          int  // from the group all, 0 where not known yet
 	inChain        bool // being visited, to notice a group inside itself
 }
@@ -76,29 +78,67 @@ type inventory struct {
 
 func newInventory(r *strict.Report, first *strict.File) *inventory {
 	inv := &inventory{r: r, file: first, byName: map[string]*host{}, groups: map[string]*group{}, common: scope{}, extra: scope{}}
-	inv.group("all", strict.Place{Source: first.Source, Position: diag.Position{Line: 1, Column: 1}}).isDefined = true
+	inv.group(groupAll, strict.Place{Source: first.Source, Position: diag.Position{Line: 1, Column: 1}}).isDefined = true
 	return inv
 }
 
+// The groups that give hosts something to do, by their plain names.
+const (
+	groupAll          = "all"
+	groupControlPlane = "kube_control_plane"
+	groupWorker       = "kube_node"
+	groupEtcd         = "etcd"
+	groupCluster      = "k8s_cluster"
+	groupReflector    = "calico_rr"
+	groupBastion      = "bastion"
+)
+
 // plainName is a group's name without what differs between kubespray's
-// releases: kube-node is kube_node.
-func plainName(name string) string { return strings.ReplaceAll(name, "-", "_") }
+// releases: kube-node is kube_node, and kube-master kube_control_plane.
+func plainName(name string) string {
+	name = strings.ReplaceAll(name, "-", "_")
+	if name == "kube_master" || name == "kube_controlplane" {
+		return groupControlPlane
+	}
+	return name
+}
 
 // group returns the group of a name, made if need be.
 func (inv *inventory) group(name string, at strict.Place) *group {
 	g, ok := inv.groups[plainName(name)]
 	if !ok {
 		g = &group{name: name, at: at, vars: scope{}, fileVars: scope{}}
+		if len(inv.order) >= maxGroups {
+			inv.exhaust(at)
+			return g
+		}
 		inv.groups[plainName(name)] = g
 		inv.order = append(inv.order, g)
 	}
 	return g
 }
 
+// count notes that there are so many further entries, and reports whether the
+// inventory is still of a sane size.
+func (inv *inventory) count(entries int, at strict.Place) bool {
+	if inv.entries += entries; inv.entries > maxEntries {
+		inv.exhaust(at)
+	}
+	return !inv.exhausted
+}
+
+// exhaust refuses an inventory that is too large, once.
+func (inv *inventory) exhaust(at strict.Place) {
+	if !inv.exhausted {
+		inv.fail(at, "is it the right file?", "the inventory is too large: more than %d hosts or %d groups, or too many variables", maxHosts, maxGroups)
+	}
+	inv.exhausted = true
+}
+
 // addChild puts a group into another.
 func (inv *inventory) addChild(parent, child *group, at strict.Place) {
 	switch {
-	case child == inv.groups["all"]:
+	case child == inv.groups[groupAll]:
 		inv.fail(at, "", "the group all holds every host and cannot be in another group")
 	case !slices.Contains(child.parents, parent):
 		child.parents = append(child.parents, parent)
@@ -113,11 +153,10 @@ func (inv *inventory) addHosts(pattern string, in *group, vars []*variable, at s
 		inv.fail(at, "a range is such as node[01:20] or rack-[a:c]", "%s: %v", strict.Clip(strict.Printable(pattern)), err)
 		return
 	}
-	if inv.entries += len(names) * (len(vars) + 1); inv.entries > maxEntries || len(inv.hosts)+len(names) > maxHosts {
-		if !inv.exhausted {
-			inv.fail(at, "is it the right file?", "the inventory is too large: more than %d hosts, or too many variables for each", maxHosts)
-		}
-		inv.exhausted = true
+	if len(inv.hosts)+len(names) > maxHosts {
+		inv.exhaust(at)
+	}
+	if !inv.count(len(names)*(len(vars)+1), at) {
 		return
 	}
 	if port != "" {
@@ -144,13 +183,22 @@ func (inv *inventory) addHosts(pattern string, in *group, vars []*variable, at s
 // connect works out which groups each host is in. It reports groups that are
 // only mentioned, and groups inside themselves.
 func (inv *inventory) connect() {
+	// kubespray puts all nodes into this group by itself.
+	cluster := inv.group(groupCluster, whole(inv.file))
+	cluster.isDefined = true
+	for _, name := range []string{groupControlPlane, groupWorker, groupReflector} {
+		if g, ok := inv.groups[name]; ok && !slices.Contains(g.parents, cluster) && !slices.Contains(cluster.parents, g) {
+			g.parents = append(g.parents, cluster)
+		}
+	}
 	for _, g := range inv.order {
 		if !g.isDefined {
 			inv.warn(g.at, "add a section for it, or remove the line", "the group %s is named, but the inventory does not define it", quote(g.name))
 		}
 		inv.depthOf(g)
 	}
-	all := inv.groups["all"]
+	all := inv.groups[groupAll]
+	all.hasHosts = true
 	for _, h := range inv.hosts {
 		seen := map[*group]bool{all: true}
 		h.lineage = []*group{all}
@@ -159,7 +207,7 @@ func (inv *inventory) connect() {
 			if seen[g] {
 				return
 			}
-			seen[g] = true
+			seen[g], g.hasHosts = true, true
 			h.lineage = append(h.lineage, g)
 			for _, p := range g.parents {
 				add(p)
@@ -168,6 +216,9 @@ func (inv *inventory) connect() {
 		for g := range h.groups {
 			add(g)
 		}
+		if !inv.count(len(h.lineage), h.at) {
+			return
+		}
 		slices.SortFunc(h.lineage, func(a, b *group) int { return cmp.Or(cmp.Compare(a.depth, b.depth), cmp.Compare(a.name, b.name)) })
 	}
 }
@@ -175,7 +226,7 @@ func (inv *inventory) connect() {
 // depthOf is how many groups a group is in, the longest way; the variables of
 // deeper ones win. A group that is inside itself is taken out, and reported.
 func (inv *inventory) depthOf(g *group) int {
-	if g.depth > 0 || g == inv.groups["all"] {
+	if g.depth > 0 || g == inv.groups[groupAll] {
 		return g.depth
 	}
 	g.inChain = true
@@ -193,11 +244,11 @@ func (inv *inventory) depthOf(g *group) int {
 	return depth
 }
 
-// isIn reports whether a host is in a group of any of the names, and where it
+// isIn reports whether a host is in a group, by its plain name, and where it
 // says so: at the host's line, or that of the group of groups.
-func (h *host) isIn(names ...string) (strict.Place, bool) {
+func (h *host) isIn(name string) (strict.Place, bool) {
 	for _, g := range h.lineage {
-		if !slices.Contains(names, plainName(g.name)) {
+		if plainName(g.name) != name {
 			continue
 		}
 		if at, ok := h.groups[g]; ok {

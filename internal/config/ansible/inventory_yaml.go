@@ -39,11 +39,7 @@ func (inv *inventory) pairs(f *strict.File, n *yaml.Node) []pair {
 		var merges []*yaml.Node
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], follow(n.Content[i+1])
-			if inv.entries++; inv.entries > maxEntries {
-				if !inv.exhausted {
-					inv.fail(strict.Place{Source: f.Source, Position: strict.Position(key)}, "is it the right file?", "the inventory is too large once its aliases are followed")
-				}
-				inv.exhausted = true
+			if !inv.count(1, strict.Place{Source: f.Source, Position: strict.Position(key)}) {
 				return
 			}
 			before, isKnown := index[key.Value]

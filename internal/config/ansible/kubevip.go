@@ -27,9 +27,6 @@ func (m *importer) kubeVIP(own *balancer) bool {
 			lb.VIP = value
 		}
 	}
-	m.compareAddresses(own, lb.VIP)
-	m.balancerPort(own)
-
 	arp, _ := m.truth("kube_vip_arp_enabled", false)
 	if bgp, s := m.truth("kube_vip_bgp_enabled", false); bgp && !arp {
 		m.r.Set(balancerPath.Key("mode"), s.at)
@@ -38,6 +35,8 @@ func (m *importer) kubeVIP(own *balancer) bool {
 	} else if bgp {
 		m.tell(s, "", "kube_vip_bgp_enabled is not used: the address is announced by ARP only")
 	}
+	m.compareAddresses(own, lb.VIP)
+	m.balancerPort(own)
 	if s := m.cluster("kube_vip_interface"); s != nil && canonical(s.value) != "" {
 		m.tell(s, "", "kube_vip_interface is not used: Quorate takes the interface that has the host's address")
 	}

@@ -49,8 +49,7 @@ func (m *importer) login(p strict.Path, h *host) login {
 		}
 		if field.key == "port" {
 			if _, err := parseWhole(value); err != nil {
-				m.r.Set(p.Key("port"), v.at)
-				m.r.Errorf(p.Key("port"), "", "host %s: %s must be a whole number", quote(h.name), v.name)
+				m.failOnce(p.Key("port"), h, v, &unresolved{"must be a whole number", ""})
 				continue
 			}
 		}
@@ -217,8 +216,7 @@ func (m *importer) bastion(h *host) {
 			continue
 		}
 		if _, err := parseWhole(value); field.key == "port" && err != nil {
-			m.r.Set(p.Key("port"), v.at)
-			m.r.Errorf(p.Key("port"), "", "host %s: %s must be a whole number", quote(h.name), v.name)
+			m.failOnce(p.Key("port"), h, v, &unresolved{"must be a whole number", ""})
 			continue
 		}
 		m.setLogin(p, &b.SSH, field.key, given{value, v.at})

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/quorate/quorate/internal/config/strict"
 )
 
 // hostAndPort is a host with its port, such as node[1:3]:2222.
@@ -25,6 +27,10 @@ func expandHosts(pattern string, most int) (names []string, port string, err err
 	}
 	if m := hostAndPort.FindStringSubmatch(pattern); m != nil {
 		pattern, port = m[1], m[2]
+	}
+	const longest, mostRanges = 500, 5
+	if len(pattern) > longest || strings.Count(pattern, "[") > mostRanges {
+		return nil, "", errors.New("the name is too long, or has too many ranges")
 	}
 	names, err = expandRange(pattern, most)
 	return names, port, err
@@ -71,30 +77,30 @@ const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 func rangeItems(bounds string, most int) ([]string, error) {
 	parts := strings.Split(bounds, ":")
 	if len(parts) != 2 && len(parts) != 3 {
-		return nil, fmt.Errorf("[%s] is not of the form [begin:end]", shorten(bounds))
+		return nil, fmt.Errorf("[%s] is not of the form [begin:end]", shown(bounds))
 	}
 	begin, end, step := parts[0], parts[1], 1
 	if begin == "" {
 		begin = "0"
 	}
 	if end == "" {
-		return nil, fmt.Errorf("the range [%s] has no end", shorten(bounds))
+		return nil, fmt.Errorf("the range [%s] has no end", shown(bounds))
 	}
 	if len(parts) == 3 {
 		n, err := strconv.Atoi(parts[2])
 		if err != nil || n < 1 {
-			return nil, fmt.Errorf("the step of [%s] is not a positive number", shorten(bounds))
+			return nil, fmt.Errorf("the step of [%s] is not a positive number", shown(bounds))
 		}
 		step = n
 	}
 	i, j := strings.Index(letters, begin), strings.Index(letters, end)
 	if len(begin) == 1 && len(end) == 1 && i >= 0 && j >= 0 {
 		if i > j {
-			return nil, fmt.Errorf("the range [%s] ends before it begins", shorten(bounds))
+			return nil, fmt.Errorf("the range [%s] ends before it begins", shown(bounds))
 		}
 		var items []string
-		for ; i <= j; i += step {
-			items = append(items, letters[i:i+1])
+		for n := range (j-i)/step + 1 {
+			items = append(items, letters[i+n*step:i+n*step+1])
 		}
 		return items, nil
 	}
@@ -107,35 +113,29 @@ func numbers(bounds, begin, end string, step, most int) ([]string, error) {
 	width := 0
 	if begin[0] == '0' && len(begin) > 1 {
 		if width = len(begin); len(end) != width {
-			return nil, fmt.Errorf("the ends of [%s] have different numbers of digits", shorten(bounds))
+			return nil, fmt.Errorf("the ends of [%s] have different numbers of digits", shown(bounds))
 		}
 	}
 	from, err := strconv.ParseUint(begin, 10, 31)
 	if err != nil {
-		return nil, fmt.Errorf("[%s] is neither a range of numbers nor one of single letters", shorten(bounds))
+		return nil, fmt.Errorf("[%s] is neither a range of numbers nor one of single letters", shown(bounds))
 	}
 	to, err := strconv.ParseUint(end, 10, 31)
 	if err != nil {
-		return nil, fmt.Errorf("[%s] is neither a range of numbers nor one of single letters", shorten(bounds))
+		return nil, fmt.Errorf("[%s] is neither a range of numbers nor one of single letters", shown(bounds))
 	}
 	if from > to {
-		return nil, fmt.Errorf("the range [%s] ends before it begins", shorten(bounds))
+		return nil, fmt.Errorf("the range [%s] ends before it begins", shown(bounds))
 	}
 	if (to-from)/uint64(step) >= uint64(max(most, 0)) {
 		return nil, tooMany()
 	}
 	var items []string
-	for ; from <= to; from += uint64(step) {
-		items = append(items, fmt.Sprintf("%0*d", width, from))
+	for n := range (to-from)/uint64(step) + 1 {
+		items = append(items, fmt.Sprintf("%0*d", width, from+n*uint64(step)))
 	}
 	return items, nil
 }
 
-// shorten keeps a range short in a message.
-func shorten(s string) string {
-	const longest = 40
-	if r := []rune(s); len(r) > longest {
-		return string(r[:longest]) + "…"
-	}
-	return s
-}
+// shown is a range as messages show it.
+func shown(bounds string) string { return strict.Clip(strict.Printable(bounds)) }

@@ -163,7 +163,7 @@ func (m *importer) network() {
 	} else {
 		m.r.Set(p, whole(m.inv.file))
 	}
-	const hint = "for another plugin make a cluster file (quorate import) with network: {plugin: none}, and install the plugin once the cluster is up"
+	const hint = "to keep it, write kube_network_plugin: none, and install it once the cluster is up; nodes are not ready before"
 	switch plugin {
 	case "flannel":
 		n.Plugin = "flannel"
@@ -228,8 +228,7 @@ func (m *importer) free(p strict.Path, s *setting, n *yaml.Node, depth int) any 
 	case yaml.SequenceNode:
 		out := []any{}
 		for i, item := range n.Content {
-			if m.inv.entries++; m.inv.entries > maxEntries {
-				m.r.Errorf(p, "", "%s is too large once its aliases are followed", s.name)
+			if !m.inv.count(1, s.at) {
 				return nil
 			}
 			out = append(out, m.free(p.Index(i), s, item, depth+1))

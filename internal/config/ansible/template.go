@@ -114,10 +114,10 @@ func (m *importer) named(name string, h *host, depth int, budget *int) (*yaml.No
 		}
 		n, why = m.resolveDeep(inside, h, depth+1, budget)
 	}
-	if why != nil {
-		return nil, &unresolved{"refers to {{ " + name + " }}, which " + why.why, why.hint}
+	if why != nil && depth == 0 { // names on the way are of little help
+		why = &unresolved{"refers to {{ " + name + " }}, which " + why.why, why.hint}
 	}
-	return n, nil
+	return n, why
 }
 
 // strictChild is the value of a mapping's key, aliases followed, or nil.

@@ -53,7 +53,7 @@ type unused struct {
 // reportUnused names every variable that nothing was made of, with what follows
 // from that: those that say what is so anyway together, the rest by family.
 func (m *importer) reportUnused() {
-	known := families()
+	known, names := families(), m.names()
 	var groups []*unused
 	index := map[string]*unused{}
 	for _, v := range m.inv.variables {
@@ -72,7 +72,7 @@ func (m *importer) reportUnused() {
 		index[key].vars = append(index[key].vars, v)
 	}
 	for _, u := range groups {
-		m.reportGroup(u)
+		m.reportGroup(u, names)
 	}
 }
 
@@ -119,7 +119,7 @@ func (m *importer) isOn(f *family) bool {
 }
 
 // reportGroup tells about variables that are not used for one reason.
-func (m *importer) reportGroup(u *unused) {
+func (m *importer) reportGroup(u *unused, names []string) {
 	slices.SortStableFunc(u.vars, func(a, b *variable) int {
 		return cmp.Or(cmp.Compare(a.at.Position.Line, b.at.Position.Line), cmp.Compare(a.at.Position.Column, b.at.Position.Column))
 	})
@@ -151,7 +151,7 @@ func (m *importer) reportGroup(u *unused) {
 			summary = subject + " are not used: Quorate knows no such variables of " + m.installer()
 		}
 		hint = "nothing in the cluster will depend on " + map[bool]string{true: "it", false: "them"}[count == 1]
-		if near := strict.Nearest(first.name, m.names()); near != "" && count == 1 {
+		if near := strict.Nearest(first.name, names); near != "" && count == 1 {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
 	default:
@@ -163,7 +163,7 @@ func (m *importer) reportGroup(u *unused) {
 	}
 	detail := ""
 	if count > 1 {
-		detail = listed(u, m.names())
+		detail = listed(u, names)
 	}
 	m.r.Tell(diag.SeverityWarning, first.at, hint, detail, summary)
 }

@@ -66,7 +66,7 @@ func (inv *inventory) levelScope(kind, owner string, isNamedAlone bool) (into sc
 	switch kind {
 	case "group_vars":
 		g, ok := inv.groups[plainName(owner)]
-		if !ok || !inv.hasHosts(g) {
+		if !ok || !g.hasHosts {
 			return scope{}, "no host is in the group " + quote(owner)
 		}
 		return g.fileVars, ""
@@ -81,10 +81,6 @@ func (inv *inventory) levelScope(kind, owner string, isNamedAlone bool) (into sc
 		return inv.extra, ""
 	}
 	return inv.common, ""
-}
-
-func (inv *inventory) hasHosts(g *group) bool {
-	return g == inv.groups["all"] || slices.ContainsFunc(inv.hosts, func(h *host) bool { return slices.Contains(h.lineage, g) })
 }
 
 // lookup finds the definition of a variable that holds for a host, by Ansible's
@@ -113,7 +109,7 @@ func (inv *inventory) lookup(h *host, name string) *variable {
 // noteIdle marks the variables of sections whose group has no hosts.
 func (inv *inventory) noteIdle() {
 	for _, g := range inv.order {
-		if inv.hasHosts(g) {
+		if g.hasHosts {
 			continue
 		}
 		for _, v := range g.vars {

@@ -88,6 +88,9 @@ func HideSecrets(src *diag.Source, root *yaml.Node) {
 	all.add(root, false)
 	for i, n := range all.nodes {
 		if !all.secret[i] {
+			if n.Kind == yaml.ScalarNode && urlPassword.MatchString(n.Value) {
+				HideURLPasswords(src, n.Line)
+			}
 			continue
 		}
 		if length := lengthInLine(src.Line(n.Line), n); length > 0 {
@@ -132,6 +135,17 @@ func lengthInLine(line string, n *yaml.Node) int {
 		return 0
 	}
 	return utf8.RuneCountInString(written)
+}
+
+// urlPassword finds the password in a URL such as http://user:password@proxy.
+var urlPassword = regexp.MustCompile(`://[^/\s:@]*:([^/\s@]+)@`)
+
+// HideURLPasswords hides the passwords in the URLs of one line.
+func HideURLPasswords(src *diag.Source, line int) {
+	text := src.Line(line)
+	for _, m := range urlPassword.FindAllStringSubmatchIndex(text, -1) {
+		src.Hide(diag.Position{Line: line, Column: utf8.RuneCountInString(text[:m[2]]) + 1}, utf8.RuneCountInString(text[m[2]:m[3]]))
+	}
 }
 
 // keyValue finds what looks like a key and the start of its value in a line
