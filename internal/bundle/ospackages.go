@@ -12,7 +12,7 @@ import (
 func hostPackages() []string {
 	return []string{
 		"conntrack", "ethtool", "haproxy", "ipset", "iproute2", "iptables", "keepalived", "kmod",
-		"nftables", "nginx-light", "socat",
+		"libnginx-mod-stream", "nftables", "nginx", "socat",
 	}
 }
 

@@ -119,9 +119,6 @@ func (t *target) read(ctx context.Context, stderr io.Writer) (*session, error) {
 	if mode == cluster.BalancerKubeVIP {
 		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.mode %s cannot be built yet; use localhost, managed or external", t.files, mode))
 	}
-	if kind := c.Endpoint.LoadBalancer.Type; mode == cluster.BalancerLocalhost && kind != "haproxy" {
-		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.type %s cannot be built yet; use haproxy", t.files, kind))
-	}
 	release, err := catalog.Lookup(c.Kubernetes.Version)
 	if err != nil {
 		return nil, usageError(fmt.Errorf("%s: %w", t.files, err))

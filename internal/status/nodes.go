@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,7 +82,7 @@ func (a assessment) proxy(h *cluster.Host) *Proxy {
 		p.Detail = "does not answer"
 		problem := Problem{
 			Kind: ProxyUnreachable, Severity: diag.SeverityError, Subject: h.Name, Summary: "its proxy does not tell its state; without it, its kubelet does not reach the API",
-			Hint: fmt.Sprintf("on %s: systemctl status quorate-haproxy; quorate apply puts it right", h.Name),
+			Hint: fmt.Sprintf("on %s: systemctl status quorate-%s; quorate apply puts it right", h.Name, cmp.Or(a.c.Endpoint.LoadBalancer.Type, "haproxy")),
 		}
 		if observed != nil {
 			problem.Detail = observed.Error

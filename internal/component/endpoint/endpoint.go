@@ -3,7 +3,8 @@
 // choice (spec.endpoint.loadBalancer.mode), a file of this package each:
 //
 //	external.go    a balancer of the user's, proved first (proof*.go)
-//	localhost.go   a proxy of its own on every node that is not control plane
+//	localhost.go   a proxy of its own on every node that is not control plane;
+//	               nginx.go, where it is nginx; retire.go: when it is another one
 //	managed.go     HAProxy on load-balancer hosts; keepalived.go: the address they share
 //
 // All of them judge an API server by its /readyz, asked over TLS that is
@@ -29,6 +30,7 @@ type software string
 const (
 	nothing      software = ""
 	localHAProxy software = "HAProxy on 127.0.0.1"
+	localNginx   software = "nginx on 127.0.0.1"
 	managed      software = "HAProxy and keepalived"
 )
 
@@ -37,7 +39,11 @@ func on(c *cluster.Cluster, h *cluster.Host) software {
 	lb := &c.Endpoint.LoadBalancer
 	switch lb.Mode {
 	case cluster.BalancerLocalhost:
-		if h.IsNode() && !h.Has(cluster.RoleControlPlane) {
+		switch {
+		case !h.IsNode() || h.Has(cluster.RoleControlPlane):
+		case lb.Type == "nginx":
+			return localNginx
+		default:
 			return localHAProxy
 		}
 	case cluster.BalancerManaged:
@@ -57,9 +63,12 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 		q.Files = append(q.Files, protocol.FileQuery{Path: authorityFile, Digest: true})
 	}
 	queryExternal(c, h, q)
+	queryRetired(c, h, q)
 	switch on(c, h) {
 	case localHAProxy:
 		queryHAProxy(q)
+	case localNginx:
+		queryNginx(q)
 	case managed:
 		queryHAProxy(q)
 		queryKeepalived(q)
@@ -78,6 +87,10 @@ func Plan(in component.Input, out *component.Output) {
 		switch on(in.Cluster, h) {
 		case localHAProxy:
 			planLocalhost(in, h, facts, out)
+			planRetired(in, h, facts, out)
+		case localNginx:
+			planNginx(in, h, facts, out)
+			planRetired(in, h, facts, out)
 		case managed:
 			planManaged(in, h, facts, out)
 		}
@@ -90,6 +103,8 @@ func StateQueries(c *cluster.Cluster, h *cluster.Host) []protocol.HTTPQuery {
 	switch on(c, h) {
 	case localHAProxy, managed:
 		return []protocol.HTTPQuery{haproxyStateQuery()}
+	case localNginx:
+		return nginxStateQueries(c)
 	}
 	return nil
 }
@@ -99,6 +114,8 @@ func StateOf(c *cluster.Cluster, h *cluster.Host, replies []protocol.HTTPReply) 
 	switch on(c, h) {
 	case localHAProxy, managed:
 		return haproxyState(replies[0])
+	case localNginx:
+		return seenState(replies)
 	}
 	return nil
 }

@@ -43,16 +43,23 @@ func BalancerQueries(c *cluster.Cluster, h *cluster.Host) []protocol.HTTPQuery {
 	if c.Endpoint.LoadBalancer.Mode != cluster.BalancerExternal || !slices.Contains(from, h) {
 		return nil
 	}
-	questions := len(c.ControlPlanes()) * max(2, (balancerQuestions+len(from)-1)/len(from))
-	return slices.Repeat([]protocol.HTTPQuery{{
-		URL: "https://" + balancerFrom(c, h) + "/readyz", CAFile: authorityFile, ServerName: c.Endpoint.Domain,
-		TimeoutMillis: balancerQueryMillis,
-	}}, questions)
+	return throughQueries(c, balancerFrom(c, h), len(c.ControlPlanes())*max(2, (balancerQuestions+len(from)-1)/len(from)))
 }
 
-// BalancerState reads the answers to BalancerQueries: a backend for each
-// certificate that was seen. NameBackends says whose they are.
-func BalancerState(replies []protocol.HTTPReply) *state.Proxy {
+// throughQueries ask so many times for whatever API server is behind an address.
+func throughQueries(c *cluster.Cluster, address string, times int) []protocol.HTTPQuery {
+	return slices.Repeat([]protocol.HTTPQuery{{
+		URL: "https://" + address + "/readyz", CAFile: authorityFile, ServerName: c.Endpoint.Domain,
+		TimeoutMillis: balancerQueryMillis,
+	}}, times)
+}
+
+// BalancerState reads the answers to BalancerQueries.
+func BalancerState(replies []protocol.HTTPReply) *state.Proxy { return seenState(replies) }
+
+// seenState reads the answers to throughQueries: a backend for each certificate
+// that was seen. NameBackends says whose they are.
+func seenState(replies []protocol.HTTPReply) *state.Proxy {
 	p := &state.Proxy{}
 	seen := map[string]int{}
 	for _, r := range replies {
@@ -75,13 +82,43 @@ func BalancerState(replies []protocol.HTTPReply) *state.Proxy {
 }
 
 // NameBackends tells, once all hosts were observed, which API servers were seen
-// through the user's balancer. A balancer is one: what any node saw, counts for
-// all that it answers.
+// through balancers that tell nothing of their backends: the user's, and nginx
+// on a node. The user's is one: what any node saw through it counts for all
+// that it answers.
 func NameBackends(c *cluster.Cluster, snap *state.Snapshot) {
-	if c.Endpoint.LoadBalancer.Mode != cluster.BalancerExternal {
-		return
+	external := c.Endpoint.LoadBalancer.Mode == cluster.BalancerExternal
+	owners := ownersOf(c, snap)
+	seen := map[string]bool{}
+	var views []*state.Proxy
+	for i := range c.Hosts {
+		h := &c.Hosts[i]
+		observed := snap.Hosts[h.Name]
+		if observed == nil || observed.Proxy == nil || !external && on(c, h) != localNginx {
+			continue
+		}
+		if !external {
+			seen = map[string]bool{}
+		}
+		for _, b := range observed.Proxy.Backends {
+			seen[owners(b.Address)] = true
+		}
+		if views = append(views, observed.Proxy); !external {
+			observed.Proxy.Backends = backendsSeen(c, seen)
+		}
 	}
-	owner, unobserved := map[string]string{}, []string{}
+	for _, p := range views {
+		if external {
+			p.Backends = backendsSeen(c, seen)
+		}
+		if p.Error != "" {
+			p.Backends = nil
+		}
+	}
+}
+
+// ownersOf tells whose certificate a digest is; "" when it is none that is known.
+func ownersOf(c *cluster.Cluster, snap *state.Snapshot) func(digest string) string {
+	known, unobserved := map[string]string{}, []string{}
 	for _, h := range c.ControlPlanes() {
 		facts := snap.Facts(h.Name)
 		if facts == nil {
@@ -90,32 +127,25 @@ func NameBackends(c *cluster.Cluster, snap *state.Snapshot) {
 		}
 		if block, _ := pem.Decode([]byte(facts.Files[apiServerCertificate].Certificates)); block != nil {
 			sum := sha256.Sum256(block.Bytes)
-			owner[hex.EncodeToString(sum[:])] = h.Name
+			known[hex.EncodeToString(sum[:])] = h.Name
 		}
 	}
-	seen := map[string]bool{}
-	for _, h := range snap.Hosts {
-		if h.Proxy == nil {
-			continue
+	return func(digest string) string {
+		if known[digest] == "" && len(unobserved) == 1 {
+			return unobserved[0] // the cluster's authority vouches for it
 		}
-		for _, b := range h.Proxy.Backends {
-			name := owner[b.Address]
-			if name == "" && len(unobserved) == 1 {
-				name = unobserved[0] // the cluster's authority vouches for it
-			}
-			seen[name] = true
-		}
+		return known[digest]
 	}
-	for _, h := range snap.Hosts {
-		if h.Proxy == nil || h.Proxy.Error != "" {
-			continue
-		}
-		h.Proxy.Backends = nil
-		for _, cp := range c.ControlPlanes() {
-			h.Proxy.Backends = append(h.Proxy.Backends, state.Backend{Name: cp.Name, Address: cp.InternalAddress.String(), Up: seen[cp.Name]})
-		}
-		if seen[""] {
-			h.Proxy.Backends = append(h.Proxy.Backends, state.Backend{Up: true, Detail: "its certificate is on no control-plane host's disk"})
-		}
+}
+
+// backendsSeen are the control-plane hosts as backends, up where they were seen.
+func backendsSeen(c *cluster.Cluster, seen map[string]bool) []state.Backend {
+	var out []state.Backend
+	for _, cp := range c.ControlPlanes() {
+		out = append(out, state.Backend{Name: cp.Name, Address: cp.InternalAddress.String(), Up: seen[cp.Name]})
 	}
+	if seen[""] {
+		out = append(out, state.Backend{Up: true, Detail: "its certificate is on no control-plane host's disk"})
+	}
+	return out
 }

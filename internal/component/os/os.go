@@ -103,11 +103,25 @@ func packages(family string, c *cluster.Cluster, h *cluster.Host) []string {
 	}
 	if c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost && h.IsNode() && !h.Has(cluster.RoleControlPlane) {
 		names = append(names, c.Endpoint.LoadBalancer.Type)
+		if c.Endpoint.LoadBalancer.Type == "nginx" {
+			names = append(names, streamModule(family)...)
+		}
 	}
 	if slices.Contains(c.Balancers(), h) {
 		names = append(names, "haproxy", "keepalived")
 	}
 	return names
+}
+
+// streamModule is the package of nginx's module that carries TCP.
+func streamModule(family string) []string {
+	switch family {
+	case "debian":
+		return []string{"libnginx-mod-stream"}
+	case "rhel":
+		return []string{"nginx-mod-stream"}
+	}
+	return nil
 }
 
 func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {

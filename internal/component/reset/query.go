@@ -100,6 +100,11 @@ func partsOf(c *cluster.Cluster) []part {
 			settings: []string{component.QuorateDir + "/haproxy"},
 			owns:     func(catalog.Binary) bool { return false },
 		},
+		{
+			unit: "quorate-nginx.service", unitFile: unitPath("quorate-nginx.service"),
+			settings: []string{component.QuorateDir + "/nginx"},
+			owns:     func(catalog.Binary) bool { return false },
+		},
 	}
 }
 
