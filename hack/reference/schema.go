@@ -132,6 +132,11 @@ func (m *schemaMaker) field(f field) *schema {
 		s = &schema{AllOf: []*schema{s}}
 	}
 	s.Description = f.meaning
+	if word, ok := s.Type.(string); ok && (word == "object" || word == "array") && !f.required {
+		// All that it holds may be commented out, which leaves nothing behind
+		// the key: that is as if it were not there.
+		s.Type = []string{word, "null"}
+	}
 	if why := f.value.rule.Why; why != "" {
 		s.Description += "\nDefault: " + f.value.rule.Default + " (" + why + ")."
 	} else if f.fallback != "" {
