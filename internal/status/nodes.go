@@ -72,6 +72,12 @@ func (a assessment) proxy(h *cluster.Host) *Proxy {
 	if a.c.Endpoint.LoadBalancer.Mode != cluster.BalancerLocalhost || h.Has(cluster.RoleControlPlane) {
 		return nil
 	}
+	return a.proxyOn(h, "without it, its kubelet does not reach the API")
+}
+
+// proxyOn judges a proxy that Quorate runs on a host; without says what is
+// wrong when there is none.
+func (a assessment) proxyOn(h *cluster.Host, without string) *Proxy {
 	p := &Proxy{Total: len(a.c.ControlPlanes())}
 	if !a.reached(h.Name) {
 		p.Detail = "host does not answer"
@@ -81,7 +87,7 @@ func (a assessment) proxy(h *cluster.Host) *Proxy {
 	if observed == nil || observed.Error != "" {
 		p.Detail = "does not answer"
 		problem := Problem{
-			Kind: ProxyUnreachable, Severity: diag.SeverityError, Subject: h.Name, Summary: "its proxy does not tell its state; without it, its kubelet does not reach the API",
+			Kind: ProxyUnreachable, Severity: diag.SeverityError, Subject: h.Name, Summary: "its proxy does not tell its state; " + without,
 			Hint: fmt.Sprintf("on %s: systemctl status quorate-%s; quorate apply puts it right", h.Name, cmp.Or(a.c.Endpoint.LoadBalancer.Type, "haproxy")),
 		}
 		if observed != nil {

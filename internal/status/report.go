@@ -68,6 +68,17 @@ type Endpoint struct {
 	Mode   cluster.BalancerMode `json:"mode"`
 	// VIP is the balancer's address; empty in localhost mode.
 	VIP string `json:"vip,omitempty"`
+	// LoadBalancers are the hosts that carry the VIP in managed mode.
+	LoadBalancers []LoadBalancer `json:"loadBalancers,omitempty"`
+}
+
+// LoadBalancer is one host that carries the endpoint.
+type LoadBalancer struct {
+	Host     string `json:"host"`
+	HoldsVIP bool   `json:"holdsVIP"`
+	// Detail says in a few words why it could not take the VIP over.
+	Detail string `json:"detail,omitempty"`
+	Proxy  *Proxy `json:"proxy"`
 }
 
 // Etcd is the etcd cluster.
@@ -206,6 +217,9 @@ const (
 	ProxyBackendDown    Kind = "proxy-backend-down"
 	ProxyNoBackend      Kind = "proxy-no-backend"
 	ProxyBackendMissing Kind = "proxy-backend-missing"
+	VIPNotCarried       Kind = "vip-not-carried" // by a load balancer that should be able to
+	VIPNowhere          Kind = "vip-nowhere"
+	VIPTwice            Kind = "vip-twice"
 	BalancerUnreachable Kind = "balancer-unreachable"
 	BalancerBackendDown Kind = "balancer-backend-down"
 	BalancerStranger    Kind = "balancer-stranger"

@@ -44,6 +44,7 @@ func Of(c *cluster.Cluster, s *state.Snapshot) Report {
 	a.etcd()
 	a.controlPlanes()
 	a.hosts()
+	a.loadBalancers()
 	a.nodes()
 	a.addOns()
 	a.certificates()

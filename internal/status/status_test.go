@@ -363,6 +363,46 @@ func TestProblems(t *testing.T) {
 			},
 			[]problem{err(status.AddOnNotReady, "flannel")}, status.Degraded, 1, []string{"is not installed"},
 		},
+		{"load balancers", func(w statustest.World) { w.Manage() }, nil, status.Healthy, 1, []string{"healthy; tolerates 1 failure"}},
+		{
+			"a load balancer off", func(w statustest.World) { w.Manage(); w.Off("lb-1"); w.Carry("lb-2", true) },
+			[]problem{err(status.HostUnreachable, "lb-1")}, status.Degraded, 1, []string{"lb-1 does not answer"},
+		},
+		{
+			"keepalived does not run", func(w statustest.World) {
+				w.Manage()
+				w.Snapshot.Hosts["lb-2"].Facts.Units = nil
+			},
+			[]problem{err(status.VIPNotCarried, "lb-2")}, status.Degraded, 1, []string{"its keepalived does not run", "journalctl -u quorate-keepalived"},
+		},
+		{
+			"HAProxy does not run, nobody carries", func(w statustest.World) {
+				w.Manage()
+				w.Carry("lb-1", false)
+				w.Snapshot.Hosts["lb-1"].Proxy = &state.Proxy{Error: "no such file or directory"}
+			},
+			[]problem{err(status.ProxyUnreachable, "lb-1"), err(status.VIPNowhere, "")}, status.Degraded, 1,
+			[]string{"without it, it does not carry the endpoint", "no load balancer carries the endpoint's address 10.0.0.100"},
+		},
+		{
+			"two carry", func(w statustest.World) { w.Manage(); w.Carry("lb-2", true) },
+			[]problem{err(status.VIPTwice, "")}, status.Degraded, 1, []string{"lb-1 and lb-2 each carry", "IP protocol 112"},
+		},
+		{
+			"a load balancer does not reach an API server that is ready", func(w statustest.World) {
+				w.Manage()
+				w.Snapshot.Hosts["lb-2"].Proxy.Backends[1] = state.Backend{Name: "cp-2", Detail: "L4TOUT"}
+			},
+			[]problem{err(status.ProxyBackendDown, "lb-2")}, status.Degraded, 1, []string{"does not reach the API server of cp-2", "port 6443 of cp-2"},
+		},
+		{
+			"load balancers without backends for want of a quorum", func(w statustest.World) { w.Manage(); w.LoseQuorum() },
+			[]problem{
+				err(status.EtcdNoLeader, "etcd"), err(status.APIServerNotReady, "cp-1"),
+				err(status.APIServerNotReady, "cp-2"), err(status.APIServerNotReady, "cp-3"),
+			},
+			status.Down, 0, []string{"they have no leader"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -38,6 +38,7 @@ func Status(r status.Report, look Look, o StatusOptions) string {
 		v.endpoint()
 		v.etcd()
 		v.controlPlanes()
+		v.loadBalancers()
 		v.nodes()
 		v.addOns()
 		v.certificates(o.Certificates)
@@ -154,6 +155,25 @@ func (v *statusView) controlPlanes() {
 		rows = append(rows, []string{v.ok(cp.Ready), clean(cp.Host), v.cell(answer, 36), strings.Join(leads, ", ")})
 	}
 	v.section("CONTROL PLANE", fmt.Sprintf("%d of %d ready", ready, len(v.ControlPlanes)), []string{"HOST", "API SERVER", "LEADS"}, rows)
+}
+
+func (v *statusView) loadBalancers() {
+	var rows [][]string
+	holder := "nobody carries " + v.Endpoint.VIP
+	for _, b := range v.Endpoint.LoadBalancers {
+		state := b.Detail
+		switch {
+		case b.HoldsVIP:
+			holder = b.Host + " carries " + v.Endpoint.VIP
+			state = "carries the address"
+		case state == "":
+			state = "stands by"
+		}
+		rows = append(rows, []string{v.ok(b.Detail == "" && b.Proxy.Detail == ""), clean(b.Host), v.cell(state, 36), v.proxy(b.Proxy)})
+	}
+	if rows != nil {
+		v.section("LOAD BALANCERS", holder, []string{"HOST", "ADDRESS", "API SERVERS"}, rows)
+	}
 }
 
 func (v *statusView) nodes() {

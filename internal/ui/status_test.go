@@ -36,6 +36,13 @@ func TestStatus(t *testing.T) {
 			}, Look{Unicode: true}, StatusOptions{},
 		},
 		{
+			"load-balancers", func(w statustest.World) {
+				w.Manage()
+				w.Snapshot.Hosts["lb-2"].Facts.Units = nil
+				w.Snapshot.Hosts["lb-2"].Proxy.Backends[2].Up = false
+			}, Look{Unicode: true}, StatusOptions{},
+		},
+		{
 			"certificates", func(w statustest.World) {
 				w.SetCertificate("cp-1", "/etc/kubernetes/pki/apiserver.crt", 12)
 				w.SetCertificate("cp-2", "/etc/kubernetes/pki/apiserver.crt", -3)

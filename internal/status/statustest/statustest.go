@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -127,7 +128,7 @@ func (w World) Off(hosts ...string) {
 			Name: name, Error: fmt.Sprintf("%s: cannot reach SSH at %s:22 (i/o timeout): check that the host is on, its address and port, and the firewall between", name, h.Address),
 		}
 		delete(w.Snapshot.Etcd, name)
-		if w.Snapshot.API != nil {
+		if w.Snapshot.API != nil && h.IsNode() {
 			n := w.Snapshot.API.Nodes[name]
 			n.Ready, n.Reason = false, "Kubelet stopped posting node status."
 			w.Snapshot.API.Nodes[name] = n
@@ -146,7 +147,7 @@ func (w World) Off(hosts ...string) {
 	}
 	if len(w.Snapshot.Etcd) < cluster.Quorum(len(w.Cluster.EtcdHosts())) {
 		w.LoseQuorum()
-	} else {
+	} else if slices.ContainsFunc(w.Cluster.EtcdHosts(), func(h *cluster.Host) bool { return slices.Contains(hosts, h.Name) }) {
 		for name, m := range w.Snapshot.Etcd {
 			m.Leader = "101"
 			w.Snapshot.Etcd[name] = m
