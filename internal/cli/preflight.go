@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/lock"
 	"github.com/quorate/quorate/internal/preflight"
 	"github.com/quorate/quorate/internal/preflight/probe"
 	"github.com/quorate/quorate/internal/ui"
@@ -131,10 +133,7 @@ func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Wri
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	prober := &probe.Prober{Observation: observation, Hosts: s.hosts}
-	stop := tellProgress(prober, stderr)
-	observation.Probes = prober.Run(ctx)
-	stop()
+	observation.Probes = s.try(ctx, observation, stderr)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -174,6 +173,25 @@ func (s *session) preflightLook(ctx context.Context, o preflightOptions, stderr 
 		}
 	}
 	return &preflight.Observation{Input: in}
+}
+
+// try tries what looking cannot tell. Listeners are opened under the hosts'
+// lock only: a run that starts a part meanwhile must find its port free.
+func (s *session) try(ctx context.Context, o *preflight.Observation, stderr io.Writer) *preflight.Probes {
+	prober := &probe.Prober{Observation: o, Hosts: s.hosts}
+	locked, unlock, err := s.lock(ctx, "preflight", false)
+	switch refused, ok := errors.AsType[*lock.RefusedError](err); {
+	case err == nil:
+		defer unlock()
+		ctx = locked
+	case ok:
+		prober.NoListeners = refused.Locked[0].Error()
+	default:
+		prober.NoListeners = err.Error()
+	}
+	stop := tellProgress(prober, stderr)
+	defer stop()
+	return prober.Run(ctx)
 }
 
 // tellProgress says what is still being tried, until it is stopped.

@@ -62,6 +62,9 @@ func judgePaths(o *Observation) []Finding {
 // judgeListeners tells what kept connections from being tried.
 func judgeListeners(o *Observation) []Finding {
 	var out []Finding
+	if why := o.Probes.NoListeners; why != "" {
+		out = append(out, warn("run preflight again afterwards", "ports that nobody listens on were not tried: %s", why))
+	}
 	told := map[string]bool{}
 	for _, p := range o.Probes.Paths {
 		switch {

@@ -368,6 +368,10 @@ func TestChecks(t *testing.T) {
 				"error connectivity: cp-2 cannot reach node-1:8472/udp (the pods' network): no answer; something drops the packets",
 			},
 		},
+		"somebody is working on the hosts": {
+			func(w world) { w.Probes.NoListeners, w.Probes.Paths = "cp-1: op@desk is working on it", nil },
+			[]string{"warning connectivity: ports that nobody listens on were not tried: cp-1: op@desk is working on it"},
+		},
 		"a part that does not listen": {
 			func(w world) {
 				w.paths("cp-1", 6443, func(p *preflight.Path) {

@@ -10,6 +10,9 @@ type Probes struct {
 	Hosts map[string]HostProbes
 	// Paths are the connections that were tried between hosts.
 	Paths []Path
+	// NoListeners is why only what listened already was connected to; empty
+	// where listeners were opened.
+	NoListeners string
 	// RoundTrips are between etcd hosts, each way.
 	RoundTrips []RoundTrip
 }

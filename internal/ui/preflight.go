@@ -50,26 +50,21 @@ func (v *preflightView) check(c preflight.CheckResult, verbose bool) {
 		note = "  " + v.look.faint("an error, ignored as you asked")
 	}
 	fmt.Fprintf(&v.out, "%s %s%s\n", v.mark(c.Status), v.look.bold(c.Name), note)
-	said := false
-	for i, f := range c.Findings {
-		if f.Summary == "" || !verbose && hidden(f.Status) {
-			continue
-		}
-		said = true
+	shown := slices.DeleteFunc(slices.Clone(c.Findings), func(f preflight.Finding) bool {
+		return f.Summary == "" || !verbose && (f.Status == preflight.OK || f.Status == preflight.Skipped)
+	})
+	for i, f := range shown {
 		v.lines(v.mark(f.Status)+" ", "  ", f.Summary)
 		// What is to be done about several hosts alike is said once.
-		again := i+1 < len(c.Findings) && c.Findings[i+1].Remedy == f.Remedy && c.Findings[i+1].Status == f.Status
+		again := i+1 < len(shown) && shown[i+1].Remedy == f.Remedy && shown[i+1].Status == f.Status
 		if f.Remedy != "" && !again {
 			v.lines(v.look.faint("hint:")+" ", "    ", f.Remedy)
 		}
 	}
-	if !said {
+	if len(shown) == 0 {
 		v.lines("  ", "  ", c.About)
 	}
 }
-
-// hidden tells of findings that only a verbose view shows.
-func hidden(s preflight.Status) bool { return s == preflight.OK || s == preflight.Skipped }
 
 // lines writes a text after a lead, broken between words.
 func (v *preflightView) lines(lead, indent, text string) {

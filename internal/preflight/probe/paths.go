@@ -3,6 +3,8 @@ package probe
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"slices"
@@ -116,11 +118,12 @@ func (p *Prober) listenOn(ctx context.Context, h *cluster.Host, targets []prefli
 	var tcp, udp []preflight.Target
 	for _, t := range targets {
 		switch {
+		case slices.ContainsFunc(facts.Listening, func(l protocol.Listener) bool { return l.Port == t.Port && !t.UDP }):
+			out[t] = listener{kind: preflight.ListenerPresent}
+		case p.NoListeners != "":
 		case t.UDP && !joined:
 			udp = append(udp, t)
 		case t.UDP: // the kernel has the port, or is about to
-		case slices.ContainsFunc(facts.Listening, func(l protocol.Listener) bool { return l.Port == t.Port }):
-			out[t] = listener{kind: preflight.ListenerPresent}
 		case slices.Contains(unclaimed, t.Port):
 			tcp = append(tcp, t)
 		default:
@@ -200,7 +203,9 @@ func (p *Prober) tryRoutes(ctx context.Context, from string, routes []preflight.
 			results, err := b.reach(ctx, b.addresses, reachTimeout, b.expect)
 			for n, i := range b.at {
 				if err != nil {
-					out[i].Untried = strings.TrimPrefix(err.Error(), from+": ")
+					if out[i].Untried = strings.TrimPrefix(err.Error(), from+": "); errors.Is(err, context.DeadlineExceeded) {
+						out[i].Untried = fmt.Sprintf("it gave no answer within %s", askTimeout)
+					}
 					continue
 				}
 				r := results[n]

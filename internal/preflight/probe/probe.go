@@ -25,6 +25,8 @@ type Prober struct {
 	Observation *preflight.Observation
 	// Hosts are the connected hosts by name.
 	Hosts map[string]*host.Host
+	// NoListeners is why no listeners may be opened; empty lets it open them.
+	NoListeners string
 
 	mu      sync.Mutex
 	pending map[string]int
@@ -34,7 +36,7 @@ type Prober struct {
 // Run tries everything and returns when all has ended, each part in bounded
 // time. What could not be tried is absent, or tells why.
 func (p *Prober) Run(ctx context.Context) *preflight.Probes {
-	p.out.Hosts = map[string]preflight.HostProbes{}
+	p.out.Hosts, p.out.NoListeners = map[string]preflight.HostProbes{}, p.NoListeners
 	var wg sync.WaitGroup
 	for _, h := range p.reached() {
 		handle := p.Hosts[h.Name]

@@ -134,6 +134,26 @@ func TestListenersOfOthers(t *testing.T) {
 	}
 }
 
+// While somebody else works on the hosts no port is taken from them.
+func TestNoListeners(t *testing.T) {
+	o, hosts := two(t, nothingRuns)
+	l, err := net.Listen("tcp", fmt.Sprintf("%s:6443", o.Cluster.Host("cp-1").InternalAddress))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	o.Snapshot.Facts("cp-1").Listening = []protocol.Listener{{Port: 6443}}
+	found := (&probe.Prober{Observation: o, Hosts: hosts, NoListeners: "op@desk is working on it"}).Run(t.Context())
+	var got []string
+	for _, p := range found.Paths {
+		got = append(got, fmt.Sprintf("%s to %s, %s, %v", p.From, p.To, p.Listener, p.Connected))
+	}
+	want := []string{"cp-2 to cp-1:6443, present, true", "node-1 to cp-1:6443, present, true"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("paths (-want +got):\n%s", d)
+	}
+}
+
 // A host that was not observed is neither asked nor connected to.
 func TestUnobserved(t *testing.T) {
 	o, hosts := two(t, nothingRuns)
