@@ -49,7 +49,21 @@ func bareInput(t *testing.T) component.Input {
 // What apply puts on a host, reset takes away: a path that a component
 // begins to write must be known to component/reset too.
 func TestResetCoversAllThatApplyWrites(t *testing.T) {
-	in := bareInput(t)
+	t.Run("localhost", func(t *testing.T) { testResetCovers(t, bareInput(t)) })
+	t.Run("managed", func(t *testing.T) {
+		in := bareInput(t)
+		in.Cluster.Endpoint.LoadBalancer = cluster.LoadBalancer{Mode: cluster.BalancerManaged, VIP: netip.MustParseAddr("10.0.0.100"), Interface: "eth0"}
+		for i := range in.Cluster.Hosts {
+			h := &in.Cluster.Hosts[i]
+			h.Roles = append(h.Roles, cluster.RoleLoadBalancer)
+			in.Snapshot.Hosts[h.Name].Facts.Interfaces = []protocol.Interface{{Name: "eth0"}}
+		}
+		testResetCovers(t, in)
+	})
+}
+
+func testResetCovers(t *testing.T, in component.Input) {
+	t.Helper()
 	applied, list, err := planner.Apply(in)
 	if err != nil || list.HasErrors() {
 		t.Fatalf("%v, %v", list, err)

@@ -96,9 +96,14 @@ func partsOf(c *cluster.Cluster) []part {
 		},
 		etcd,
 		{
-			unit: "quorate-haproxy.service", unitFile: unitPath("quorate-haproxy.service"),
-			settings: []string{component.QuorateDir + "/haproxy"},
+			unit: "quorate-keepalived.service", unitFile: unitPath("quorate-keepalived.service"),
+			settings: []string{component.QuorateDir + "/keepalived"},
 			owns:     func(catalog.Binary) bool { return false },
+		},
+		{
+			unit: "quorate-haproxy.service", unitFile: unitPath("quorate-haproxy.service"),
+			settings: []string{component.QuorateDir + "/haproxy"}, data: []string{"/run/quorate-haproxy"},
+			owns: func(catalog.Binary) bool { return false },
 		},
 		{
 			unit: "quorate-nginx.service", unitFile: unitPath("quorate-nginx.service"),
