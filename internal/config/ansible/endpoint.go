@@ -1,6 +1,8 @@
 package ansible
 
 import (
+	"fmt"
+
 	"go.yaml.in/yaml/v4"
 
 	"github.com/quorate/quorate/internal/config/strict"
@@ -143,20 +145,38 @@ func (m *importer) externalBalancer(own *balancer) {
 	lb := &m.doc.Spec.Endpoint.LoadBalancer
 	m.r.Set(balancerPath.Key("mode"), own.at)
 	lb.Mode = "external"
-	if address, ok := m.scalar(balancerPath.Key("address"), own.address); ok {
+	p := balancerPath.Key("address")
+	if address, ok := m.scalar(p, own.address); ok && !m.refuseStandIn(p, own.address.name, address) {
 		lb.Address = address
 	}
-	m.balancerPort(own)
+	m.endpointPort(own.port)
 }
 
-// balancerPort writes the port of the user's own balancer.
-func (m *importer) balancerPort(own *balancer) {
-	if own == nil || own.port == nil {
+// endpointPort writes the endpoint's port, which a balancer or proxy says. API
+// servers listen on it themselves, where those of the installers listen on
+// kube_apiserver_port.
+func (m *importer) endpointPort(own *setting) {
+	p := endpointPath.Key("port")
+	e := &m.doc.Spec.Endpoint
+	servers, serversAt := int64(6443), m.cluster("kube_apiserver_port")
+	if serversAt != nil {
+		port, ok := m.integer(p, serversAt)
+		if !ok {
+			return
+		}
+		servers, e.Port = port, int(port)
+	}
+	if own == nil {
 		return
 	}
-	p := endpointPath.Key("port")
-	if port, ok := m.integer(p, own.port); ok {
-		m.doc.Spec.Endpoint.Port = int(port)
+	port, ok := m.integer(p, own)
+	if !ok {
+		return
+	}
+	e.Port = int(port)
+	if port != servers && e.LoadBalancer.Mode == "external" {
+		m.tell(own, fmt.Sprintf("let the balancer send connections to port %d of the control-plane hosts, or give it their port, %d", port, servers),
+			"the API servers listen on the endpoint's port, %d; those of %s listen on %d whatever the balancer's port", port, m.installer(), servers)
 	}
 }
 
@@ -172,7 +192,7 @@ func (m *importer) localBalancer(at *setting) {
 		lb.Type = "nginx" // kubespray's own
 		m.r.Set(balancerPath.Key("type"), whole(m.inv.file))
 	}
-	m.number(endpointPath.Key("port"), &m.doc.Spec.Endpoint.Port, "loadbalancer_apiserver_port")
+	m.endpointPort(m.cluster("loadbalancer_apiserver_port"))
 }
 
 // endpointDomain writes the endpoint's name. hasAddress says that there is a
@@ -211,7 +231,6 @@ func (m *importer) balancerRemarks() {
 		{"loadbalancer_apiserver_keepalive_timeout", "5m", "connections through the proxy are kept for an hour without traffic"},
 		{"loadbalancer_apiserver_request_timeout", "", "connections through the proxy are kept for an hour without traffic"},
 		{"loadbalancer_apiserver_type", "nginx", "there is no proxy on the nodes in this mode"},
-		{"kube_apiserver_port", "6443", "API servers listen on port 6443: let your balancer send connections there"},
 	} {
 		if m.handled[known.name] {
 			continue

@@ -2,6 +2,7 @@ package ansible
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -220,9 +221,14 @@ func (m *importer) addresses(p strict.Path, h *host, out *v1alpha1.Host, isLocal
 	}
 	m.r.Set(p.Key("address"), at)
 	out.Address = address
+	if m.refuseStandIn(p.Key("address"), "host "+quote(h.name)+": the address", address) {
+		m.r.MarkBad(p.Key("internalAddress"))
+		return
+	}
 	if internalAt != nil && internal != address {
 		m.r.Set(p.Key("internalAddress"), internalAt.at)
 		out.InternalAddress = internal
+		m.refuseStandIn(p.Key("internalAddress"), "host "+quote(h.name)+": ip", internal)
 	}
 	if _, err := netip.ParseAddr(address); err == nil || internalAt != nil || address == "" {
 		return
@@ -230,6 +236,19 @@ func (m *importer) addresses(p strict.Path, h *host, out *v1alpha1.Host, isLocal
 	m.r.Set(p.Key("internalAddress"), at)
 	m.r.Errorf(p.Key("internalAddress"), "add ip=ADDRESS to the host, the IP address that the other hosts reach it at",
 		"host %s has a name as address, so it needs an ip too", quote(h.name))
+}
+
+// standIn is what guides write where an address belongs, such as 192.168.0.xx
+// and x.x.x.x: it could be taken for a host's name.
+var standIn = regexp.MustCompile(`^(\d{1,3}|[xX]+|\*+)(\.(\d{1,3}|[xX]+|\*+)){3}$`)
+
+// refuseStandIn refuses a stand-in for an address, and reports whether it did.
+func (m *importer) refuseStandIn(p strict.Path, name, address string) bool {
+	is := standIn.MatchString(address) && strings.ContainsAny(address, "xX*")
+	if is {
+		m.r.Errorf(p, "write the real address", "%s %s is a guide's stand-in for an address", name, quote(address))
+	}
+	return is
 }
 
 // labels fills in the labels of a host's node.

@@ -198,7 +198,11 @@ func (m *importer) scalar(p strict.Path, s *setting) (string, bool) {
 		return "", false
 	}
 	if n.Kind != yaml.ScalarNode || isNull(n) {
-		m.r.Errorf(p, "", "%s must be one value, not %s", s.name, describe(n))
+		hint := ""
+		if n.Kind == yaml.MappingNode && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode {
+			hint = "put {{ … }} in quotes: YAML takes it for a mapping"
+		}
+		m.r.Errorf(p, hint, "%s must be one value, not %s", s.name, describe(n))
 		return "", false
 	}
 	return strings.TrimSpace(n.Value), true

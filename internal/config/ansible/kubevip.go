@@ -36,7 +36,12 @@ func (m *importer) kubeVIP(own *balancer) bool {
 		m.tell(s, "", "kube_vip_bgp_enabled is not used: the address is announced by ARP only")
 	}
 	m.compareAddresses(own, lb.VIP)
-	m.balancerPort(own)
+	var port *setting
+	if own != nil {
+		port = own.port
+	}
+	m.endpointPort(port)
+	m.refuseStandIn(balancerPath.Key("vip"), "kube_vip_address", lb.VIP)
 	if s := m.cluster("kube_vip_interface"); s != nil && canonical(s.value) != "" {
 		m.tell(s, "", "kube_vip_interface is not used: Quorate takes the interface that has the host's address")
 	}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
@@ -253,11 +252,7 @@ func TestHugeInventories(t *testing.T) {
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
-			began := time.Now()
 			_, list := imported(t, "hosts.ini", text)
-			if took := time.Since(began); took > 30*time.Second {
-				t.Errorf("it took %v", took)
-			}
 			if len(list) > 2*(strict.MaxFindings+1) {
 				t.Errorf("%d findings", len(list))
 			}
