@@ -88,7 +88,7 @@ func (m *importer) containerdMirrors(s *setting) {
 	}
 	for _, item := range list.Content {
 		prefix, ok := m.child(mirrorsPath, s, item, "prefix")
-		mirrors := strictChild(item, "mirrors")
+		mirrors := childOf(item, "mirrors")
 		if !ok || mirrors == nil || mirrors.Kind != yaml.SequenceNode {
 			m.r.Errorf(mirrorsPath, "", "an element of %s must be {prefix: …, mirrors: [{host: …}]}", s.name)
 			return
@@ -100,7 +100,7 @@ func (m *importer) containerdMirrors(s *setting) {
 				return
 			}
 			m.mirror(s, prefix, address)
-			if skip := strictChild(mirror, "skip_verify"); skip != nil && canonical(skip) == "true" {
+			if skip := childOf(mirror, "skip_verify"); skip != nil && canonical(skip) == "true" {
 				m.insecure(s, address)
 			}
 		}
@@ -137,7 +137,7 @@ func (m *importer) mirrorsByRegistry(s *setting) {
 
 // child is the text of a mapping's key, resolved.
 func (m *importer) child(p strict.Path, s *setting, n *yaml.Node, key string) (string, bool) {
-	inside := strictChild(n, key)
+	inside := childOf(n, key)
 	if inside == nil {
 		return "", false
 	}

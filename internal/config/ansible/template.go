@@ -108,7 +108,7 @@ func (m *importer) named(name string, h *host, depth int, budget *int) (*yaml.No
 	for why == nil && rest != "" {
 		var key string
 		key, rest, _ = strings.Cut(rest, ".")
-		inside := strictChild(n, key)
+		inside := childOf(n, key)
 		if inside == nil {
 			return nil, &unresolved{"refers to {{ " + name + " }}, which these files do not define", plainHint}
 		}
@@ -120,8 +120,8 @@ func (m *importer) named(name string, h *host, depth int, budget *int) (*yaml.No
 	return n, why
 }
 
-// strictChild is the value of a mapping's key, aliases followed, or nil.
-func strictChild(n *yaml.Node, key string) *yaml.Node {
+// childOf is the value of a mapping's key, aliases followed, or nil.
+func childOf(n *yaml.Node, key string) *yaml.Node {
 	n = follow(n)
 	if n.Kind != yaml.MappingNode {
 		return nil
