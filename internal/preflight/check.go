@@ -68,7 +68,7 @@ type Observation struct {
 	Probes *Probes
 }
 
-// facts are a host's; the caller knows that there are some.
+// observed is what was observed of a host; nil where it was not looked at.
 func (o *Observation) observed(h *cluster.Host) *state.Host { return o.Snapshot.Hosts[h.Name] }
 
 // probed is what was tried on a host; empty when nothing was.
