@@ -37,7 +37,7 @@ func (c *Client) Observe(ctx context.Context) (*state.API, error) {
 	ask(func(ctx context.Context) (err error) { api.Record, err = c.Records(ctx); return err })
 	for _, name := range leases {
 		ask(func(ctx context.Context) error {
-			lease, ok, err := c.lease(ctx, name)
+			lease, ok, err := c.Lease(ctx, name)
 			if ok {
 				mu.Lock()
 				defer mu.Unlock()
@@ -133,7 +133,8 @@ func nodeOf(n *corev1.Node) state.Node {
 	return out
 }
 
-func (c *Client) lease(ctx context.Context, name string) (state.Lease, bool, error) {
+// Lease returns a lease in kube-system; false means that there is none.
+func (c *Client) Lease(ctx context.Context, name string) (state.Lease, bool, error) {
 	u, err := c.dynamic.Resource(resource("coordination.k8s.io", "v1", "leases")).Namespace(metav1.NamespaceSystem).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return state.Lease{}, false, nil

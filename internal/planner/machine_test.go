@@ -69,6 +69,7 @@ func newMachine(w *world, name string) *machine {
 			"/etc/hosts": {[]byte("127.0.0.1 localhost\n"), 0o644},
 			"/etc/fstab": {[]byte("/dev/sda1 / ext4 defaults 0 1\n"), 0o644},
 			"/proc/sys/net/netfilter/nf_conntrack_max": {[]byte("262144\n"), 0o644},
+			"/proc/net/arp": {[]byte("IP address HW type Flags HW address Mask Device\n"), 0o444},
 		},
 		units: map[string]protocol.Unit{}, packages: map[string]string{}, images: map[string]string{},
 		modules: map[string]bool{}, sysctls: map[string]string{}, starts: map[string]int{}, reloads: map[string]int{}, loaded: map[string]string{},
@@ -235,6 +236,7 @@ func (m *machine) facts(q protocol.FactsRequest) (any, error) {
 	f := m.base
 	f.Time = time.Now().Add(m.clock)
 	f.Files, f.Units, f.Packages = map[string]protocol.File{}, map[string]protocol.Unit{}, map[string]string{}
+	f.Listening = append(slices.Clone(f.Listening), m.podPorts()...)
 	f.Sysctls, f.Modules = map[string]string{}, map[string]bool{}
 	for _, ask := range q.Files {
 		f.Files[ask.Path] = m.describe(ask)
@@ -356,7 +358,10 @@ func (m *machine) settingsOf(unit string) string {
 		"containerd.service":      {"/etc/containerd/config.toml"},
 		"etcd.service":            {"/etc/etcd/etcd.yaml"},
 		"kubelet.service":         {"/etc/systemd/system/kubelet.service.d/10-kubeadm.conf", "/var/lib/kubelet/config.yaml"},
-		"quorate-haproxy.service": {"/etc/quorate/haproxy/haproxy.cfg"},
+		"quorate-haproxy.service": {"/etc/quorate/haproxy/haproxy.cfg", "/etc/quorate/haproxy/ca.crt"},
+		"quorate-keepalived.service": {
+			"/etc/quorate/keepalived/keepalived.conf", "/etc/quorate/keepalived/check.sh", "/etc/quorate/keepalived/note.sh",
+		},
 	}[unit]
 	for _, path := range append(paths, "/etc/systemd/system/"+unit, "/usr/local/bin/"+strings.TrimSuffix(unit, ".service")) {
 		text = append(text, m.files[path].content...)

@@ -3,8 +3,11 @@ package planner_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/kube/kubetest"
 )
 
@@ -59,18 +62,52 @@ func (m *machine) settlePod(name, manifest string) {
 			m.world.watchRestart(m, name)
 		}
 	}
-	ready := "True"
-	if p.starting > 0 {
-		ready = "False"
+}
+
+// sandboxes stands in for `ctr containers list --quiet FILTER`.
+func (m *machine) sandboxes(filter string) protocol.RunReply {
+	out := ""
+	for name, p := range m.pods {
+		for key, value := range labelsIn(p.manifest) {
+			if filter == fmt.Sprintf(`labels."component"==%s,labels.%q==%s`, name, key, value) {
+				out += "sandbox-" + name + "\n"
+			}
+		}
 	}
-	annotations := map[string]any{}
-	for k, v := range annotationsIn(p.manifest) {
-		annotations[k] = v
+	return protocol.RunReply{Stdout: []byte(out)}
+}
+
+// tasks stands in for `ctr tasks list`.
+func (m *machine) tasks() protocol.RunReply {
+	out := "TASK    PID    STATUS\n"
+	for name := range m.pods {
+		out += "sandbox-" + name + "    1    RUNNING\n"
 	}
-	m.world.api.Put("/api/v1/namespaces/kube-system/pods/"+name+"-"+m.name, kubetest.Object{
-		"apiVersion": "v1", "kind": "Pod", "metadata": kubetest.Object{"name": name + "-" + m.name, "annotations": annotations},
-		"status": kubetest.Object{"phase": "Running", "conditions": []any{kubetest.Object{"type": "Ready", "status": ready}}},
-	})
+	return protocol.RunReply{Stdout: []byte(out)}
+}
+
+// settleLeases lets whoever leads renew its lease.
+func (w *world) settleLeases() {
+	w.renewals++
+	for _, name := range []string{"kube-controller-manager", "kube-scheduler"} {
+		if slices.ContainsFunc(w.machines, func(m *machine) bool { return !m.off && m.podReady(name) }) {
+			w.api.Put("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/"+name, kubetest.Object{
+				"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": kubetest.Object{"name": name},
+				"spec": kubetest.Object{"holderIdentity": "some_host", "renewTime": time.Unix(w.renewals, 0).UTC().Format("2006-01-02T15:04:05.000000Z07:00")},
+			})
+		}
+	}
+}
+
+// podPorts are where static pods listen, besides the API server.
+func (m *machine) podPorts() []protocol.Listener {
+	var out []protocol.Listener
+	for name, port := range map[string]int{"kube-controller-manager": 10257, "kube-scheduler": 10259} {
+		if m.podReady(name) {
+			out = append(out, protocol.Listener{Address: "127.0.0.1", Port: port, Process: name})
+		}
+	}
+	return out
 }
 
 // watchRestart fails the test when a restart takes down what others are down of,
@@ -95,8 +132,8 @@ func (m *machine) podReady(name string) bool {
 }
 
 // manifestOf is what kubeadm makes of its settings: a line for each flag, and
-// the annotations of the patches.
-func (m *machine) manifestOf(pod string, s settings, patches string) string {
+// the labels of the patches.
+func (m *machine) manifestOf(pod string, s settings) string {
 	var b strings.Builder
 	section := map[string][]arg{
 		"kube-apiserver": s.APIServer.ExtraArgs, "kube-controller-manager": s.ControllerManager.ExtraArgs, "kube-scheduler": s.Scheduler.ExtraArgs,
@@ -110,21 +147,21 @@ func (m *machine) manifestOf(pod string, s settings, patches string) string {
 	for _, a := range section {
 		fmt.Fprintf(&b, "    - --%s=%s\n", a.Name, a.Value)
 	}
-	if patch := patches + "/" + pod + "+merge.json"; patches != "" && m.has(patch) {
+	if patch := s.Patches.Directory + "/" + pod + "+merge.json"; m.has(patch) {
 		b.WriteString("patched " + string(m.files[patch].content))
 	}
 	return "pod " + pod + "\n" + b.String()
 }
 
-func annotationsIn(manifest string) map[string]string {
+func labelsIn(manifest string) map[string]string {
 	_, patch, found := strings.Cut(manifest, "patched ")
 	var object struct {
-		Metadata struct{ Annotations map[string]string }
+		Metadata struct{ Labels map[string]string }
 	}
 	if found && json.Unmarshal([]byte(patch), &object) != nil {
 		return nil
 	}
-	return object.Metadata.Annotations
+	return object.Metadata.Labels
 }
 
 // provePods fails the test when a static pod runs with a manifest that was

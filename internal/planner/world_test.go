@@ -38,6 +38,7 @@ type world struct {
 
 	mu        sync.Mutex
 	machines  []*machine
+	refused   chan net.Conn            // connections that nobody serves
 	listeners map[string]chan net.Conn // of API servers, by address and port
 	api       *kubetest.Server
 	members   []member
@@ -47,6 +48,7 @@ type world struct {
 	uploads   int
 	// kubeletConfig and proxy are what is stored in the API.
 	kubeletConfig string
+	renewals      int64 // of leases
 	proxy         proxy
 	// budget is how many operations may still change something before the
 	// operator's process is killed; negative means no end.
@@ -113,6 +115,7 @@ func (w *world) settle() {
 	if !ready {
 		return
 	}
+	w.settleLeases()
 	nodes := 0
 	for _, m := range w.machines {
 		if !m.units["kubelet.service"].Running() || !m.has("/etc/kubernetes/kubelet.conf") || m.off {
@@ -208,6 +211,9 @@ func (m *machine) ask(q protocol.HTTPQuery) protocol.HTTPReply {
 func (w *world) listening(address string) chan net.Conn {
 	if w.isBalancer(address) {
 		return w.carry()
+	}
+	if w.isVIP(address) {
+		return w.atVIP()
 	}
 	for _, m := range w.machines {
 		if h := w.cluster.Host(m.name); h != nil && m.unready() == "" && strings.HasPrefix(address, h.InternalAddress.String()+":") {

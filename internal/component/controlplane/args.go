@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/quorate/quorate/internal/cluster"
@@ -60,6 +61,16 @@ func (s settings) gates() []cluster.Arg {
 		return nil
 	}
 	return []cluster.Arg{{Name: "feature-gates", Value: strings.Join(list, ",")}}
+}
+
+// securePort is where a program with these flags listens.
+func securePort(args []cluster.Arg, port int) int {
+	for _, a := range args {
+		if n, err := strconv.Atoi(a.Value); a.Name == "secure-port" && err == nil {
+			port = n
+		}
+	}
+	return port
 }
 
 // withUsers adds the user's flags, which win over ours of the same name. A flag

@@ -110,6 +110,9 @@ func sanParts(c *cluster.Cluster) (names []string, addresses []netip.Addr) {
 	return names, addresses
 }
 
+// Patches is the folder of the patches that kubeadm applies.
+func (s settings) Patches() string { return patchesDir }
+
 // Kubelet is the document of the settings that all kubelets share.
 func (s settings) Kubelet() string {
 	return string(component.Document(component.KubeletConfiguration(s.Cluster, s.Snapshot)))

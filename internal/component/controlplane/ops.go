@@ -25,6 +25,9 @@ func (h host) phase(ctx context.Context, rt *component.Runtime, args ...string) 
 	if _, err := component.WriteFiles(ctx, rt, h.name, []component.File{h.config}); err != nil {
 		return err
 	}
+	if err := handle.Mkdir(ctx, patchesDir, 0o755); err != nil {
+		return err
+	}
 	argv := slices.Concat([]string{component.Kubeadm, "init", "phase"}, args, []string{"--config", h.config.Path})
 	_, err = handle.Run(ctx, remote.Command{Argv: argv, Timeout: phaseTimeout})
 	return err

@@ -2,12 +2,16 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
+	remote "github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/kube"
 )
 
@@ -31,7 +35,7 @@ func (o runStaticPods) Apply(ctx context.Context, rt *component.Runtime, _ func(
 	return nil
 }
 
-// makePods runs a phase that writes the manifests of static pods, annotated.
+// makePods runs a phase that writes the manifests of static pods, labelled.
 func (h host) makePods(ctx context.Context, rt *component.Runtime, pods []staticPod, phase ...string) error {
 	var patches []component.File
 	for _, pod := range pods {
@@ -40,24 +44,29 @@ func (h host) makePods(ctx context.Context, rt *component.Runtime, pods []static
 	if _, err := component.WriteFiles(ctx, rt, h.name, patches); err != nil {
 		return err
 	}
-	return h.phase(ctx, rt, append(phase, "--patches", patchesDir)...)
+	return h.phase(ctx, rt, phase...)
 }
 
 // Verify implements component.Op: the host's own API server must be ready, and
-// where pods ran before, all must run with the new settings: until the kubelet
-// has taken a manifest in, the old API server answers as ever. Then the settings
-// are recorded.
+// where pods ran before, all must have been replaced first: until the kubelet has
+// taken a manifest in, the old API server answers as ever. Then the settings are
+// recorded.
 func (o runStaticPods) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	if err := o.ready(ctx, rt, say); err != nil {
-		return err
-	}
 	if o.restarts {
 		for _, pod := range o.pods {
 			if err := o.replaced(ctx, rt, pod, say); err != nil {
 				return err
 			}
 		}
-		if err := o.ready(ctx, rt, say); err != nil {
+	}
+	if err := o.ready(ctx, rt, say); err != nil {
+		return err
+	}
+	if o.restarts {
+		if err := o.listen(ctx, rt, say); err != nil {
+			return err
+		}
+		if err := o.lead(ctx, rt, say); err != nil {
 			return err
 		}
 	}
@@ -91,23 +100,89 @@ func (o runStaticPods) ready(ctx context.Context, rt *component.Runtime, say fun
 	})
 }
 
-// replaced waits until the kubelet runs a static pod with its new settings. What
-// ran before has ended by then: the kubelet runs one pod of a name at a time.
-func (h host) replaced(ctx context.Context, rt *component.Runtime, pod staticPod, say func(string)) error {
-	return component.Until(ctx, readyTimeout, pod.name+" of "+h.name+" to run with its new settings", say, func(ctx context.Context) error {
+// listen waits until what else was replaced listens, as it does once it works.
+func (o runStaticPods) listen(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	handle, err := rt.Host(o.name)
+	if err != nil {
+		return err
+	}
+	return component.Until(ctx, readyTimeout, "the controller manager and scheduler of "+o.name, say, func(ctx context.Context) error {
+		facts, err := handle.Facts(ctx, protocol.FactsRequest{})
+		if err != nil {
+			return err
+		}
+		for _, pod := range o.pods {
+			port, known := o.ports[pod.name]
+			if known && !slices.ContainsFunc(facts.Listening, func(l protocol.Listener) bool { return l.Port == port }) {
+				return fmt.Errorf("%s does not listen on port %d", pod.name, port)
+			}
+		}
+		return nil
+	})
+}
+
+// lead waits until, of those that were replaced, some host's holds the lease and
+// renews it: those that lost their API server for a while have to be elected anew.
+func (o runStaticPods) lead(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	first := map[string]time.Time{}
+	return component.Until(ctx, readyTimeout, "a controller manager and a scheduler to lead", say, func(ctx context.Context) error {
 		client, err := rt.Kube(ctx)
 		if err != nil {
 			return err
 		}
-		is, err := client.Pod(ctx, "kube-system", pod.name+"-"+h.name)
-		switch {
-		case err != nil:
-			return err
-		case is.Annotations[annotation] != pod.digest:
-			return fmt.Errorf("the kubelet still runs it as it was")
-		case !is.Ready:
-			return fmt.Errorf("it is not ready: %s", is.Reason)
+		for _, pod := range o.pods {
+			if o.ports[pod.name] == 0 {
+				continue // none leads among the API servers
+			}
+			lease, ok, err := client.Lease(ctx, pod.name)
+			if err != nil {
+				return err
+			}
+			seen, looked := first[pod.name]
+			if ok && !looked {
+				first[pod.name] = lease.Renewed
+			}
+			if !looked || !lease.Renewed.After(seen) {
+				return fmt.Errorf("no %s has renewed its lease", pod.name)
+			}
 		}
 		return nil
 	})
+}
+
+// replaced waits until the container runtime runs a static pod with its new
+// settings. What ran before has ended by then: the kubelet runs one pod of a name
+// at a time. The API would tell so late, and not at all while it is restarted.
+func (h host) replaced(ctx context.Context, rt *component.Runtime, pod staticPod, say func(string)) error {
+	handle, err := rt.Host(h.name)
+	if err != nil {
+		return err
+	}
+	return component.Until(ctx, readyTimeout, pod.name+" of "+h.name+" to run with its new settings", say, func(ctx context.Context) error {
+		filter := fmt.Sprintf(`labels."component"==%s,labels.%q==%s`, pod.name, settingsLabel, pod.label())
+		sandboxes, err := ctr(ctx, handle, "containers", "list", "--quiet", filter)
+		if err != nil {
+			return err
+		}
+		tasks, err := ctr(ctx, handle, "tasks", "list")
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(tasks) {
+			// ID, process, status
+			if f := strings.Fields(line); len(f) == 3 && f[2] == "RUNNING" && slices.Contains(strings.Fields(sandboxes), f[0]) {
+				return nil
+			}
+		}
+		return errors.New("the kubelet still runs it as it was")
+	})
+}
+
+// ctr asks the container runtime of a host about Kubernetes' containers.
+func ctr(ctx context.Context, h *remote.Host, args ...string) (string, error) {
+	reply, err := h.Run(ctx, remote.Command{Argv: append([]string{component.Ctr, "--namespace", "k8s.io"}, args...), Timeout: 30 * time.Second})
+	if err != nil {
+		return "", err
+	}
+	return string(reply.Stdout), nil
 }

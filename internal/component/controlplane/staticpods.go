@@ -25,10 +25,11 @@ func ownPods() []string { return []string{podAPIServer, podControllerManager, po
 
 const (
 	patchesDir = component.QuorateDir + "/patches"
-	// annotation is on every static pod: the digest of the settings that it was
-	// made with. The kubelet repeats it on the pod that it shows in the API, and
-	// does so only when it runs that pod: it tells what is running.
-	annotation = "quorate.dev/settings"
+	// settingsLabel is on every static pod: it names the settings that the pod was
+	// made with. The container runtime tells it of the pods that it runs.
+	settingsLabel = "quorate.dev/settings"
+	// maxLabel is how long a label's value may be.
+	maxLabel = 63
 )
 
 // staticPod is a static pod to be made.
@@ -37,9 +38,12 @@ type staticPod struct {
 	digest string // of its settings
 }
 
-// patch is the file that makes kubeadm annotate the pod.
+// label is what the pod carries as its settings' name.
+func (p staticPod) label() string { return p.digest[:min(len(p.digest), maxLabel)] }
+
+// patch is the file that makes kubeadm label the pod.
 func (p staticPod) patch() component.File {
-	text, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{annotation: p.digest}}})
+	text, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]string{settingsLabel: p.label()}}})
 	if err != nil {
 		panic("controlplane: a patch must marshal: " + err.Error())
 	}
@@ -52,7 +56,12 @@ func (p staticPod) phase() string { return strings.TrimPrefix(p.name, "kube-") }
 // planStaticPods plans a host's static pods. New ones start together; those that
 // run are restarted only once those of the hosts before are ready again.
 func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, before []*cluster.Host, out *component.Output) {
-	op := runStaticPods{host: hostOf(h, s), address: h.InternalAddress, port: in.Cluster.Endpoint.Port}
+	op := runStaticPods{
+		host: hostOf(h, s), address: h.InternalAddress, port: in.Cluster.Endpoint.Port,
+		ports: map[string]int{
+			podControllerManager: securePort(s.ControllerManagerArgs(), 10257), podScheduler: securePort(s.SchedulerArgs(), 10259),
+		},
+	}
 	digests := s.digests().pods
 	delete(digests, podEtcd)
 	op.record = recordOf(podRecord, digests)
@@ -123,4 +132,5 @@ type runStaticPods struct {
 	restarts bool           // some may run already, as they were made before
 	address  netip.Addr
 	port     int
+	ports    map[string]int // where the others listen on the host, by their names
 }
