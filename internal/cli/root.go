@@ -128,7 +128,7 @@ again at any time.`,
 		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
 	root.AddCommand(
-		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newPreflightCommand(), newKubectlCommand(), newProbeCommand(), newEndpointCommand(),
+		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newPreflightCommand(), newKubectlCommand(), newProbeCommand(), newDrillCommand(), newEndpointCommand(),
 		newValidateCommand(), newImportCommand(), newVersionCommand(), newConfigCommand(), newInitCommand(),
 		newSecretCommand(), newBundleCommand(), newLabCommand(applyForLab),
 	)

@@ -103,7 +103,9 @@ func (d Drill) Undone() bool { return d.Action != Kill && d.Action != Nothing }
 // itself sees.
 const Baseline = "nothing"
 
-const short, long = 15 * time.Second, 25 * time.Second
+// How long faults last. A host that is cut off for longer than the operators' lock
+// lasts without a renewal loses its agent, and the run its way in.
+const short, long = 12 * time.Second, 20 * time.Second
 
 // within makes a budget of one gap for all kinds, and a time to be healthy in.
 func within(gap, recovery time.Duration) Budget {

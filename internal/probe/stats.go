@@ -89,12 +89,11 @@ func longest(done []time.Duration, from, to, every time.Duration) Gap {
 // lasted at least for the time given, after a time; false when there was none
 // before the end of the samples.
 func Recovered(samples []Sample, after, row time.Duration) (time.Duration, bool) {
-	sorted := slices.Clone(samples)
+	sorted := slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool { return s.Done() < after })
 	slices.SortFunc(sorted, func(a, b Sample) int { return int(a.Done() - b.Done()) })
 	start, going := time.Duration(0), false
 	for _, s := range sorted {
 		switch {
-		case s.Done() < after:
 		case s.Outcome != OK:
 			going = false
 		case !going:

@@ -30,6 +30,9 @@ type Viewpoint struct {
 type Clients struct {
 	// Fresh makes a connection for every request.
 	Fresh *http.Client
+	// Pooled keeps connections for a while, with HTTP/1.1: one that a request
+	// timed out on is not used again.
+	Pooled *http.Client
 	// Kept holds one connection, with HTTP/2 and the pings of Kubernetes' own
 	// clients: it notices a peer that fell silent as late as they do.
 	Kept *http.Client
@@ -53,6 +56,9 @@ func (v Viewpoint) Clients() Clients {
 		Fresh: &http.Client{Transport: &http.Transport{
 			DialContext: dial, TLSClientConfig: v.TLS.Clone(), Protocols: &one, DisableKeepAlives: true, DisableCompression: true,
 		}},
+		Pooled: &http.Client{Transport: &http.Transport{
+			DialContext: dial, TLSClientConfig: v.TLS.Clone(), Protocols: &one, DisableCompression: true, MaxIdleConnsPerHost: 8,
+		}},
 		Kept: &http.Client{Transport: &http.Transport{
 			DialContext: dial, TLSClientConfig: v.TLS.Clone(), Protocols: &two, DisableCompression: true,
 			HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
@@ -63,6 +69,7 @@ func (v Viewpoint) Clients() Clients {
 // Close ends the clients' connections.
 func (c Clients) Close() {
 	c.Fresh.CloseIdleConnections()
+	c.Pooled.CloseIdleConnections()
 	c.Kept.CloseIdleConnections()
 }
 

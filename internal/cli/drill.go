@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quorate/quorate/internal/drill"
+	"github.com/quorate/quorate/internal/journal"
+	"github.com/quorate/quorate/internal/ui"
+)
+
+func newDrillCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "drill",
+		Short: "Break things on purpose, measure what clients saw, and prove that nothing was lost",
+		Long: `A drill does one fault to one host, watches the API from several viewpoints
+meanwhile, undoes the fault, waits until the cluster is healthy again, and checks
+that every write that was acknowledged is there, once, and was seen in order.
+
+What undoes a fault is arranged on the host before the fault is done: it is
+undone though this program is killed, or its own connection is what was cut.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newDrillListCommand(), newDrillRunCommand(), newDrillReportCommand(), newDrillEndCommand())
+	cmd.AddCommand(newDrillInternalCommands()...)
+	return cmd
+}
+
+func newDrillListCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the drills, where they can be done and what they may cost",
+		Example: `  quorate drill list
+  quorate drill list --output json | jq -r '.[].name'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch output {
+			case "text":
+				_, err := io.WriteString(cmd.OutOrStdout(), drillTable())
+				return err
+			case "json":
+				return writeJSON(cmd.OutOrStdout(), drill.Catalogue())
+			}
+			return usageError(fmt.Errorf("unknown output %q; it is text or json", output))
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+func drillTable() string {
+	var rows [][]string
+	for _, d := range drill.Catalogue() {
+		note := ""
+		switch {
+		case d.Lab:
+			note = "lab only"
+		case d.Hard:
+			note = "--hard"
+		case d.Majority:
+			note = "--break-quorum"
+		}
+		rows = append(rows, []string{d.Name, string(d.On), string(d.Target), d.Hold.String(), d.Budget.Of(drill.AnyKind).String(), note, d.About})
+	}
+	return ui.Table([]string{"DRILL", "ON", "TARGET", "LASTS", "GAP", "", "WHAT HAPPENS"}, rows) + "\n"
+}
+
+func writeJSON(w io.Writer, value any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(value)
+}
+
+// drillOptions are the flags of `drill run`.
+type drillOptions struct {
+	target
+	picks             []string
+	all               bool
+	on                string // --target
+	budget            string
+	soak              time.Duration
+	seed              uint64
+	replay            string
+	every, timeout    time.Duration
+	hard, breakQuorum bool
+	yes, breakLock    bool
+	output            string
+	html              string
+}
+
+func newDrillRunCommand() *cobra.Command {
+	o := drillOptions{}
+	cmd := &cobra.Command{
+		Use:   "run NAME[@TARGET]... | --all | --soak DURATION",
+		Short: "Do drills, one after another, each on a healthy cluster",
+		Long: `Does the drills in the order given, each from a healthy cluster to a healthy
+cluster. It refuses what the cluster does not stand: when it is not healthy, and
+where the fault would take etcd's quorum, the last API server or the last load
+balancer. It says what it will do and asks first.
+
+A target is a host, or a rule: leader, vip-holder or random. While drills run,
+the API is read and written at a fixed rate from this machine, from workers, and
+from a pod through the service address.
+
+The exit code is 0 only when every gap was within its budget, the cluster was
+healthy again in time, and nothing was lost.`,
+		Example: `  quorate drill run etcd-killed@leader
+  quorate drill run haproxy-stopped host-rebooted@worker-1 --budget gap=2s
+  quorate drill run --all --yes --html report.html
+  quorate drill run --soak 30m --seed 7
+  quorate drill run nothing                  what the measurement itself sees`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.picks = args
+			return runDrill(cmd.Context(), o, cmd.Flags().Changed("seed"), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.flags(cmd)
+	breakLockFlag(cmd, &o.breakLock)
+	f := cmd.Flags()
+	f.BoolVar(&o.all, "all", false, "every drill that this cluster has hosts for and that is allowed")
+	f.StringVar(&o.on, "target", "", "the host or rule for drills that name none: leader, vip-holder, random or a host")
+	f.StringVar(&o.budget, "budget", "", "what each drill may cost, as gap=2s,write=3s,recovery=1m (default: its own)")
+	f.DurationVar(&o.soak, "soak", 0, "drills at random for this long")
+	f.Uint64Var(&o.seed, "seed", 0, "what the random choices are made from (default: a new one, which is told)")
+	f.StringVar(&o.replay, "replay", "", "the drills of an earlier run, by its record's file")
+	f.DurationVar(&o.every, "every", 100*time.Millisecond, "the time between two questions of each kind from each viewpoint")
+	f.DurationVar(&o.timeout, "timeout", time.Second, "how long an answer may take")
+	f.BoolVar(&o.hard, "hard", false, "allow resetting servers at once")
+	f.BoolVar(&o.breakQuorum, "break-quorum", false, "allow taking most etcd members, which stops all writes for a while")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	f.StringVar(&o.html, "html", "", "write the report as a web page to this file, too")
+	return cmd
+}
+
+// check reads what the flags say, and gives the picks unless they are random.
+func (o *drillOptions) check(seeded bool) ([]drill.Pick, drill.Budget, error) {
+	var budget drill.Budget
+	ways := 0
+	for _, given := range []bool{len(o.picks) > 0, o.all, o.soak > 0, o.replay != ""} {
+		if given {
+			ways++
+		}
+	}
+	switch {
+	case ways != 1:
+		return nil, budget, usageError(errors.New("say which drills: by name, --all, --soak or --replay; `quorate drill list` shows them"))
+	case o.output != "text" && o.output != "json":
+		return nil, budget, usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
+	case o.every < 10*time.Millisecond || o.timeout <= 0 || o.soak < 0:
+		return nil, budget, usageError(errors.New("--every is at least 10ms, and --timeout and --soak are more than nothing"))
+	}
+	if !seeded {
+		o.seed = rand.Uint64N(1_000_000)
+	}
+	if o.budget != "" {
+		var err error
+		if budget, err = drill.ParseBudget(o.budget); err != nil {
+			return nil, budget, usageError(fmt.Errorf("--budget: %w", err))
+		}
+	}
+	names := o.picks
+	if o.replay != "" {
+		r, err := drill.Read(o.replay)
+		if err != nil {
+			return nil, budget, usageError(err)
+		}
+		for _, f := range r.Faults {
+			names = append(names, strings.TrimSuffix(f.Drill+"@"+strings.Join(f.Targets[:min(1, len(f.Targets))], ""), "@"))
+		}
+	}
+	var picks []drill.Pick
+	for _, name := range names {
+		p, err := drill.ParsePick(name)
+		if err != nil {
+			return nil, budget, usageError(err)
+		}
+		if p.Target == "" {
+			p.Target = drill.Rule(o.on)
+		}
+		picks = append(picks, p)
+	}
+	return picks, budget, nil
+}
+
+// drillRecords is where the records of a cluster's drills are kept, beside the
+// journals of its runs.
+func drillRecords(cluster string) (string, error) {
+	dir, err := journal.Dir(cluster)
+	return filepath.Join(dir, "drills"), err
+}
+
+func newDrillEndCommand() *cobra.Command {
+	o := struct {
+		target
+		breakLock bool
+	}{}
+	cmd := &cobra.Command{
+		Use:   "end",
+		Short: "End every fault that is still under way on the hosts",
+		Long: `Ends the faults that a killed run has left, at once; they end by themselves
+when their time is over.`,
+		Example: "  quorate drill end -f cluster.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDrillEnd(cmd.Context(), o.target, o.breakLock, cmd.ErrOrStderr())
+		},
+	}
+	o.flags(cmd)
+	breakLockFlag(cmd, &o.breakLock)
+	return cmd
+}
+
+func runDrillEnd(ctx context.Context, t target, breakLock bool, stderr io.Writer) error {
+	s, err := t.read(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	s.connect(ctx, t.acceptNewHostKeys, stderr)
+	ctx, unlock, err := s.lock(ctx, "drill end", breakLock)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var failures []error
+	for _, h := range s.cluster.Hosts {
+		handle := s.hosts[h.Name]
+		if handle == nil {
+			failures = append(failures, s.failed[h.Name])
+			continue
+		}
+		ended, err := handle.Undo(ctx, "")
+		if err != nil {
+			failures = append(failures, err)
+		}
+		for _, id := range ended {
+			fmt.Fprintf(stderr, "%s: ended %s\n", h.Name, id)
+		}
+	}
+	return errors.Join(failures...)
+}

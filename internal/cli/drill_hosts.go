@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/drill"
+	"github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/event"
+	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/lock"
+)
+
+// drillHosts are a session's hosts while some of them are being broken: a
+// connection that a fault took is made anew.
+type drillHosts struct {
+	session   *session
+	acceptNew bool
+	targeted  func(string) bool
+
+	mu      sync.Mutex
+	hosts   map[string]*host.Host
+	suspect map[string]bool        // was a target, and has not answered since
+	gates   map[string]*sync.Mutex // one at a time connects to a host
+}
+
+func newDrillHosts(s *session, acceptNew bool) *drillHosts {
+	d := &drillHosts{session: s, acceptNew: acceptNew, hosts: map[string]*host.Host{}, suspect: map[string]bool{}, gates: map[string]*sync.Mutex{}}
+	for _, h := range s.cluster.Hosts {
+		d.hosts[h.Name], d.gates[h.Name] = s.hosts[h.Name], &sync.Mutex{}
+	}
+	return d
+}
+
+// A host that is a target, or was, is asked whether it is there before it is
+// used, and given this long; a new connection, this long.
+const (
+	aliveTimeout     = 2 * time.Second
+	reconnectTimeout = 4 * time.Second
+)
+
+// get gives a connected host.
+func (d *drillHosts) get(ctx context.Context, name string) (*host.Host, error) {
+	gate := d.gates[name]
+	if gate == nil {
+		return nil, fmt.Errorf("there is no host %s", name)
+	}
+	gate.Lock()
+	defer gate.Unlock()
+	hit := d.targeted(name)
+	d.mu.Lock()
+	h := d.hosts[name]
+	d.suspect[name] = d.suspect[name] || hit
+	suspect := d.suspect[name]
+	d.mu.Unlock()
+	if h != nil && !suspect {
+		return h, nil
+	}
+	if h != nil {
+		if alive(ctx, h) == nil {
+			d.keep(name, h, hit)
+			return h, nil
+		}
+		_ = h.Close(ctx)
+	}
+	connecting, cancel := context.WithTimeout(ctx, reconnectTimeout)
+	defer cancel()
+	described := *d.session.cluster.Host(name)
+	waitAtMost(&described.SSH, reconnectTimeout)
+	h, err := connectHost(connecting, &described, d.session.resolver(func(string) {}), d.acceptNew)
+	if err != nil {
+		d.keep(name, nil, true)
+		return nil, err
+	}
+	d.keep(name, h, hit)
+	return h, nil
+}
+
+// keep notes a host's handle, for the session to close in the end, too.
+func (d *drillHosts) keep(name string, h *host.Host, suspect bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hosts[name], d.suspect[name] = h, suspect
+	if h != nil {
+		d.session.hosts[name] = h
+	}
+}
+
+func alive(ctx context.Context, h *host.Host) error {
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
+	defer cancel()
+	_, err := h.Facts(ctx, protocol.FactsRequest{Brief: true})
+	return err
+}
+
+// current is the handle as it is, without a question.
+func (d *drillHosts) current(name string) *host.Host {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.hosts[name]
+}
+
+// dial connects through whatever handle a host has at the time.
+func (d *drillHosts) dial(name string, with func(context.Context, *host.Host) (net.Conn, error)) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		h := d.current(name)
+		if h == nil {
+			return nil, errors.New("the way there is being made anew")
+		}
+		return with(ctx, h)
+	}
+}
+
+// askTimeout bounds one question about who leads.
+const askTimeout = time.Second
+
+// leaders asks who leads, of all hosts but those named.
+func (room *drillRoom) leaders(ctx context.Context, without []string) drill.Leaders {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	skip := map[string]bool{}
+	for _, name := range without {
+		skip[name] = true
+	}
+	var mu sync.Mutex
+	var out drill.Leaders
+	ids, leader := map[string]string{}, ""
+	var wg sync.WaitGroup
+	ask := func(hosts []*cluster.Host, question func(context.Context, string, *host.Host)) {
+		for _, h := range hosts {
+			if handle := room.hosts.current(h.Name); handle != nil && !skip[h.Name] {
+				wg.Go(func() { question(ctx, h.Name, handle) })
+			}
+		}
+	}
+	ask(room.cluster.EtcdHosts(), func(ctx context.Context, name string, h *host.Host) {
+		facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: etcd.StatusQueries(room.cluster)})
+		if err != nil || len(facts.LocalHTTP) != 2 {
+			return
+		}
+		m := etcd.StatusOf(facts.LocalHTTP)
+		mu.Lock()
+		defer mu.Unlock()
+		if ids[m.ID] = name; m.Leader != "" && m.Leader != "0" {
+			leader = m.Leader
+		}
+	})
+	vip := room.cluster.Endpoint.LoadBalancer.VIP
+	ask(room.cluster.Balancers(), func(ctx context.Context, name string, h *host.Host) {
+		reply, err := h.Run(ctx, host.Command{Argv: []string{"ip", "-oneline", "address", "show", "to", vip.String()}})
+		if err == nil && len(reply.Stdout) > 0 {
+			mu.Lock()
+			defer mu.Unlock()
+			out.VIP = name
+		}
+	})
+	if load := room.runner.Load; load != nil {
+		wg.Go(func() {
+			scheduler, manager := load.Leases(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			out.Scheduler, out.ControllerManager = scheduler, manager
+		})
+	}
+	wg.Wait()
+	out.Etcd = ids[leader]
+	return out
+}
+
+// lockForDrill takes the hosts' lock. The context it returns ends when the
+// lock of a host is lost that is no target: of a target, its loss is a part of
+// the drill.
+func (s *session) lockForDrill(ctx context.Context, breakLock bool, targeted func(string) bool) (context.Context, func(), error) {
+	s.runID = event.NewRunID()
+	held, err := lock.Acquire(ctx, s.hosts, lock.Info{Owner: lock.Self(), Purpose: "drill", RunID: s.runID, Break: breakLock})
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		for {
+			select {
+			case err := <-held.Lost():
+				if lost, ok := errors.AsType[*host.LockLostError](err); ok && targeted(lost.Host) {
+					continue
+				}
+				cancel(err)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		held.Release(context.WithoutCancel(ctx))
+		cancel(context.Canceled)
+	}, nil
+}
+

@@ -1,0 +1,325 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/drill"
+	"github.com/quorate/quorate/internal/drill/report"
+	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/status"
+	"github.com/quorate/quorate/internal/ui"
+	"github.com/quorate/quorate/internal/version"
+)
+
+func runDrill(ctx context.Context, o drillOptions, seeded bool, stdout, stderr io.Writer) error {
+	picks, budget, err := o.check(seeded)
+	if err != nil {
+		return err
+	}
+	s, err := o.read(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	s.connect(ctx, o.acceptNewHostKeys, stderr)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	room, err := enterDrill(ctx, s, o, stderr)
+	if err != nil {
+		return err
+	}
+	defer room.leave()
+	if o.all {
+		for _, d := range drill.Possible(s.cluster, room.runner.Allowed) {
+			picks = append(picks, drill.Pick{Drill: d, Target: drill.Rule(o.on)})
+		}
+	}
+	if err := room.consent(ctx, o, picks, stderr); err != nil {
+		return err
+	}
+	record, history, err := room.run(o, picks, budget)
+	if err != nil {
+		return err
+	}
+	return s.concludeDrill(o, record, history, stdout, stderr)
+}
+
+// drillRoom is everything that a run of drills needs.
+type drillRoom struct {
+	*session
+	ctx    context.Context // ends when the lock is lost, or with the command's
+	runner *drill.Runner
+	hosts  *drillHosts
+	notes  []string
+	leave  func()
+	say    func(string)
+	every  time.Duration
+	wait   time.Duration
+}
+
+// enterDrill takes the lock and prepares the runner.
+func enterDrill(ctx context.Context, s *session, o drillOptions, stderr io.Writer) (*drillRoom, error) {
+	room := &drillRoom{session: s, every: o.every, wait: o.timeout, say: func(text string) {
+		fmt.Fprintf(stderr, "%s  %s\n", time.Now().Format("15:04:05"), text)
+	}}
+	machines, lab, err := labMachines(s.cluster)
+	if err != nil {
+		return nil, err
+	}
+	room.hosts = newDrillHosts(s, o.acceptNewHostKeys)
+	room.runner = &drill.Runner{
+		Cluster: s.cluster, Allowed: drill.Allowed{Lab: lab, Hard: o.hard, BreakQuorum: o.breakQuorum},
+		Host: room.hosts.get, Observe: room.observe, Leaders: room.leaders, Machines: machines,
+		Random: rand.New(rand.NewPCG(o.seed, 1)), Say: room.say,
+	}
+	room.hosts.targeted = room.runner.Targeted
+	locked, unlock, err := s.lockForDrill(ctx, o.breakLock, room.runner.Targeted)
+	if err != nil {
+		return nil, err
+	}
+	room.ctx, room.leave = locked, unlock
+	return room, nil
+}
+
+// observe judges the cluster as it is now.
+func (room *drillRoom) observe(ctx context.Context) status.Report {
+	observer := room.observer()
+	observer.Wait = func(name string) (*host.Host, error) { return room.hosts.get(ctx, name) }
+	observer.APITimeout = statusAPITimeout
+	return status.Of(room.cluster, observer.Snapshot(ctx))
+}
+
+// consent says what will be done, and asks. What would be refused at once is
+// told before.
+func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []drill.Pick, stderr io.Writer) error {
+	r := room.observe(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var lines []string
+	if o.soak > 0 {
+		lines = append(lines, fmt.Sprintf("Drills at random for %s, with --seed %d, of these:", o.soak, o.seed))
+		for _, d := range drill.Possible(room.cluster, room.runner.Allowed) {
+			picks = append(picks, drill.Pick{Drill: d})
+		}
+		var names []string
+		for _, p := range picks {
+			names = append(names, p.Drill.Name)
+		}
+		lines = append(lines, "  "+strings.Join(names, ", "))
+		picks = picks[:min(1, len(picks))]
+	}
+	if len(picks) == 0 {
+		return errors.New("there is no drill that this cluster has hosts for")
+	}
+	for _, p := range picks {
+		leaders := room.leaders(ctx, nil)
+		targets, err := drill.Targets(room.cluster, p.Drill, p.Target, leaders, rand.New(rand.NewPCG(o.seed, 1)))
+		if err != nil {
+			return usageError(err)
+		}
+		if why := drill.Refuse(room.cluster, r, p.Drill, targets, room.runner.Allowed); len(why) > 0 {
+			return &drill.RefusedError{Drill: p.Drill.Name, Reasons: why}
+		}
+		if o.soak == 0 {
+			lines = append(lines, fmt.Sprintf("  %s: %s, for %s", p, p.Drill.About, p.Drill.Hold))
+		}
+	}
+	fmt.Fprintf(stderr, "%s is healthy; %s.\nThis will be done to it, one after another:\n%s\n", room.cluster.Name, r.Tolerance, strings.Join(lines, "\n"))
+	return confirm(ctx, o.yes, "Do this?", stderr)
+}
+
+// run does the drills, and makes the record whatever became of them.
+func (room *drillRoom) run(o drillOptions, picks []drill.Pick, budget drill.Budget) (drill.Record, drill.History, error) {
+	ctx := room.ctx
+	credentials, err := room.credentials(ctx)
+	if err != nil {
+		return drill.Record{}, drill.History{}, err
+	}
+	load, clean, err := room.load(ctx, credentials, picks)
+	if err != nil {
+		return drill.Record{}, drill.History{}, err
+	}
+	defer clean()
+	room.runner.Load = load
+	if err := room.runner.Start(ctx); err != nil {
+		load.Abort()
+		return drill.Record{}, drill.History{}, fmt.Errorf("the API cannot be watched: %w", err)
+	}
+	next := func() (drill.Pick, bool) {
+		if len(picks) == 0 {
+			return drill.Pick{}, false
+		}
+		p := picks[0]
+		picks = picks[1:]
+		return p, true
+	}
+	if o.soak > 0 {
+		soak := drill.NewSoak(room.cluster, drill.Possible(room.cluster, room.runner.Allowed), o.seed)
+		end := time.Now().Add(o.soak)
+		next = func() (drill.Pick, bool) { return soak.Next(), time.Now().Before(end) }
+	}
+	failure := room.runner.Run(ctx, func(d drill.Drill) drill.Budget { return d.Budget.With(budget) }, next)
+	record, history := room.runner.Finish(context.WithoutCancel(ctx), failure)
+	record.RunID, record.Cluster, record.Tool = room.runID, room.cluster.Name, version.String()
+	record.Kubernetes, record.Endpoint = room.cluster.Kubernetes.Version, string(room.cluster.Endpoint.LoadBalancer.Mode)
+	record.Lab, record.Soak, record.Seed, record.Notes = room.runner.Allowed.Lab, o.soak > 0, o.seed, room.notes
+	for _, h := range room.cluster.Hosts {
+		var roles []string
+		for _, r := range h.Roles {
+			roles = append(roles, string(r))
+		}
+		record.Hosts = append(record.Hosts, h.Name+" ("+strings.Join(roles, ", ")+")")
+	}
+	return record, history, nil
+}
+
+// mostEyes bounds how many workers are looked from: more tell nothing new, and
+// cost the cluster more.
+const mostEyes = 2
+
+// load prepares the clients and what they need in the cluster; clean removes it.
+func (room *drillRoom) load(ctx context.Context, credentials *rest.Config, picks []drill.Pick) (*drill.Load, func(), error) {
+	load := &drill.Load{Namespace: "quorate-drill-" + room.runID, Every: room.every, Timeout: room.wait}
+	operator, err := room.viewpoint("", credentials)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := load.SetUp(ctx, operator); err != nil {
+		room.notes = append(room.notes, "this machine does not reach the endpoint, so nothing is seen from here: "+err.Error())
+		operator.Dial = nil
+	} else {
+		load.Eyes = append(load.Eyes, drill.Eyes{Viewpoint: operator, Writes: true})
+	}
+	workers := room.lookers(picks)
+	for i, name := range workers {
+		view, err := room.viewpoint(name, credentials)
+		if err != nil {
+			return nil, nil, err
+		}
+		endpoint := net.JoinHostPort(room.cluster.Endpoint.Domain, strconv.Itoa(room.cluster.Endpoint.Port))
+		view.Dial = room.hosts.dial(name, func(ctx context.Context, h *host.Host) (net.Conn, error) { return h.Dial(ctx, "tcp", endpoint) })
+		if operator.Dial == nil && i == 0 {
+			if err := load.SetUp(ctx, view); err != nil {
+				return nil, nil, err
+			}
+		}
+		load.Eyes = append(load.Eyes, drill.Eyes{Viewpoint: view, Host: name, Writes: i == 0})
+	}
+	if len(load.Eyes) == 0 {
+		return nil, nil, errors.New("neither this machine nor a worker reaches the endpoint: nobody could watch")
+	}
+	clean := func() {
+		load.Close()
+		load.CleanUp(context.WithoutCancel(ctx))
+	}
+	if len(workers) > 0 {
+		view, err := room.podView(ctx, load, workers[0], credentials)
+		if err != nil {
+			clean()
+			return nil, nil, err
+		}
+		load.Eyes = append(load.Eyes, view)
+	}
+	return load, clean, nil
+}
+
+// podView starts a pod on a worker and looks from its network at the service
+// address.
+func (room *drillRoom) podView(ctx context.Context, load *drill.Load, worker string, credentials *rest.Config) (drill.Eyes, error) {
+	ip, err := load.Pod(ctx, worker, room.release.PauseImage())
+	if err != nil {
+		return drill.Eyes{}, err
+	}
+	view, err := room.viewpoint(worker, credentials)
+	if err != nil {
+		return drill.Eyes{}, err
+	}
+	service := net.JoinHostPort(room.cluster.ServiceIP().String(), "443")
+	view.Name = "pod on " + worker
+	view.Dial = room.hosts.dial(worker, func(ctx context.Context, h *host.Host) (net.Conn, error) { return h.DialFromPod(ctx, ip, service) })
+	return drill.Eyes{Viewpoint: view, Host: worker}, nil
+}
+
+// lookers are the workers to look from: those whose own proxy is a target
+// first, since its clients are the ones that notice.
+func (room *drillRoom) lookers(picks []drill.Pick) []string {
+	var out []string
+	add := func(name string) {
+		h := room.cluster.Host(name)
+		if h != nil && len(out) < mostEyes && !slices.Contains(out, name) && h.IsNode() && !h.Has(cluster.RoleControlPlane) {
+			out = append(out, name)
+		}
+	}
+	for _, p := range picks {
+		if p.Drill.On == drill.OnProxies {
+			add(string(p.Target))
+		}
+	}
+	for _, h := range room.cluster.Workers() {
+		add(h.Name)
+	}
+	return out
+}
+
+// concludeDrill keeps the record and shows it.
+func (s *session) concludeDrill(o drillOptions, record drill.Record, history drill.History, stdout, stderr io.Writer) error {
+	dir, err := drillRecords(s.cluster.Name)
+	if err != nil {
+		return err
+	}
+	path, err := drill.Save(dir, record, history)
+	if err != nil {
+		return err
+	}
+	if o.html != "" {
+		if err := writeReport(o.html, record); err != nil {
+			return err
+		}
+		fmt.Fprintln(stderr, "Report:", o.html)
+	}
+	fmt.Fprintln(stderr, "Record:", path)
+	if !record.Verdict.OK() {
+		fmt.Fprintln(stderr, "The whole history:", drill.HistoryPath(path))
+	}
+	if o.output == "json" {
+		err = writeJSON(stdout, record)
+	} else {
+		var look ui.Look
+		if f, ok := stdout.(*os.File); ok {
+			look = ui.LookFor(f)
+		}
+		_, err = io.WriteString(stdout, report.Text(record, look))
+	}
+	if err == nil && !record.OK {
+		err = silent(exitFailed)
+	}
+	return err
+}
+
+// writeReport writes a record as a web page.
+func writeReport(path string, record drill.Record) error {
+	text, err := report.HTML(record)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+

@@ -1,0 +1,122 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/host"
+)
+
+// Machines switches lab hosts. What undoes a switch is arranged before it, so
+// that it is undone though this process is killed.
+type Machines interface {
+	// Off pulls a host's plug and Freeze stops it; each is undone at the latest
+	// after the time, also when nobody calls undo.
+	Off(ctx context.Context, host string, lasts time.Duration) (undo func(context.Context) error, err error)
+	Freeze(ctx context.Context, host string, lasts time.Duration) (undo func(context.Context) error, err error)
+}
+
+// undoMargin is how much later than the run itself a host ends a fault by
+// itself.
+const undoMargin = 10 * time.Second
+
+// leaveOnDisk is what a filled disk has left, in bytes: the kernel's and
+// journald's little needs.
+const leaveOnDisk = 1 << 20
+
+// faultRequest is what a host's agent is asked to do.
+func faultRequest(c *cluster.Cluster, d Drill, target, id string) protocol.FaultRequest {
+	request := protocol.FaultRequest{ID: id, LastsMillis: (d.Hold + undoMargin).Milliseconds()}
+	switch d.Action {
+	case Kill, Hang:
+		request.Process = &protocol.ProcessFault{Program: d.Program, Hang: d.Action == Hang}
+	case Stop:
+		request.Unit = &protocol.UnitFault{Name: d.Unit}
+	case Reboot, Reset:
+		request.Boot = &protocol.BootFault{Hard: d.Action == Reset}
+	case Fill:
+		request.Disk = &protocol.DiskFault{Dir: c.Etcd.DataDir, LeaveBytes: leaveOnDisk}
+	case Drop:
+		h := c.Host(target)
+		n := &protocol.NetworkFault{Address: h.InternalAddress.String(), In: d.In, Out: d.Out, LossPercent: d.Loss}
+		if d.Peers == Cluster {
+			for i := range c.Hosts {
+				if other := &c.Hosts[i]; other.Name != target {
+					n.Peers = append(n.Peers, other.InternalAddress.String())
+				}
+			}
+		} else {
+			// Nobody can ask the host to end it, so it ends when it is to.
+			request.LastsMillis = d.Hold.Milliseconds()
+		}
+		request.Network = n
+	}
+	return request
+}
+
+// answerTimeout bounds how long a host may take to say that the fault is done.
+const answerTimeout = 20 * time.Second
+
+// inject does the fault on one target. The undo it returns is never nil once
+// something may have been done.
+func (r *Runner) inject(ctx context.Context, d Drill, target, id string) (undo func(context.Context) error, err error) {
+	nothing := func(context.Context) error { return nil }
+	switch d.Action {
+	case Nothing:
+		return nothing, nil
+	case PowerOff:
+		return r.Machines.Off(ctx, target, d.Hold+undoMargin)
+	case Freeze:
+		return r.Machines.Freeze(ctx, target, d.Hold+undoMargin)
+	}
+	h, err := r.Host(ctx, target)
+	if err != nil {
+		return nothing, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	undo = nothing
+	if d.Undone() && d.Action != Reboot && d.Action != Reset {
+		undo = func(ctx context.Context) error { return r.endOn(ctx, target, id) }
+	}
+	reply, err := h.Fault(ctx, faultRequest(r.Cluster, d, target, id))
+	if err == nil && reply.BeginsMillis > 0 {
+		begins := time.NewTimer(time.Duration(reply.BeginsMillis) * time.Millisecond)
+		defer begins.Stop()
+		select {
+		case <-begins.C:
+		case <-ctx.Done():
+		}
+	}
+	if errors.Is(err, host.ErrUnreachable) && d.TakesHost() {
+		err = nil // it took the connection along
+	}
+	return undo, err
+}
+
+// undoTimeout bounds the time in which a host must be reached to end a fault.
+const undoTimeout = 90 * time.Second
+
+// endOn ends a fault on its host, as soon as the host can be reached again.
+func (r *Runner) endOn(ctx context.Context, target, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, undoTimeout)
+	defer cancel()
+	err := poll(ctx, func() error {
+		h, err := r.Host(ctx, target)
+		if err != nil {
+			return err
+		}
+		try, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		_, err = h.Undo(try, id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("ending the fault on %s: %w; the host ends it by itself", target, err)
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package drill
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/quorate/quorate/internal/probe"
+)
+
+// recordFormat is the version of a record's layout.
+const recordFormat = 1
+
+// Record is a run as it is kept and shown. Times without a date are since the
+// recording began.
+type Record struct {
+	Format     int       `json:"format"`
+	RunID      string    `json:"run"`
+	Cluster    string    `json:"cluster"`
+	Tool       string    `json:"tool"`
+	Kubernetes string    `json:"kubernetes"`
+	Endpoint   string    `json:"endpoint"` // the mode
+	Hosts      []string  `json:"hosts"`    // with their roles
+	Lab        bool      `json:"lab"`
+	Started    time.Time `json:"started"`
+	// Length is how long was recorded.
+	Length time.Duration `json:"length"`
+	// Seed is a soak's; Soak tells that it was one.
+	Soak  bool          `json:"soak,omitempty"`
+	Seed  uint64        `json:"seed,omitempty"`
+	Every time.Duration `json:"every"`
+
+	Faults []FaultRecord  `json:"faults"`
+	Series []SeriesRecord `json:"series"`
+	Marks  []Mark         `json:"marks"`
+	// Verdict is of the whole history.
+	Verdict Verdict `json:"verdict"`
+	// Notes say what could not be looked at.
+	Notes []string `json:"notes,omitempty"`
+	// Error is why the run ended before its end.
+	Error string `json:"error,omitempty"`
+	OK    bool   `json:"ok"`
+}
+
+// FaultRecord is one drill of a run.
+type FaultRecord struct {
+	Drill   string   `json:"drill"`
+	About   string   `json:"about"`
+	Targets []string `json:"targets"`
+	Budget  Budget   `json:"budget"`
+	// Injected, Undone and Healthy are when; Healthy is 0 when the cluster was
+	// not healthy again in time.
+	Injected time.Duration `json:"injected"`
+	Undone   time.Duration `json:"undone"`
+	Healthy  time.Duration `json:"healthy"`
+	// Takeovers are how long after the fault somebody else led, by what is led.
+	Takeovers map[string]time.Duration `json:"takeovers,omitempty"`
+	Figures   []Figure                 `json:"figures"`
+	// Why is what was not as it should be.
+	Why []string `json:"why,omitempty"`
+	OK  bool     `json:"ok"`
+}
+
+// Figure is what one series had during a drill.
+type Figure struct {
+	Viewpoint string      `json:"viewpoint"`
+	Kind      probe.Kind  `json:"kind"`
+	Stats     probe.Stats `json:"stats"`
+	// Limit is the budget for the gap; 0 means that there is none.
+	Limit time.Duration `json:"limit,omitempty"`
+}
+
+// Over reports whether the gap is longer than the budget.
+func (f Figure) Over() bool { return f.Limit > 0 && f.Stats.Gap.Length > f.Limit }
+
+// Worst is the longest gap of a kind, over all viewpoints.
+func (f FaultRecord) Worst(kind probe.Kind) time.Duration {
+	var worst time.Duration
+	for _, figure := range f.Figures {
+		if figure.Kind == kind {
+			worst = max(worst, figure.Stats.Gap.Length)
+		}
+	}
+	return worst
+}
+
+// Mark is something that happened.
+type Mark struct {
+	At   time.Duration `json:"at"`
+	Kind string        `json:"kind"` // fault, undone, healthy, leader
+	Text string        `json:"text"`
+}
+
+// SeriesRecord is a series in buckets, which is what a timeline needs.
+type SeriesRecord struct {
+	Viewpoint string        `json:"viewpoint"`
+	Kind      probe.Kind    `json:"kind"`
+	Stats     probe.Stats   `json:"stats"`
+	Bucket    time.Duration `json:"bucket"` // the length of one
+	Buckets   []Bucket      `json:"buckets"`
+}
+
+// Bucket is what was over within a short time.
+type Bucket struct {
+	OK     int           `json:"ok"`
+	Failed int           `json:"failed"`
+	Max    time.Duration `json:"max"` // the longest answer
+}
+
+// mostBuckets keeps a timeline drawable and a record small.
+const mostBuckets = 1200
+
+// seriesRecord puts a series into buckets.
+func seriesRecord(s Series, length time.Duration) SeriesRecord {
+	samples := s.Samples()
+	bucket := max(length/mostBuckets, 250*time.Millisecond)
+	out := SeriesRecord{
+		Viewpoint: s.Viewpoint, Kind: s.Kind, Stats: probe.Summarise(samples, 0, length, s.Every),
+		Bucket: bucket, Buckets: make([]Bucket, int(length/bucket)+1),
+	}
+	for _, sample := range samples {
+		b := &out.Buckets[min(max(int(sample.Done()/bucket), 0), len(out.Buckets)-1)]
+		if sample.Outcome == probe.OK {
+			b.OK++
+			b.Max = max(b.Max, sample.Took)
+		} else {
+			b.Failed++
+		}
+	}
+	return out
+}
+
+// judge fills in a drill's figures from the series, and what they say. Eyes on
+// a host that the fault takes see nothing but that, and are left out.
+func (f *FaultRecord) judge(d Drill, series []Series, marks []Mark, until time.Duration) {
+	for _, s := range series {
+		if d.TakesHost() && slices.Contains(f.Targets, s.Host) {
+			continue
+		}
+		figure := Figure{
+			Viewpoint: s.Viewpoint, Kind: s.Kind, Limit: f.Budget.Of(s.Kind),
+			Stats: probe.Summarise(s.Samples(), f.Injected, until, s.Every),
+		}
+		f.Figures = append(f.Figures, figure)
+		if figure.Over() {
+			f.fail("%s from %s: nothing succeeded for %s; the budget is %s", s.Kind, s.Viewpoint, round(figure.Stats.Gap.Length), figure.Limit)
+		}
+	}
+	if len(f.Figures) == 0 {
+		f.fail("nobody could look from outside the fault")
+	}
+	if f.Healthy == 0 {
+		f.fail("the cluster was not healthy again within %s", round(until-f.Undone))
+	} else if took := f.Healthy - f.Undone; f.Budget.Recovery > 0 && took > f.Budget.Recovery {
+		f.fail("the cluster was healthy again after %s; the budget is %s", round(took), f.Budget.Recovery)
+	}
+	for _, m := range marks {
+		if m.Kind != "leader" || m.At < f.Injected || m.At > until {
+			continue
+		}
+		what, _, _ := cutLeader(m.Text)
+		if _, known := f.Takeovers[what]; !known {
+			if f.Takeovers == nil {
+				f.Takeovers = map[string]time.Duration{}
+			}
+			f.Takeovers[what] = m.At - f.Injected
+		}
+	}
+	f.OK = len(f.Why) == 0
+}
+
+func (f *FaultRecord) fail(format string, args ...any) {
+	f.Why = append(f.Why, fmt.Sprintf(format, args...))
+}
+
+// round keeps a time readable.
+func round(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
