@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -50,9 +51,9 @@ func judgeResolver(o *Observation, h *cluster.Host) []Finding {
 	}
 	// With systemd-resolved the kubelet is given the file that it keeps of the
 	// real name servers, as kubeadm does it.
-	resolved := f.Units["systemd-resolved.service"].Running() && f.Files[resolvedFile].Exists
+	keptByResolved := f.Units["systemd-resolved.service"].Running() && f.Files[resolvedFile].Exists
 	switch {
-	case loopback != "" && !resolved:
+	case loopback != "" && !keptByResolved:
 		out = append(out, fail("name the real servers in /etc/resolv.conf, or run systemd-resolved",
 			"the name server of %s is %s, its own: in a pod that address is the pod, and CoreDNS would ask itself", h.Name, loopback))
 	case len(f.Resolv) == 0:
@@ -60,15 +61,20 @@ func judgeResolver(o *Observation, h *cluster.Host) []Finding {
 	case len(f.Resolv) > mostNameservers:
 		out = append(out, warn("keep the first three", "%s has %d name servers; pods get the first %d", h.Name, len(f.Resolv), mostNameservers))
 	}
-	needs := Lookups(o.Cluster, h)
+	needs, resolved := Lookups(o.Cluster, h), ""
 	for _, name := range sortedKeys(needs) {
-		if l, asked := o.probed(h).Names[name]; asked && l.Error != "" {
+		l, asked := o.probed(h).Names[name]
+		switch {
+		case !asked:
+		case l.Error != "":
 			out = append(out, fail("correct the name in the cluster file, or make the host's name servers know it",
 				"%s cannot resolve %s, %s: %s", h.Name, name, needs[name], l.Error))
+		default:
+			resolved += fmt.Sprintf("; %s is %s", name, strings.Join(l.Addresses, ", "))
 		}
 	}
 	if out == nil {
-		return fine("%s asks %s", h.Name, strings.Join(f.Resolv, ", "))
+		return fine("%s asks %s%s", h.Name, strings.Join(f.Resolv, ", "), resolved)
 	}
 	return out
 }
