@@ -55,6 +55,10 @@ func (m *machine) reachesAPI() bool {
 	if m.world.cluster.Endpoint.LoadBalancer.Mode == cluster.BalancerExternal {
 		return m.world.carry() != nil
 	}
+	if len(m.world.cluster.Balancers()) > 0 {
+		carrier := m.world.carrier()
+		return carrier != nil && len(carrier.backends()) > 0
+	}
 	return m.units["quorate-haproxy.service"].Running() && len(m.backends()) > 0
 }
 

@@ -37,13 +37,9 @@ func (m *machine) run(argv []string, stdin []byte) protocol.RunReply {
 		}
 	case "swapoff":
 		m.base.Swap = nil
-	case "haproxy":
-		if m.packages["haproxy"] == "" {
-			return fail("haproxy is not installed")
-		}
-	case "keepalived":
-		if m.packages["keepalived"] == "" {
-			return fail("keepalived is not installed")
+	case "haproxy", "keepalived":
+		if m.packages[program] == "" {
+			return fail("%s is not installed", program)
 		}
 	case "journalctl":
 		return protocol.RunReply{Stdout: []byte("the last words\n")}

@@ -263,6 +263,7 @@ func (m *machine) facts(q protocol.FactsRequest) (any, error) {
 	for _, ask := range q.LocalHTTP {
 		f.LocalHTTP = append(f.LocalHTTP, m.ask(ask))
 	}
+	f.Interfaces = m.interfaces()
 	return f, nil
 }
 
