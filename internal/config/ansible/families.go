@@ -1,5 +1,10 @@
 package ansible
 
+import (
+	"slices"
+	"strings"
+)
+
 // family is a number of variables that belong together and that Quorate does
 // nothing with, and what follows from that. The first family that has a
 // variable counts.
@@ -7,6 +12,7 @@ type family struct {
 	what     string // as in "3 settings of …"
 	names    []string
 	prefixes []string
+	suffixes []string
 	// switches are the variables that switch the family on. When none of them
 	// says so, its other variables do nothing anyway.
 	switches []string
@@ -18,12 +24,18 @@ const addonHint = "install it once the cluster is up"
 
 // families lists the families of both installers.
 func families() []family {
-	return append(append(clusterFamilies(), kubeSphereFamilies()...), addonFamilies()...)
+	all := append(append(clusterFamilies(), addonFamilies()...), kubeSphereFamilies()...)
+	return append(all, family{what: "versions of parts", suffixes: []string{"_version"}, follows: "the parts have the versions that belong to the Kubernetes version"})
 }
 
 // clusterFamilies are settings of the cluster itself.
 func clusterFamilies() []family {
 	return []family{
+		{what: "downloads", names: []string{"files_repo", "registry_host", "kube_image_repo", "github_url", "dl_k8s_io_url", "storage_googleapis_url", "get_helm_url", "local_release_dir", "retry_stagger"},
+			prefixes: []string{"download_", "yum_repo", "debian_repo", "ubuntu_repo", "extras_rh_", "fedora_", "apt_"},
+			suffixes: []string{"_download_url", "_image_repo", "_image_tag", "_checksum", "_checksums", "_repo_base_url", "_repo_gpgkey"},
+			follows:  "hosts fetch from the official places", hint: "apply with a bundle, which needs none of them, or set QUORATE_MIRROR when you make one"},
+		{what: "host keys", names: []string{"ansible_host_key_checking", "ansible_ssh_host_key_checking"}, follows: "the keys of hosts are always checked", hint: "--accept-new-host-keys takes in new ones"},
 		{what: "Ansible itself", prefixes: []string{"ansible_"}, follows: "no playbook is run, and the hosts need no Python"},
 		{what: "a proxy to the internet", names: []string{"http_proxy", "https_proxy", "no_proxy", "additional_no_proxy", "no_proxy_exclude_workers", "skip_http_proxy_on_os_packages", "https_proxy_cert_file"},
 			follows: "containerd and package managers do not use a proxy", hint: "apply with a bundle, which needs no internet, or set the proxy up on the hosts beforehand"},
@@ -66,16 +78,14 @@ func clusterFamilies() []family {
 		{what: "other container runtimes", prefixes: []string{"docker_", "crio_", "kata_containers_", "gvisor_", "crun_", "runc_", "youki_", "cri_dockerd_"}, names: []string{"deploy_container_engine", "container_manager_on_localhost"}, follows: "containers run in containerd and runc"},
 		{what: "GPUs", prefixes: []string{"nvidia_"}, switches: []string{"nvidia_accelerator_enabled"}, follows: "no GPU driver and no plugin for GPUs is installed", hint: addonHint},
 		{what: "taints", names: []string{"node_taints"}, follows: "the nodes get no taints but those of control-plane hosts", hint: "kubectl taint nodes once the cluster is up"},
-		{what: "time", names: []string{"ntp_enabled", "ntp_manage_config", "ntp_servers", "ntp_timezone", "ntp_package", "ntp_driftfile", "ntp_tinker_panic", "ntp_force_sync_immediately"}, switches: []string{"ntp_enabled", "ntp_manage_config"}, follows: "the hosts' clocks are checked, not set", hint: "run chrony on the hosts"},
-		{what: "where files and images come from", names: []string{"files_repo", "registry_host", "kube_image_repo", "gcr_image_repo", "docker_image_repo", "quay_image_repo", "github_image_repo", "github_url", "dl_k8s_io_url", "storage_googleapis_url", "get_helm_url", "local_release_dir", "retry_stagger"},
-			prefixes: []string{"download_", "yum_repo", "debian_repo", "ubuntu_repo", "extras_rh_", "fedora_", "apt_"}, follows: "hosts fetch from the official places", hint: "apply with a bundle, which needs none of them, or set QUORATE_MIRROR when you make one"},
+		{what: "the clocks", names: []string{"ntp_enabled", "ntp_manage_config", "ntp_servers", "ntp_timezone", "ntp_package", "ntp_driftfile", "ntp_tinker_panic", "ntp_force_sync_immediately"}, switches: []string{"ntp_enabled", "ntp_manage_config"}, follows: "the hosts' clocks are checked, not set", hint: "run chrony on the hosts"},
 		{what: "operating system packages and kernels", names: []string{"additional_sysctl", "sysctl_file_path", "preinstall_selinux_state", "allow_unsupported_distribution_setup", "populate_inventory_to_hosts_file", "populate_loadbalancer_apiserver_to_hosts_file", "disable_swap", "upgrade_cluster_setup", "override_system_hostname"}, prefixes: []string{"rh_subscription_", "sysctl_"},
 			follows: "Quorate does only what Kubernetes needs of the hosts"},
 		{what: "folders, files and kubespray's own work", names: []string{"bin_dir", "kube_config_dir", "kube_script_dir", "kube_manifest_dir", "kube_cert_dir", "kube_token_dir", "credentials_dir", "kube_owner", "kube_cert_group", "kube_log_level", "k8s_image_pull_policy", "helm_deployment_type", "kubectl_deployment_type", "vault_deployment_type", "cert_management", "unsafe_show_logs", "ignore_assert_errors", "ping_access_ip", "deploy_netchecker", "kube_override_hostname", "certificates_key_size", "certificates_duration", "is_atomic", "bootstrap_os", "access_ip", "ip"},
 			prefixes: []string{"netcheck_"}, follows: "files are where kubeadm puts them"},
 		{what: "your own machine", names: []string{"kubeconfig_localhost", "kubeconfig_localhost_ansible_host", "kubectl_localhost", "artifacts_dir"}, switches: []string{"kubeconfig_localhost", "kubectl_localhost"},
 			follows: "no kubeconfig and no kubectl is copied to your machine by itself", hint: "quorate kubeconfig writes one"},
-		{what: "volumes", names: []string{"volume_cross_zone_attachment", "persistent_volumes_enabled", "expand_persistent_volumes"}, switches: []string{"persistent_volumes_enabled", "volume_cross_zone_attachment", "expand_persistent_volumes"}, follows: "the cluster has no storage class", hint: addonHint},
+		{what: "volumes and storage classes", names: []string{"volume_cross_zone_attachment", "persistent_volumes_enabled", "expand_persistent_volumes"}, switches: []string{"persistent_volumes_enabled", "volume_cross_zone_attachment", "expand_persistent_volumes"}, follows: "the cluster has no storage class", hint: addonHint},
 	}
 }
 
@@ -114,15 +124,8 @@ func addonFamilies() []family {
 
 // has reports whether a variable belongs to the family.
 func (f *family) has(name string) bool {
-	for _, n := range f.names {
-		if n == name {
-			return true
-		}
+	if slices.Contains(f.names, name) || slices.Contains(f.switches, name) {
+		return true
 	}
-	for _, s := range f.switches {
-		if s == name {
-			return true
-		}
-	}
-	return hasPrefix(name, f.prefixes)
+	return hasPrefix(name, f.prefixes) || slices.ContainsFunc(f.suffixes, func(s string) bool { return strings.HasSuffix(name, s) })
 }

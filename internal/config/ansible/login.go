@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -8,11 +9,21 @@ import (
 	"github.com/quorate/quorate/internal/config/strict"
 )
 
-// given is a value with its place.
+// given is a value with its place, or the environment variable that holds it.
 type given struct {
-	value string
-	at    strict.Place
+	value, env string
+	at         strict.Place
 }
+
+// isNone reports whether nothing is given.
+func (g given) isNone() bool { return g.value == "" && g.env == "" }
+
+// same reports whether two hosts are given the same.
+func (g given) same(other given) bool { return g.value == other.value && g.env == other.env }
+
+// environment is a value that Ansible takes from an environment variable of
+// yours, as Quorate can, too.
+var environment = regexp.MustCompile(`^\s*\{\{-?\s*lookup\(\s*['"](?:ansible\.builtin\.)?env['"]\s*,\s*['"]([A-Za-z_][A-Za-z0-9_]*)['"]\s*\)\s*-?\}\}\s*$`)
 
 // login is how to reach one host: by our names of the fields of an ssh block,
 // what the inventory says.
@@ -43,6 +54,10 @@ func loginFields() []loginField {
 func (m *importer) login(p strict.Path, h *host) login {
 	l := login{values: map[string]given{}}
 	for _, field := range loginFields() {
+		if secret := m.fromEnvironment(h, field); !secret.isNone() {
+			l.values[field.key] = secret
+			continue
+		}
 		value, v := m.of(p.Key(field.key), h, field.names...)
 		if v == nil || value == "" {
 			continue
@@ -53,21 +68,44 @@ func (m *importer) login(p strict.Path, h *host) login {
 				continue
 			}
 		}
-		l.values[field.key] = given{value, v.at}
+		l.values[field.key] = given{value: value, at: v.at}
 	}
 	password, sudo := l.values["password"], l.values["sudoPassword"]
 	switch {
-	case sudo.value == "":
-	case m.isKubeSphere && password.value == "" && l.values["privateKeyPath"].value == "":
+	case sudo.isNone():
+	case m.isKubeSphere && password.isNone() && l.values["privateKeyPath"].isNone():
 		l.values["password"] = sudo // install.sh of 2.x does the same
 		delete(l.values, "sudoPassword")
-	case password.value == sudo.value:
+	case password.same(sudo):
 		delete(l.values, "sudoPassword") // as the login password, which is the default
 	}
 	m.connection(h, &l)
 	m.become(h)
 	m.sshArguments(h)
 	return l
+}
+
+// fromEnvironment returns a password that the inventory takes from the
+// environment, or nothing.
+func (m *importer) fromEnvironment(h *host, field loginField) given {
+	if field.key != "password" && field.key != "sudoPassword" {
+		return given{}
+	}
+	for _, name := range field.names {
+		v := m.inv.lookup(h, name)
+		if v == nil {
+			continue
+		}
+		found := environment.FindStringSubmatch(v.value.Value)
+		if found == nil {
+			return given{}
+		}
+		for _, name := range field.names {
+			m.handled[name] = true
+		}
+		return given{env: found[1], at: v.at}
+	}
+	return given{}
 }
 
 // connection reads what kind of connection a host has.
@@ -165,7 +203,7 @@ func sharedValue(logins []login, key string) (given, bool) {
 			continue
 		}
 		value, ok := l.values[key]
-		if !ok || count > 0 && value.value != first.value {
+		if !ok || count > 0 && !value.same(first) {
 			return given{}, false
 		}
 		if count == 0 {
@@ -178,6 +216,16 @@ func sharedValue(logins []login, key string) (given, bool) {
 
 // setLogin sets a field of an ssh block.
 func (m *importer) setLogin(p strict.Path, ssh *v1alpha1.SSH, key string, value given) {
+	if value.env != "" {
+		m.r.Set(p.Key(key+"From"), value.at)
+		from := &v1alpha1.SecretSource{Env: value.env}
+		if key == "password" {
+			ssh.PasswordFrom = from
+		} else {
+			ssh.SudoPasswordFrom = from
+		}
+		return
+	}
 	m.r.Set(p.Key(key), value.at)
 	switch key {
 	case "user":
@@ -211,6 +259,10 @@ func (m *importer) bastion(h *host) {
 		b.Address = address
 	}
 	for _, field := range loginFields() {
+		if secret := m.fromEnvironment(h, field); !secret.isNone() && field.key != "sudoPassword" {
+			m.setLogin(p, &b.SSH, field.key, secret)
+			continue
+		}
 		value, v := m.of(p.Key(field.key), h, field.names...)
 		if v == nil || value == "" || field.key == "sudoPassword" {
 			continue
@@ -219,7 +271,7 @@ func (m *importer) bastion(h *host) {
 			m.failOnce(p.Key("port"), h, v, &unresolved{"must be a whole number", ""})
 			continue
 		}
-		m.setLogin(p, &b.SSH, field.key, given{value, v.at})
+		m.setLogin(p, &b.SSH, field.key, given{value: value, at: v.at})
 	}
 	m.connection(h, &login{values: map[string]given{}})
 	m.sshArguments(h)
