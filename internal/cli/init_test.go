@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/config"
@@ -113,9 +113,9 @@ func TestInitRefuses(t *testing.T) {
 	}
 }
 
-// TestApplyOfAnUnchangedStarter checks that it is refused at once and by name,
-// before anybody is called.
-func TestApplyOfAnUnchangedStarter(t *testing.T) {
+// TestUnchangedStarterIsRefused checks that it is refused by name before anybody
+// is called, by what all commands read their cluster file with.
+func TestUnchangedStarterIsRefused(t *testing.T) {
 	o := starterOptions("external")
 	o.file = filepath.Join(t.TempDir(), "cluster.yaml")
 	var talk bytes.Buffer
@@ -125,15 +125,9 @@ func TestApplyOfAnUnchangedStarter(t *testing.T) {
 	if info, err := os.Stat(o.file); err != nil || info.Mode() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	var out bytes.Buffer
-	code := run(t.Context(), withArgs("apply", "--yes", "-f", o.file), &out)
-	if code != exitUsage || !strings.Contains(out.String(), "192.0.2.11 is an example") || !strings.Contains(out.String(), "put your servers' addresses") {
-		t.Errorf("exit code %d:\n%s", code, &out)
+	_, err := (&target{files: clusterFiles{o.file}}).read(t.Context(), io.Discard)
+	var exit *exitError
+	if !errors.As(err, &exit) || exit.code != exitUsage || !strings.Contains(err.Error(), "192.0.2.11 is an example") || !strings.Contains(err.Error(), "put your servers' addresses") {
+		t.Errorf("%v", err)
 	}
-}
-
-func withArgs(args ...string) *cobra.Command {
-	root := newRootCommand()
-	root.SetArgs(args)
-	return root
 }

@@ -47,10 +47,6 @@ func (f *File) Show(defaults bool) []byte {
 func asRead(doc *v1alpha1.Cluster) *v1alpha1.Cluster {
 	read := *doc
 	read.Spec.Hosts = slices.Clone(doc.Spec.Hosts)
-	for i := range doc.Spec.Hosts {
-		// Roles are added to: not where the copy's are.
-		doc.Spec.Hosts[i].Roles = slices.Clip(doc.Spec.Hosts[i].Roles)
-	}
 	return &read
 }
 

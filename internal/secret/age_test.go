@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -328,10 +329,60 @@ func TestRecipients(t *testing.T) {
 	if err != nil || len(list) != 2 {
 		t.Errorf("recipients file: %v, %v", list, err)
 	}
-	for content, want := range map[string]string{"# none\n": "there is none", text + "\nnonsense\n": "line 2", private + "\n": "line 1"} {
+	for content, want := range map[string]string{"# none\n": "there is none", text + "\nnonsense\n": "line 2", private + "\n": "line 1", strings.Repeat("#\n", maxEncrypted): "larger than"} {
 		if _, err := ReadRecipients(writeFile(t, []byte(content))); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), private) {
 			t.Errorf("%.20q: %v, want %q", content, err, want)
 		}
+	}
+}
+
+// TestIdentityFileOpenToAll checks that a key that others can read is told, once.
+func TestIdentityFileOpenToAll(t *testing.T) {
+	path, recipient := newIdentity(t)
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, line := encryptBothWays(t, password, recipient)
+	r, _ := withIdentity(path)
+	var warnings []string
+	r.Warn = func(message string) { warnings = append(warnings, message) }
+	for range 2 {
+		if _, err := r.Resolve(t.Context(), cluster.Secret{Age: line}, "password"); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "chmod 600 "+path) {
+		t.Errorf("warnings %q", warnings)
+	}
+}
+
+// TestInterruptedPassphrase checks that whoever interrupts a question is told
+// so, and that the key is not given up for that.
+func TestInterruptedPassphrase(t *testing.T) {
+	path, recipient := newIdentity(t)
+	plain, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := age.NewScryptRecipient("open sesame")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock.SetWorkFactor(10)
+	_, line := encryptBothWays(t, password, recipient)
+	r, _ := withIdentity(writeFile(t, sealed(t, string(plain), lock)))
+	interrupted := errors.New("interrupted")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	r.Prompt = func(ctx context.Context, _ string) (string, error) {
+		cancel(interrupted)
+		return "", context.Cause(ctx)
+	}
+	if _, err := r.Resolve(ctx, cluster.Secret{Age: line}, "password"); !errors.Is(err, interrupted) {
+		t.Errorf("%v", err)
+	}
+	r.Prompt = func(context.Context, string) (string, error) { return "open sesame", nil }
+	if got, err := r.Resolve(t.Context(), cluster.Secret{Age: line}, "password"); err != nil || got.Reveal() != password {
+		t.Errorf("afterwards: %q, %v", got.Reveal(), err)
 	}
 }
 
