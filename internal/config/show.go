@@ -53,28 +53,56 @@ func asRead(doc *v1alpha1.Cluster) *v1alpha1.Cluster {
 // hideLiterals returns a copy of a document that asks for every password that
 // stands in it, with the paths of those.
 func hideLiterals(doc *v1alpha1.Cluster) (*v1alpha1.Cluster, []strict.Path) {
-	out, hidden := asRead(doc), []strict.Path(nil)
-	var hide func(s *v1alpha1.SSH, p strict.Path)
-	hide = func(s *v1alpha1.SSH, p strict.Path) {
-		if s.Password != "" {
-			s.Password, s.PasswordFrom = "", &v1alpha1.SecretSource{Prompt: true}
-			hidden = append(hidden, p.Key("passwordFrom"))
+	var hidden []strict.Path
+	out := withoutLiterals(reflect.ValueOf(*doc), "", &hidden).Interface().(v1alpha1.Cluster)
+	return &out, hidden
+}
+
+// withoutLiterals copies a value. A secret text in it becomes a question in the
+// field of the same name with From: password is then passwordFrom.
+func withoutLiterals(v reflect.Value, p strict.Path, hidden *[]strict.Path) reflect.Value {
+	out := reflect.New(v.Type()).Elem()
+	out.Set(v)
+	switch {
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		out.Set(reflect.New(v.Type().Elem()))
+		out.Elem().Set(withoutLiterals(v.Elem(), p, hidden))
+	case v.Kind() == reflect.Slice && !v.IsNil():
+		out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+		for i := range v.Len() {
+			out.Index(i).Set(withoutLiterals(v.Index(i), p.Index(i), hidden))
 		}
-		if s.SudoPassword != "" {
-			s.SudoPassword, s.SudoPasswordFrom = "", &v1alpha1.SecretSource{Prompt: true}
-			hidden = append(hidden, p.Key("sudoPasswordFrom"))
+	case v.Kind() == reflect.Map && !v.IsNil():
+		out.Set(reflect.MakeMap(v.Type()))
+		for entry := v.MapRange(); entry.Next(); {
+			out.SetMapIndex(entry.Key(), withoutLiterals(entry.Value(), p.Key(entry.Key().String()), hidden))
 		}
-		if s.Bastion != nil {
-			bastion := *s.Bastion
-			s.Bastion = &bastion
-			hide(&bastion.SSH, p.Key("bastion"))
+	case v.Kind() == reflect.Struct:
+		fields := strict.Fields(v.Type())
+		for _, f := range fields {
+			out.FieldByIndex(f.Index).Set(withoutLiterals(v.FieldByIndex(f.Index), p.Key(f.Key), hidden))
+		}
+		for _, f := range fields {
+			if f.Type != reflect.TypeFor[v1alpha1.SecretText]() || out.FieldByIndex(f.Index).IsZero() {
+				continue
+			}
+			out.FieldByIndex(f.Index).SetZero()
+			if from := fieldWithKey(fields, f.Key+"From"); from != nil {
+				out.FieldByIndex(from.Index).Set(reflect.ValueOf(&v1alpha1.SecretSource{Prompt: true}))
+				*hidden = append(*hidden, p.Key(from.Key))
+			}
 		}
 	}
-	hide(&out.Spec.SSH, "spec.ssh")
-	for i := range out.Spec.Hosts {
-		hide(&out.Spec.Hosts[i].SSH, strict.Path("spec.hosts").Index(i).Key("ssh"))
+	return out
+}
+
+func fieldWithKey(fields []strict.Field, key string) *strict.Field {
+	for i := range fields {
+		if fields[i].Key == key {
+			return &fields[i]
+		}
 	}
-	return out, hidden
+	return nil
 }
 
 // documentNode is a whole document as YAML.

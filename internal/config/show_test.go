@@ -3,11 +3,13 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/config/strict"
 )
 
@@ -60,5 +62,67 @@ func TestShowIsWhatWasRead(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(data), string(file.Show(false))); diff != "" {
 		t.Errorf("(-file +shown):\n%s", diff)
+	}
+}
+
+// TestEverySecretCanBeAskedFor checks that every field that may hold a secret
+// itself has one beside it that refers to it: what is shown needs it.
+func TestEverySecretCanBeAskedFor(t *testing.T) {
+	found, seen := 0, map[reflect.Type]bool{}
+	var look func(t reflect.Type)
+	look = func(typ reflect.Type) {
+		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice || typ.Kind() == reflect.Map {
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct || seen[typ] {
+			return
+		}
+		seen[typ] = true
+		fields := strict.Fields(typ)
+		for _, f := range fields {
+			look(f.Type)
+			if f.Type != reflect.TypeFor[v1alpha1.SecretText]() {
+				continue
+			}
+			found++
+			if from := fieldWithKey(fields, f.Key+"From"); from == nil || from.Type != reflect.TypeFor[*v1alpha1.SecretSource]() {
+				t.Errorf("%v: %s has no %sFrom", typ, f.Key, f.Key)
+			}
+		}
+	}
+	look(reflect.TypeFor[v1alpha1.Cluster]())
+	if found < 4 {
+		t.Errorf("found only %d", found)
+	}
+}
+
+// TestSecretsAreHiddenEverywhere checks secrets behind everything that a
+// document's types may be made of, and that the original keeps them.
+func TestSecretsAreHiddenEverywhere(t *testing.T) {
+	type account struct {
+		Password     v1alpha1.SecretText    `yaml:"password"`
+		PasswordFrom *v1alpha1.SecretSource `yaml:"passwordFrom"`
+	}
+	type inner struct {
+		account  `yaml:",inline"`
+		Accounts map[string]*account `yaml:"accounts"`
+	}
+	type document struct {
+		List []inner        `yaml:"list"`
+		Free map[string]any `yaml:"free"`
+	}
+	secret := account{Password: "hunter2"}
+	doc := document{List: []inner{{Accounts: map[string]*account{"x": &secret}}}, Free: map[string]any{"a": []any{nil, int64(1)}}}
+	var hidden []strict.Path
+	out := withoutLiterals(reflect.ValueOf(doc), "", &hidden).Interface().(document)
+	got := out.List[0].Accounts["x"]
+	if got.Password != "" || got.PasswordFrom == nil || !got.PasswordFrom.Prompt {
+		t.Errorf("%+v, password %q", got, string(got.Password))
+	}
+	if len(hidden) != 1 || hidden[0] != "list[0].accounts.x.passwordFrom" {
+		t.Errorf("hidden: %v", hidden)
+	}
+	if secret.Password != "hunter2" || !reflect.DeepEqual(doc.Free, out.Free) {
+		t.Errorf("the original changed, or what is free is not the same: %v", out.Free)
 	}
 }
