@@ -173,7 +173,7 @@ func (room *drillRoom) run(o drillOptions, picks []drill.Pick, budget drill.Budg
 		end := time.Now().Add(o.soak)
 		next = func() (drill.Pick, bool) { return soak.Next(), time.Now().Before(end) }
 	}
-	failure := room.runner.Run(ctx, func(d drill.Drill) drill.Budget { return d.Budget.With(budget) }, next)
+	failure := room.runner.Run(ctx, func(d drill.Drill) drill.Budget { return drill.OwnBudget(room.cluster, d).With(budget) }, next)
 	record, history := room.runner.Finish(context.WithoutCancel(ctx), failure)
 	record.RunID, record.Cluster, record.Tool = room.runID, room.cluster.Name, version.String()
 	record.Kubernetes, record.Endpoint = room.cluster.Kubernetes.Version, string(room.cluster.Endpoint.LoadBalancer.Mode)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/probe"
 )
 
@@ -20,6 +21,21 @@ type Budget struct {
 	Gap map[probe.Kind]time.Duration `json:"gap,omitempty"`
 	// Recovery is the longest time from the end of the fault to a healthy cluster.
 	Recovery time.Duration `json:"recovery,omitempty"`
+}
+
+// aloneFor is how soon after its end a fault of a proxy without a stand-in must
+// be over for clients.
+const aloneFor = 4 * time.Second
+
+// OwnBudget is what a drill may cost on a cluster where the user says nothing.
+// A worker's own proxy has nobody to stand in for it: while it is stopped or
+// hangs, its node is without the API, and the budget says how soon that ends.
+func OwnBudget(c *cluster.Cluster, d Drill) Budget {
+	alone := c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost && d.On == OnProxies
+	if alone && (d.Action == Stop || d.Action == Hang) {
+		return d.Budget.With(Budget{Gap: map[probe.Kind]time.Duration{AnyKind: d.Hold + aloneFor}})
+	}
+	return d.Budget
 }
 
 // kinds that a budget may name.

@@ -176,6 +176,16 @@ func TestBudgets(t *testing.T) {
 	if got := b.With(over).String(); got != "gap=2s,write=3s,watch=9s,recovery=1m0s" {
 		t.Error(got)
 	}
+	local, _ := healthy()
+	balanced, _ := healthy()
+	managed(balanced)
+	d, _ := Find("haproxy-stopped")
+	if got := OwnBudget(local, d).Of(probe.Read); got <= d.Hold {
+		t.Errorf("a proxy without a stand-in must be quicker back than it is away: %s", got)
+	}
+	if got := OwnBudget(balanced, d).Of(probe.Read); got != 2*time.Second {
+		t.Errorf("one of two load balancers may cost %s", got)
+	}
 	for _, bad := range []string{"", "2s", "gap=", "gap=-1s", "gaps=1s"} {
 		if _, err := ParseBudget(bad); err == nil {
 			t.Errorf("%q is a budget", bad)
