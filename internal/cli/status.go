@@ -13,6 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/plan"
+	"github.com/quorate/quorate/internal/planner"
+	"github.com/quorate/quorate/internal/state"
 	"github.com/quorate/quorate/internal/status"
 	"github.com/quorate/quorate/internal/ui"
 )
@@ -80,7 +84,8 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 	observer := s.observer()
 	observer.Wait = s.startConnecting(ctx, o.acceptNewHostKeys, stderr)
 	observer.APITimeout = statusAPITimeout
-	report := status.Of(s.cluster, observer.Snapshot(ctx))
+	snapshot := observer.Snapshot(ctx)
+	report := status.Of(s.cluster, snapshot, s.pending(snapshot)...)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -98,6 +103,16 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 		return silent(exitFailed)
 	}
 	return nil
+}
+
+// pending are the steps that an apply would do now. There are none where it
+// would refuse to: the report tells why without them.
+func (s *session) pending(snapshot *state.Snapshot) []plan.Step {
+	p, _, err := planner.Apply(component.Input{Cluster: s.cluster, Release: s.release, Snapshot: snapshot})
+	if err != nil || p == nil {
+		return nil
+	}
+	return p.Steps
 }
 
 // waitAtMost bounds the time to reach a host, its bastions included.

@@ -209,6 +209,7 @@ const (
 	APIServerNotReady   Kind = "api-server-not-ready"
 	APIUnusable         Kind = "api-unusable"
 	LeaseStale          Kind = "lease-stale"
+	Drift               Kind = "drift"
 	VersionDiffers      Kind = "version-differs"
 	NodeMissing         Kind = "node-missing"
 	NodeNotReady        Kind = "node-not-ready"

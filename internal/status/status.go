@@ -7,6 +7,7 @@ import (
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/state"
 )
 
@@ -17,8 +18,9 @@ type assessment struct {
 	s *state.Snapshot
 }
 
-// Of judges what was observed of a cluster.
-func Of(c *cluster.Cluster, s *state.Snapshot) Report {
+// Of judges what was observed of a cluster. Pending are the steps that an apply
+// would do, planned from the same snapshot: what they change has drifted.
+func Of(c *cluster.Cluster, s *state.Snapshot, pending ...plan.Step) Report {
 	a := assessment{c: c, s: s, Report: &Report{
 		Cluster: c.Name, Taken: s.Taken,
 		Problems: []Problem{}, Etcd: Etcd{Members: []Member{}}, ControlPlanes: []ControlPlane{}, Nodes: []Node{},
@@ -49,6 +51,7 @@ func Of(c *cluster.Cluster, s *state.Snapshot) Report {
 	a.addOns()
 	a.certificates()
 	a.clocks()
+	a.drift(pending)
 	a.conclude()
 	return *a.Report
 }
