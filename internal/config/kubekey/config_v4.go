@@ -205,8 +205,8 @@ func (m *importer) endpointV4(k *kubernetesV4) {
 	}
 	m.balancer(w)
 	m.leaveOut(
-		leftOut{from: from.Key("kube_vip.mode"), value: e.KubeVip.Mode, harmless: []any{"ARP", "arp"}, follows: "the virtual address is announced by ARP", remedy: "the control-plane hosts must be in one subnet"},
-		leftOut{from: from.Key("kube_vip.env"), value: e.KubeVip.Env, follows: "kube-vip has Quorate's settings"},
+		leftOut{from: from.Key("kube_vip.mode"), value: e.KubeVip.Mode, harmless: []any{"ARP", "arp"}, follows: "the virtual address is announced by ARP, in the hosts' own subnet", remedy: nameRouters},
+		leftOut{from: from.Key("kube_vip.env"), value: e.KubeVip.Env, follows: "kube-vip has Quorate's settings", remedy: nameRouters},
 		leftOut{from: from.Key("haproxy.address"), value: e.HAProxy.Address, harmless: []any{"127.0.0.1"}, follows: "the proxies listen on 127.0.0.1"},
 		leftOut{from: from.Key("haproxy.health_port"), value: e.HAProxy.HealthPort, harmless: []any{8081}, follows: "the proxies have no port for their own health, systemd restarts them"},
 	)

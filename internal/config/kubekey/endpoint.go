@@ -16,6 +16,10 @@ const (
 	balancerKubeVip = "kube-vip"
 )
 
+// nameRouters is how to have the virtual address announced to routers, which
+// KubeKey's files do not name.
+const nameRouters = "for BGP, write a cluster file with quorate import and name your routers in it: kubeVIP: {bgp: {as: …, peers: […]}}"
+
 // apiServerPort is the port that KubeKey's API servers listen on, whatever the
 // endpoint's.
 const apiServerPort = 6443
@@ -63,8 +67,8 @@ func (m *importer) controlPlaneEndpoint(e *controlPlaneEndpoint) {
 	}
 	m.balancer(w)
 	if mode := e.KubeVip.Mode; mode != "" && !strings.EqualFold(mode, "ARP") {
-		m.warn(from.Key("kubevip.mode"), "the control-plane hosts must be in one subnet",
-			"controlPlaneEndpoint.kubevip.mode %s is not taken over: the virtual address is announced by ARP", word(mode))
+		m.warn(from.Key("kubevip.mode"), nameRouters,
+			"controlPlaneEndpoint.kubevip.mode %s is not taken over: the virtual address is announced by ARP, in the hosts' own subnet", word(mode))
 	}
 	if w.byDNS && w.balancer != balancerHAProxy && w.balancer != balancerKubeVip {
 		m.warn(from.Key("externalDNS"), "", "controlPlaneEndpoint.externalDNS: the name is looked up in DNS by the nodes; the control-plane hosts have it in their hosts files all the same")

@@ -11,7 +11,6 @@ import (
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/config/strict"
-	"github.com/quorate/quorate/internal/diag"
 )
 
 // Our roles.
@@ -170,6 +169,14 @@ func (m *importer) setRoles(to strict.Path, out *v1alpha1.Host, roles []role) {
 // written out: more than any cluster has, and soon counted.
 const maxMembers = 200_000
 
+// spend counts a member, and reports whether there may be one more.
+func (m *importer) spend(from strict.Path, budget *int) bool {
+	if *budget--; *budget < 0 {
+		m.fail(from, "name each host once", "the groups have more than %d members", maxMembers)
+	}
+	return *budget >= 0
+}
+
 // memberRange is what stands for many names: node[2:10].
 var memberRange = regexp.MustCompile(`^([^\[\]]*)\[(\d+):(\d+)\]$`)
 
@@ -197,8 +204,7 @@ func (m *importer) members(group strict.Path, what string, texts, hosts []string
 				m.noSuchHost(from, what, name, hosts)
 				break
 			}
-			if *budget--; *budget < 0 {
-				m.fail(from, "name each host once", "the groups have more than %d members", maxMembers)
+			if !m.spend(from, budget) {
 				return members
 			}
 			members = append(members, role{name, at})
@@ -239,12 +245,6 @@ func (m *importer) expand(from strict.Path, what, text string, known map[string]
 
 // noSuchHost reports a member that the list of hosts does not have.
 func (m *importer) noSuchHost(from strict.Path, what, name string, hosts []string) {
-	hint := ""
-	if !m.theirs.Full(diag.SeverityError) {
-		hint = strict.DidYouMean(name, hosts)
-	}
-	if hint == "" {
-		hint = "add the host to hosts, or remove it from the group"
-	}
+	hint := cmp.Or(m.near(name, hosts), "add the host to hosts, or remove it from the group")
 	m.fail(from, hint, "roleGroups.%s: there is no host %s", word(what), quote(name))
 }

@@ -20,8 +20,20 @@ type importer struct {
 	theirs *strict.Report // on the document that is read
 	doc    *v1alpha1.Cluster
 	told   map[*yaml.Node]bool // unknown keys that were spoken about
-	// lookups is how many hosts were looked for that are not listed.
-	lookups int
+	// listed and groups are the names of an Inventory's hosts and groups, sorted.
+	listed, groups []string
+	// compared is how many names were compared to find slips of the pen.
+	compared int
+}
+
+// near is a hint that names the host, or group, that a name is probably meant
+// for, or "". In a file with very many of them and slips only the first get one.
+func (m *importer) near(name string, names []string) string {
+	const most = 200_000
+	if m.compared += len(names); m.compared > most {
+		return ""
+	}
+	return strict.DidYouMean(name, names)
 }
 
 // newImporter begins an import.

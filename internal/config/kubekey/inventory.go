@@ -117,6 +117,7 @@ func (m *importer) inventoryHosts(s *inventorySpec, etcd string) {
 		m.ours.MarkBad(at)
 		return
 	}
+	m.listed, m.groups = slices.Sorted(maps.Keys(s.Hosts)), slices.Sorted(maps.Keys(s.Groups))
 	roles, others := m.inventoryRoles(s, etcd)
 	named := inOwnGroups(s)
 	for _, name := range append(m.inFileOrder(at, slices.Collect(maps.Keys(s.Hosts))), others...) {

@@ -18,7 +18,7 @@ func (m *importer) inventoryRoles(s *inventorySpec, etcd string) (roles map[stri
 	budget := maxMembers
 	noted := map[string]bool{}
 	give := func(group, name string) {
-		for _, member := range m.inventoryMembers(s, group, map[string]bool{}, &budget) {
+		for _, member := range m.inventoryMembers(s, group, &budget) {
 			if !slices.ContainsFunc(roles[member.name], func(r role) bool { return r.name == name }) {
 				roles[member.name] = append(roles[member.name], role{name, member.at})
 			}
@@ -28,12 +28,13 @@ func (m *importer) inventoryRoles(s *inventorySpec, etcd string) (roles map[stri
 			}
 		}
 	}
+	m.inventoryMembers(s, "k8s_cluster", &budget) // for what is wrong in it
 	give("kube_control_plane", roleControlPlane)
 	hasControlPlane := len(roles) > 0
 	give("kube_worker", roleWorker)
 	if etcd != etcdInternal {
 		give("etcd", roleEtcd)
-	} else if members := m.inventoryMembers(s, "etcd", map[string]bool{}, &budget); len(members) > 0 {
+	} else if members := m.inventoryMembers(s, "etcd", &budget); len(members) > 0 {
 		m.stackedElsewhere(members, roles)
 	}
 	m.otherGroups(s, &budget)
@@ -69,13 +70,17 @@ func (m *importer) otherGroups(s *inventorySpec, budget *int) {
 	for _, group := range m.inFileOrder(at, slices.Collect(maps.Keys(s.Groups))) {
 		from := at.Key(group)
 		m.leaveOut(leftOut{from: from.Key("vars"), value: s.Groups[group].Vars, follows: "variables for KubeKey's playbooks mean nothing here", remedy: "write what is meant in a cluster file: quorate import"})
-		members := m.inventoryMembers(s, group, map[string]bool{}, budget)
-		switch {
-		case slices.Contains(known[:4], group) || len(members) == 0:
+		if slices.Contains(known[:4], group) {
+			continue
+		}
+		switch isUsed := len(s.Groups[group].Hosts)+len(s.Groups[group].Groups) > 0; {
+		case !isUsed:
 		case group == "image_registry":
-			m.warn(from, "set the registry up yourself", "the group image_registry is not taken over: no image registry is installed on %s", memberList(members))
+			m.warn(from, "set the registry up yourself", "the group image_registry is not taken over: no image registry is installed on %s",
+				memberList(m.inventoryMembers(s, group, budget)))
 		case group == "nfs":
-			m.warn(from, "set the server up yourself", "the group nfs is not taken over: no NFS server is installed on %s", memberList(members))
+			m.warn(from, "set the server up yourself", "the group nfs is not taken over: no NFS server is installed on %s",
+				memberList(m.inventoryMembers(s, group, budget)))
 		case !within(s, group, known[:4]):
 			hint := strict.DidYouMean(group, known)
 			if hint == "" {
@@ -104,66 +109,59 @@ func within(s *inventorySpec, group string, of []string) bool {
 }
 
 // inventoryMembers are a group's hosts and those of the groups in it.
-func (m *importer) inventoryMembers(s *inventorySpec, group string, seen map[string]bool, budget *int) []role {
+func (m *importer) inventoryMembers(s *inventorySpec, group string, budget *int) []role {
+	var members []role
+	m.addMembers(&members, s, group, map[string]bool{}, budget)
+	return members
+}
+
+// addMembers adds the hosts of a group and of the groups in it, but for those
+// that were seen.
+func (m *importer) addMembers(members *[]role, s *inventorySpec, group string, seen map[string]bool, budget *int) {
 	from := strict.Path("spec.groups").Key(group)
-	if seen[group] {
-		return nil
+	if seen[group] || !m.spend(from, budget) {
+		return
 	}
 	seen[group] = true
-	var members []role
 	for i, name := range s.Groups[group].Hosts {
 		if name == "" {
 			continue
 		}
-		if *budget--; *budget < 0 {
-			m.fail(from, "name each host once", "the groups have more than %d members", maxMembers)
-			return members
+		if !m.spend(from, budget) {
+			return
 		}
 		at := from.Key("hosts").Index(i)
-		if _, listed := s.Hosts[name]; !listed && m.misspelt(at, group, name, s) {
+		if _, listed := s.Hosts[name]; !listed && m.misspelt(at, group, name) {
 			continue
 		}
-		members = append(members, role{name, m.theirs.PlaceOf(at)})
+		*members = append(*members, role{name, m.theirs.PlaceOf(at)})
 	}
 	for i, inner := range s.Groups[group].Groups {
 		if _, ok := s.Groups[inner]; !ok && inner != "" {
-			hint := strict.DidYouMean(inner, slices.Sorted(maps.Keys(s.Groups)))
+			hint := m.near(inner, m.groups)
 			m.warn(from.Key("groups").Index(i), hint, "groups.%s: there is no group %s", word(group), quote(inner))
 			continue
 		}
-		members = append(members, m.inventoryMembers(s, inner, seen, budget)...)
+		m.addMembers(members, s, inner, seen, budget)
 	}
-	return members
 }
 
 // misspelt reports a member that nearly is a listed host. All others that are
 // not listed are hosts of their own.
-func (m *importer) misspelt(from strict.Path, group, name string, s *inventorySpec) bool {
-	const most = 100 // looking among all hosts takes its time, and beyond that nobody made slips
-	if m.lookups++; m.lookups > most || isNumberedLike(name, s) {
+func (m *importer) misspelt(from strict.Path, group, name string) bool {
+	hint := m.near(name, m.listed)
+	if hint == "" || isNumberedLike(name, m.listed) {
 		return false
 	}
-	near := strict.DidYouMean(name, slices.Sorted(maps.Keys(s.Hosts)))
-	if near == "" {
-		return false
-	}
-	m.fail(from, near, "groups.%s: there is no host %s", word(group), quote(name))
+	m.fail(from, hint, "groups.%s: there is no host %s", word(group), quote(name))
 	return true
 }
 
 // isNumberedLike reports whether a name differs from a listed one in its number
 // alone: node4 beside node1 to node3 is no slip of the pen.
-func isNumberedLike(name string, s *inventorySpec) bool {
+func isNumberedLike(name string, hosts []string) bool {
 	stem := trimNumber(name)
-	if stem == name {
-		return false
-	}
-	for other := range s.Hosts {
-		if trimNumber(other) == stem {
-			return true
-		}
-	}
-	return false
+	return stem != name && slices.ContainsFunc(hosts, func(other string) bool { return trimNumber(other) == stem })
 }
 
 // trimNumber is a name without the digits at its end.
