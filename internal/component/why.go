@@ -17,6 +17,8 @@ func WhyOf(changes []plan.Change) string {
 			words = append(words, c.What+" not running")
 		case "enable":
 			words = append(words, c.What+" not enabled")
+		case "remove":
+			words = append(words, c.What+" no longer wanted")
 		case "restart", "reload":
 		default:
 			words = append(words, c.What+" differs")

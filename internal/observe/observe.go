@@ -168,7 +168,7 @@ func barrier(err error) state.Barrier {
 func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host) protocol.FactsRequest {
 	q := protocol.FactsRequest{Disks: component.Disks(c)}
 	os.Query(c, h, &q)
-	containerd.Query(r, h, &q)
+	containerd.Query(c, r, h, &q)
 	kubelet.Query(r, h, &q)
 	pki.Query(c, h, &q)
 	etcd.Query(c, r, h, &q)

@@ -1,6 +1,6 @@
 // Package containerd puts the container runtime on every node: containerd,
-// runc and the CNI plugins from the bundle, the runtime's settings and unit,
-// and the images that the node's roles need.
+// runc and the CNI plugins from the bundle, the runtime's settings and unit, how
+// it reaches registries, and the images that the node's roles need.
 package containerd
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/quorate/quorate/internal/plan"
 )
 
-//go:embed config.toml.tmpl containerd.service
+//go:embed config.toml.tmpl containerd.service hosts.toml.tmpl
 var templates embed.FS
 
 const (
@@ -27,12 +27,13 @@ const (
 const capSysResource = 24
 
 // Query asks for what Plan compares.
-func Query(r catalog.Release, h *cluster.Host, q *protocol.FactsRequest) {
+func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.FactsRequest) {
 	if !h.IsNode() {
 		return
 	}
 	component.AskService(q, unit, unitFile, configFile)
 	component.AskBinaries(q, component.RuntimeBinaries(r))
+	askRegistries(c, q)
 	q.Images = true
 	q.CtrPath = component.Ctr
 }
@@ -47,6 +48,7 @@ func Plan(in component.Input, out *component.Output) {
 		install := plan.On("containerd/binaries", h.Name)
 		replaced := component.PlanBinaries(in, h, facts, install, "install containerd, runc and CNI plugins", unit, component.RuntimeBinaries(in.Release), out)
 		planService(in, h, facts, install, replaced, out)
+		planRegistries(in, h, facts, out)
 		planImages(in, h, facts, out)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
@@ -55,9 +56,9 @@ func Plan(in component.Input, out *component.Output) {
 	if in.Snapshot.API != nil && in.Snapshot.API.Record[subject] == digest {
 		return
 	}
-	why := "not applied yet"
+	why, impact := "not applied yet", plan.ImpactNone
 	if in.Snapshot.API != nil && in.Snapshot.API.Record[subject] != "" {
-		why = "settings differ"
+		why, impact = "settings differ", plan.ImpactRestart // of its pods, one after another
 	}
 	op := flannel{manifest: manifest, digest: digest}
 	if len(in.NewNodes()) > 0 {
@@ -66,15 +67,17 @@ func Plan(in component.Input, out *component.Output) {
 		op.enough = len(in.Cluster.ControlPlanes())
 	}
 	out.Add(plan.Step{
-		ID: component.StepNetwork, Title: "run flannel on every node", Why: why,
+		ID: component.StepNetwork, Title: "run flannel on every node", Why: why, Impact: impact,
 		Needs:   []plan.ID{component.StepClusterInit},
 		Changes: []plan.Change{{What: "daemonset kube-flannel/kube-flannel-ds", Action: "update"}},
 	}, op)
 }
 
 func render(in component.Input) []byte {
+	n := in.Cluster.Network
 	return component.Render(templates, "flannel.yaml.tmpl", map[string]any{
-		"PodCIDR": in.Cluster.Network.PodCIDR, "Backend": in.Cluster.Network.Flannel.Backend,
+		"PodCIDR": n.PodCIDR, "Backend": n.Flannel.Backend, "DirectRouting": n.Flannel.DirectRouting,
+		"Settings": fmt.Sprintf("%s %s direct-routing=%t %s", n.PodCIDR, n.Flannel.Backend, n.Flannel.DirectRouting, in.Cluster.Kubernetes.ProxyMode),
 		"NFTables": in.Cluster.Kubernetes.ProxyMode == "nftables", "Image": in.Release.FlannelImage(),
 		"Domain": in.Cluster.Endpoint.Domain, "Port": in.Cluster.Endpoint.Port,
 	})
