@@ -120,10 +120,10 @@ func (m *importer) kubernetesV4(k *kubernetesV4) {
 	}
 	set(m, to.Key("maxPods"), &out.MaxPods, from.Key("kubelet.max_pods"), k.Kubelet.MaxPods)
 	m.texts(to.Key("extraSANs"), &out.ExtraSANs, from.Key("apiserver.certSANs"), k.APIServer.CertSANs)
-	m.argMap(to.Key("apiServer.extraArgs"), &out.APIServer.ExtraArgs, from.Key("apiserver.extra_args"), k.APIServer.ExtraArgs)
-	m.argMap(to.Key("controllerManager.extraArgs"), &out.ControllerManager.ExtraArgs, from.Key("controller_manager.extra_args"), k.ControllerManager.ExtraArgs)
-	m.argMap(to.Key("scheduler.extraArgs"), &out.Scheduler.ExtraArgs, from.Key("scheduler.extra_args"), k.Scheduler.ExtraArgs)
-	m.argMap(to.Key("kubelet.extraArgs"), &out.Kubelet.ExtraArgs, from.Key("kubelet.extra_args"), k.Kubelet.ExtraArgs)
+	m.argMap(apiServerArgs, &out.APIServer.ExtraArgs, from.Key("apiserver.extra_args"), k.APIServer.ExtraArgs)
+	m.argMap(controllerManagerArgs, &out.ControllerManager.ExtraArgs, from.Key("controller_manager.extra_args"), k.ControllerManager.ExtraArgs)
+	m.argMap(schedulerArgs, &out.Scheduler.ExtraArgs, from.Key("scheduler.extra_args"), k.Scheduler.ExtraArgs)
+	m.argMap(kubeletArgs, &out.Kubelet.ExtraArgs, from.Key("kubelet.extra_args"), k.Kubelet.ExtraArgs)
 	m.kubeletConfiguration(from.Key("kubelet.extra_config"), k.Kubelet.ExtraConfig)
 	m.podPids(from.Key("kubelet.pod_pids_limit"), k.Kubelet.PodPidsLimit)
 	if size := k.Kubelet.ContainerLogMaxSize; size != "" {
