@@ -223,6 +223,44 @@ type LoadBalancer struct {
 	//
 	// Example: 60
 	VirtualRouterID int `yaml:"virtualRouterID,omitempty"`
+	// KubeVIP holds what is kube-vip's own, in mode kube-vip.
+	KubeVIP KubeVIP `yaml:"kubeVIP,omitempty"`
+}
+
+// KubeVIP holds the settings of kube-vip.
+type KubeVIP struct {
+	// Image is kube-vip's container image. Naming one says that the
+	// control-plane hosts can pull it from its registry. Default: version 1.0.3
+	// of the bundle, where the bundle has it.
+	//
+	// Example: registry.example.com/kube-vip/kube-vip:v1.0.3
+	Image string `yaml:"image,omitempty"`
+	// BGP announces the VIP to routers. Default: it is announced by ARP, in its
+	// own subnet.
+	BGP BGP `yaml:"bgp,omitempty"`
+}
+
+// BGP holds what the control-plane hosts tell routers.
+type BGP struct {
+	// AS is the number of the autonomous system that the control-plane hosts
+	// are in.
+	//
+	// Example: 65000
+	AS int `yaml:"as,omitempty"`
+	// Peers are the routers.
+	Peers []BGPPeer `yaml:"peers,omitempty"`
+}
+
+// BGPPeer is a router that the VIP is announced to.
+type BGPPeer struct {
+	// Address is its IP address.
+	//
+	// Example: 192.168.0.1
+	Address string `yaml:"address"`
+	// AS is the number of its autonomous system.
+	//
+	// Example: 65001
+	AS int `yaml:"as"`
 }
 
 // Network holds the pod and service networks.

@@ -115,10 +115,6 @@ func (t *target) read(ctx context.Context, stderr io.Writer) (*session, error) {
 			t.files, examples[0], len(examples)))
 	}
 	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
-	mode := c.Endpoint.LoadBalancer.Mode
-	if mode == cluster.BalancerKubeVIP {
-		return nil, usageError(fmt.Errorf("%s: endpoint.loadBalancer.mode %s cannot be built yet; use localhost, managed or external", t.files, mode))
-	}
 	release, err := catalog.Lookup(c.Kubernetes.Version)
 	if err != nil {
 		return nil, usageError(fmt.Errorf("%s: %w", t.files, err))

@@ -179,7 +179,10 @@ type LoadBalancer struct {
 	// connection back to that same host, and need not be proved to.
 	NoHairpin bool
 
-	// The rest is for managed.
+	// KubeVIP holds what is kube-vip's own.
+	KubeVIP KubeVIP
+
+	// The rest is for managed; the interface for kube-vip, too.
 
 	// Interface carries the VIP on every load-balancer host; empty means the
 	// one with an address in the VIP's subnet.
@@ -189,6 +192,20 @@ type LoadBalancer struct {
 	Preempt bool
 	// VirtualRouterID is VRRP's, 1 to 255; 0 means one made from the VIP.
 	VirtualRouterID int
+}
+
+// KubeVIP holds the settings of mode kube-vip.
+type KubeVIP struct {
+	Image string // empty: the release's own, from the bundle
+	// AS and Peers announce the address by BGP; without peers it is by ARP.
+	AS    uint32
+	Peers []BGPPeer
+}
+
+// BGPPeer is a router.
+type BGPPeer struct {
+	Address netip.Addr
+	AS      uint32
 }
 
 // Listener is a TCP port that the load balancers carry to hosts.
@@ -270,6 +287,15 @@ func (c *Cluster) Balancers() []*Host {
 		return nil
 	}
 	return c.With(RoleLoadBalancer)
+}
+
+// VIPCarriers returns the hosts that share the VIP: the load balancers in
+// managed mode, the control-plane hosts in mode kube-vip, else none.
+func (c *Cluster) VIPCarriers() []*Host {
+	if c.Endpoint.LoadBalancer.Mode == BalancerKubeVIP {
+		return c.ControlPlanes()
+	}
+	return c.Balancers()
 }
 
 // SharesAPIPort reports whether some host runs both an API server and a

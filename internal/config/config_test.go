@@ -199,6 +199,7 @@ func TestDefaultsExplained(t *testing.T) {
 		"spec.ssh.passwordFrom": true, "spec.ssh.password": true, "spec.ssh.sudoPasswordFrom": true, "spec.ssh.sudoPassword": true,
 		"spec.ssh.knownHostsPath": true, "spec.ssh.hostKeyFingerprint": true, "spec.ssh.bastion": true,
 		"spec.endpoint.loadBalancer.vip": true, "spec.endpoint.loadBalancer.address": true, "spec.endpoint.loadBalancer.noHairpin": true,
+		"spec.endpoint.loadBalancer.kubeVIP.image": true, "spec.endpoint.loadBalancer.kubeVIP.bgp.as": true, "spec.endpoint.loadBalancer.kubeVIP.bgp.peers": true,
 		"spec.endpoint.loadBalancer.interface": true, "spec.endpoint.loadBalancer.preempt": true, "spec.endpoint.loadBalancer.virtualRouterID": true,
 		"spec.endpoint.listeners": true,
 	}

@@ -74,6 +74,7 @@ func (c *converter) endpoint(p strict.Path, e *v1alpha1.Endpoint) cluster.Endpoi
 	if lb.VirtualRouterID != 0 || c.Given(p.Key("virtualRouterID")) {
 		out.LoadBalancer.VirtualRouterID = c.number(p.Key("virtualRouterID"), "loadBalancer.virtualRouterID", lb.VirtualRouterID, 1, 255)
 	}
+	out.LoadBalancer.KubeVIP = c.kubeVIP(p.Key("kubeVIP"), &lb.KubeVIP)
 	if lb.Address == "" && !c.Given(p.Key("address")) {
 		return out
 	}

@@ -39,6 +39,9 @@ func checkListeners(r *strict.Report, c *cluster.Cluster) {
 // checkManagedOnly warns of what only managed load balancers have.
 func checkManagedOnly(r *strict.Report, c *cluster.Cluster) {
 	lb := &c.Endpoint.LoadBalancer
+	if lb.Mode != cluster.BalancerKubeVIP && r.Given(balancerPath.Key("kubeVIP")) {
+		r.Warnf(balancerPath.Key("kubeVIP"), "remove kubeVIP", "loadBalancer.kubeVIP has no effect in mode %s", lb.Mode)
+	}
 	if lb.Mode == cluster.BalancerManaged {
 		return
 	}

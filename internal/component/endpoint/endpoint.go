@@ -5,6 +5,7 @@
 //	external.go    a balancer of the user's, proved first (proof*.go)
 //	localhost.go   a proxy of its own on every node that is not control plane;
 //	               nginx.go, where it is nginx; retire.go: when it is another one
+//	kubevip.go     an address that kube-vip on the control-plane hosts shares
 //	managed.go     HAProxy on load-balancer hosts; keepalived.go: the address they share
 //
 // All of them judge an API server by its /readyz, asked over TLS that is
@@ -32,6 +33,7 @@ const (
 	localHAProxy software = "HAProxy on 127.0.0.1"
 	localNginx   software = "nginx on 127.0.0.1"
 	managed      software = "HAProxy and keepalived"
+	kubeVIP      software = "kube-vip"
 )
 
 // on tells what balances on a host.
@@ -45,6 +47,10 @@ func on(c *cluster.Cluster, h *cluster.Host) software {
 			return localNginx
 		default:
 			return localHAProxy
+		}
+	case cluster.BalancerKubeVIP:
+		if h.Has(cluster.RoleControlPlane) {
+			return kubeVIP
 		}
 	case cluster.BalancerManaged:
 		if h.Has(cluster.RoleLoadBalancer) {
@@ -69,9 +75,15 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 		queryHAProxy(q)
 	case localNginx:
 		queryNginx(q)
+	case kubeVIP:
+		queryKubeVIP(q)
 	case managed:
 		queryHAProxy(q)
 		queryKeepalived(q)
+	case nothing:
+		if c.Endpoint.LoadBalancer.Mode == cluster.BalancerManaged {
+			queryLeft(q)
+		}
 	}
 }
 
@@ -91,8 +103,14 @@ func Plan(in component.Input, out *component.Output) {
 		case localNginx:
 			planNginx(in, h, facts, out)
 			planRetired(in, h, facts, out)
+		case kubeVIP:
+			planKubeVIP(in, h, facts, out)
 		case managed:
 			planManaged(in, h, facts, out)
+		case nothing:
+			if in.Cluster.Endpoint.LoadBalancer.Mode == cluster.BalancerManaged {
+				planLeft(in, h, facts, out)
+			}
 		}
 	}
 }

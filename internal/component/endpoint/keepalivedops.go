@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/host"
 )
@@ -133,4 +134,33 @@ func (o runKeepalived) Verify(ctx context.Context, rt *component.Runtime, say fu
 		}
 		return conn.Close()
 	})
+}
+
+// leave is the work of ending a load balancer on a host that is none any more.
+type leave struct {
+	host                string
+	keepalived, haproxy localProxy
+}
+
+// Check implements component.Op.
+func (o leave) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+// Apply implements component.Op: another host has the VIP before HAProxy ends.
+func (o leave) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	h, err := rt.Host(o.host)
+	if err != nil {
+		return err
+	}
+	if _, err := h.Unit(ctx, protocol.UnitRequest{Name: o.keepalived.unit, Enable: "disable", Verb: "stop"}); err != nil {
+		return err
+	}
+	if err := (retire{o.host, o.haproxy}).Apply(ctx, rt, say); err != nil {
+		return err
+	}
+	return retire{o.host, o.keepalived}.Apply(ctx, rt, say)
+}
+
+// Verify implements component.Op.
+func (o leave) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	return retire{o.host, o.keepalived}.Verify(ctx, rt, say)
 }

@@ -74,6 +74,39 @@ func planManaged(in component.Input, h *cluster.Host, facts *protocol.Facts, out
 	planKeepalived(in, h, facts, out)
 }
 
+// stepLeave is the subject of the step by which a host stops to carry the VIP.
+const stepLeave = "endpoint/leave-vip"
+
+// queryLeft asks a host that is no load balancer for what planLeft looks at.
+func queryLeft(q *protocol.FactsRequest) {
+	component.AskFiles(q, keepalivedUnitFile)
+}
+
+// planLeft plans the end of keepalived and HAProxy on a host that was a load
+// balancer: it would go on to carry the VIP to the API servers of now. The
+// others know of each other first.
+func planLeft(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
+	if !facts.Files[keepalivedUnitFile].Exists {
+		return
+	}
+	parts := []localProxy{
+		{managed, keepalivedUnit, keepalivedUnitFile, keepalivedDir},
+		{managed, haproxyUnit, haproxyUnitFile, component.QuorateDir + "/haproxy"},
+	}
+	needs := component.Each(component.StepVIP, in.Cluster.Balancers())
+	// keepalived, by whose unit file a former load balancer is found, is stopped
+	// first and goes last.
+	out.Add(plan.Step{
+		ID: plan.On(stepLeave, h.Name), Host: h.Name, Title: "leave the endpoint to the other load balancers",
+		Why: "no load balancer any more", Needs: needs, Impact: plan.ImpactRestart,
+		Changes: []plan.Change{
+			{What: keepalivedUnit, Action: "stop"}, {What: haproxyUnit, Action: "stop"},
+			{What: parts[1].dir, Action: "remove"}, {What: haproxyUnitFile, Action: "remove"},
+			{What: keepalivedDir, Action: "remove"}, {What: keepalivedUnitFile, Action: "remove"},
+		},
+	}, leave{host: h.Name, keepalived: parts[0], haproxy: parts[1]})
+}
+
 // vipInterface finds the interface that carries the VIP on a host.
 func vipInterface(c *cluster.Cluster, h *cluster.Host, facts *protocol.Facts) (name string, err error) {
 	lb := &c.Endpoint.LoadBalancer

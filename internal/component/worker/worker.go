@@ -60,7 +60,7 @@ func Plan(in component.Input, out *component.Output) {
 				plan.On(component.StepImages, h.Name), plan.On(component.StepBinaries, h.Name), plan.On(component.StepKubelet, h.Name),
 			},
 			// Any of the hosts that carry the endpoint's address will do.
-			NeedsAny: component.Each(component.StepVIP, in.Cluster.Balancers()),
+			NeedsAny: component.Each(component.StepVIP, in.Cluster.VIPCarriers()),
 			Changes:  []plan.Change{{What: "node " + h.Name, Action: "create"}, {What: "kubelet.service", Action: "start"}},
 		}, join{host: h.Name, address: h.InternalAddress.String(), record: component.KubeletSettings(in.Cluster, in.Snapshot)})
 	}
