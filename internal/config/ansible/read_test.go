@@ -183,11 +183,11 @@ func TestPrecedence(t *testing.T) {
 // TestTemplates checks what is resolved, and that the rest is refused.
 func TestTemplates(t *testing.T) {
 	for template, want := range map[string]string{
-		"{{ dir }}/x": "d/x", "{{dir}}": "d", "{{ map.a.b }}": "deep", "{{ inventory_hostname }}": "n1", "plain": "plain", "{{ list }}": "",
+		"{{ dir }}/x": "d/x", "{{dir}}": "d", "{{ map.a.b }}": "deep", "{{ inventory_hostname }}": "n1", "plain": "plain", "{{ list }}": "", "{{ chain }}": "d", "{{ padded }}": "",
 		"{{ missing }}": "", "{{ dir | upper }}": "", "{{ loop }}": "", "{% if x %}{% endif %}": "", "{{ dir }}{{ 'x' }}": "", "{{ map.no }}": "", "{{ hostvars['n1'].dir }}": "",
 	} {
 		doc, list := imported(t, "c/hosts.yaml", "all: {hosts: {n1: {ansible_host: 10.0.0.1}}, children: {kube_control_plane: {hosts: {n1: }}}}",
-			"c/group_vars/all.yml", "dir: d\nmap: {a: {b: deep}}\nlist: [a]\nloop: '{{ loop }}'\netcd_data_dir: \""+template+"\"\n")
+			"c/group_vars/all.yml", "dir: d\nmap: {a: {b: deep}}\nlist: [a]\nloop: '{{ loop }}'\nchain: '{{ link }}'\nlink: '{{ end }}'\nend: '{{ dir }}'\npadded: '"+strings.Repeat("{{ long }}", 20)+"'\nlong: "+strings.Repeat("x", 4000)+"\netcd_data_dir: \""+template+"\"\n")
 		if got := doc.Spec.Etcd.DataDir; got != want || (want == "") != list.HasErrors() {
 			t.Errorf("%s: %q, want %q; %v", template, got, want, list.Errors())
 		}
@@ -340,7 +340,7 @@ func TestGathering(t *testing.T) {
 		}
 	}
 	said := fmt.Sprint(list)
-	for _, want := range []string{"out.yml", "group_vars/all/out", "none", "round", "group_vars/all.yml", "too deep"} {
+	for _, want := range []string{"out.yml", "group_vars/all/out", "none", "a link to a folder that it is in", "group_vars/all.yml", "too deep"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("nothing is said about %s: %v", want, list)
 		}
