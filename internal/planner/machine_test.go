@@ -327,6 +327,14 @@ func (m *machine) unpack(stream []byte) error {
 }
 
 func (m *machine) unit(q protocol.UnitRequest) (any, error) {
+	if q.DaemonReload {
+		maps.DeleteFunc(m.units, func(name string, u protocol.Unit) bool {
+			return !u.Running() && !m.has("/etc/systemd/system/"+name) && m.packages[strings.TrimSuffix(name, ".service")] == ""
+		})
+	}
+	if q.Name == "" {
+		return protocol.UnitReply{}, nil
+	}
 	u := m.units[q.Name]
 	if !m.has("/etc/systemd/system/"+q.Name) && m.packages[strings.TrimSuffix(q.Name, ".service")] == "" {
 		return nil, protocol.Failure(protocol.KindOther, "Unit %s not found.", q.Name)
@@ -339,6 +347,8 @@ func (m *machine) unit(q protocol.UnitRequest) (any, error) {
 		u.Enabled = "enabled"
 	}
 	switch {
+	case q.Verb == "stop":
+		u.Active, u.Sub, u.Enabled = "inactive", "dead", "disabled"
 	case q.Verb == "reload-or-restart" && u.Running():
 		m.reloads[q.Name]++
 		m.loaded[q.Name] = m.settingsOf(q.Name)

@@ -96,8 +96,7 @@ func queryKeepalived(q *protocol.FactsRequest) {
 	component.AskService(q, keepalivedUnit, keepalivedUnitFile, keepalivedFile, keepalivedCheck, keepalivedNote)
 }
 
-// planKeepalived plans a load-balancer host's keepalived. It starts after
-// HAProxy, and a change on one host follows that on another.
+// planKeepalived plans a load-balancer host's keepalived. It starts after HAProxy.
 func planKeepalived(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
 	lb := &in.Cluster.Endpoint.LoadBalancer
 	iface, err := vipInterface(in.Cluster, h, facts)
@@ -113,20 +112,39 @@ func planKeepalived(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 	}
 	op := runKeepalived{Service: service, vip: lb.VIP, port: in.Cluster.Endpoint.Port}
 	op.first, op.ours = firstCarrier(in)
-	needs := []plan.ID{plan.On(component.StepPackages, h.Name), plan.On(component.StepProxy, h.Name)}
-	if facts.Units[keepalivedUnit].Running() {
-		// Two that take settings in at the same time might both let go of the VIP.
-		for _, before := range in.Cluster.Balancers() {
-			if before.Name == h.Name {
-				break
-			}
-			needs = append(needs, plan.On(component.StepVIP, before.Name))
-		}
-	}
+	needs := append(keepalivedOrder(in, h), plan.On(component.StepPackages, h.Name), plan.On(component.StepProxy, h.Name))
 	out.Add(plan.Step{
 		ID: plan.On(component.StepVIP, h.Name), Host: h.Name, Title: "carry " + lb.VIP.String() + " with the other load balancers",
 		Why: component.WhyOf(changes), Impact: impact, Changes: changes, Needs: needs,
 	}, op)
+}
+
+// keepalivedOrder is what a host's keepalived waits for. Adverts are sent to
+// known peers and taken from them alone, so that of two that do not know each
+// other both would carry the VIP: who leaves does so first, then those that run
+// learn of the others, one after another, and those that are new start last.
+func keepalivedOrder(in component.Input, h *cluster.Host) []plan.ID {
+	var before []*cluster.Host // of those that run
+	none := true
+	for _, b := range in.Cluster.Balancers() {
+		f := in.Snapshot.Facts(b.Name)
+		if f == nil || !f.Units[keepalivedUnit].Running() {
+			continue
+		}
+		none = false
+		if b.Name == h.Name {
+			break
+		}
+		before = append(before, b)
+	}
+	if none {
+		return nil // who leaves waits for those that start
+	}
+	needs := component.Each(component.StepVIP, before)
+	for i := range in.Cluster.Hosts {
+		needs = append(needs, plan.On(stepLeave, in.Cluster.Hosts[i].Name))
+	}
+	return needs
 }
 
 // refuseTakenVIP refuses a VIP that a host of the cluster has which is no load

@@ -83,8 +83,8 @@ func queryLeft(q *protocol.FactsRequest) {
 }
 
 // planLeft plans the end of keepalived and HAProxy on a host that was a load
-// balancer: it would go on to carry the VIP to the API servers of now. The
-// others know of each other first.
+// balancer: it would go on to carry the VIP to the API servers of now. Where
+// none of the others runs yet, it waits for them.
 func planLeft(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
 	if !facts.Files[keepalivedUnitFile].Exists {
 		return
@@ -93,7 +93,10 @@ func planLeft(in component.Input, h *cluster.Host, facts *protocol.Facts, out *c
 		{managed, keepalivedUnit, keepalivedUnitFile, keepalivedDir},
 		{managed, haproxyUnit, haproxyUnitFile, component.QuorateDir + "/haproxy"},
 	}
-	needs := component.Each(component.StepVIP, in.Cluster.Balancers())
+	var needs []plan.ID
+	if first, _ := firstCarrier(in); first {
+		needs = component.Each(component.StepVIP, in.Cluster.Balancers())
+	}
 	// keepalived, by whose unit file a former load balancer is found, is stopped
 	// first and goes last.
 	out.Add(plan.Step{
