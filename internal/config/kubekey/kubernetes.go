@@ -71,7 +71,6 @@ func (m *importer) version(k *kubernetes) {
 	version, flavour, _ := strings.Cut(k.Version, "-")
 	if kind := strings.ToLower(k.Type); kind != "" && kind != "kubernetes" {
 		m.fail("spec.kubernetes.type", "remove it, and name a version of Kubernetes itself", "kubernetes.type %s is not supported: Quorate installs Kubernetes itself", quote(k.Type))
-		m.ours.MarkBad(to)
 		return
 	}
 	switch lower := strings.ToLower(flavour); {
@@ -79,7 +78,6 @@ func (m *importer) version(k *kubernetes) {
 		m.warn(from, "add version: with the one that you want", "no kubernetes.version is given: the newest is installed that this Quorate is tested with, where KubeKey takes %s", theirVersion)
 	case strings.Contains(lower, "k3s"), strings.Contains(lower, "k8e"), strings.Contains(lower, "rke"):
 		m.fail(from, "write version: "+word(version)+", Kubernetes itself", "kubernetes.version %s is of %s, which is another distribution: Quorate installs Kubernetes itself", quote(k.Version), word(flavour))
-		m.ours.MarkBad(to)
 	default:
 		set(m, to, &m.doc.Spec.Kubernetes.Version, from, k.Version)
 	}
