@@ -56,6 +56,7 @@ func IsVariables(root *yaml.Node) bool {
 func Import(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
 	var inventories, rest []*strict.File
 	for _, f := range files {
+		hidePeers(f.Source)
 		if IsInventory(f) {
 			inventories = append(inventories, f)
 		} else {
