@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -68,7 +69,18 @@ func TestFiles(t *testing.T) {
 			if strings.Contains(text, testSecret) {
 				t.Errorf("the diagnostics show a secret:\n%s", text)
 			}
-			golden(t, path, text+"--- cluster file ---\n"+imported(t, paths))
+			written := imported(t, paths)
+			golden(t, path, text+"--- cluster file ---\n"+written)
+			if file == nil {
+				return
+			}
+			again, findings := config.Parse(filepath.Join(filepath.Dir(paths[0]), "cluster.yaml"), []byte(written), testOptions())
+			if again == nil {
+				t.Fatalf("what the import writes is refused:\n%s", printed(t, findings))
+			}
+			if !reflect.DeepEqual(file.Cluster, again) {
+				t.Errorf("what the import writes means something else:\n%+v\n%+v", file.Cluster, again)
+			}
 		})
 	}
 }
