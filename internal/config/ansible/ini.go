@@ -143,7 +143,14 @@ func (r *iniReader) host(line string, at diag.Position) {
 		there := r.place(diag.Position{Line: at.Line, Column: at.Column + w.from - 1})
 		key, value, ok := strings.Cut(w.text, "=")
 		if !ok || key == "" {
-			r.fail(there, "write KEY=VALUE without blanks around the =, and a value with blanks in quotes", "behind a host's name stand its variables, as KEY=VALUE")
+			hint := "write KEY=VALUE without blanks around the =, and a value with blanks in quotes"
+			if strings.HasPrefix(w.text, ";") {
+				hint = "only # begins a comment behind a host"
+			}
+			r.fail(there, hint, "behind a host's name stand its variables, as KEY=VALUE")
+			if strings.HasPrefix(w.text, ";") {
+				break
+			}
 			continue
 		}
 		if w.cut {

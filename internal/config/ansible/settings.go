@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 
@@ -109,7 +110,12 @@ func (m *importer) arguments() {
 	if s := m.cluster("kubelet_custom_flags"); s != nil {
 		p := kubernetesPath.Key("kubelet").Key("extraArgs")
 		for _, flag := range m.texts(p, s) {
-			k.Kubelet.ExtraArgs = append(k.Kubelet.ExtraArgs, strings.TrimLeft(flag, "-"))
+			flag = strings.TrimLeft(flag, "-")
+			if !strings.Contains(flag, "=") { // a switch, or a value behind a blank
+				name, value, _ := strings.Cut(flag, " ")
+				flag = name + "=" + cmp.Or(strings.TrimSpace(value), "true")
+			}
+			k.Kubelet.ExtraArgs = append(k.Kubelet.ExtraArgs, flag)
 		}
 	}
 	if s := m.cluster("kubelet_config_extra_args"); s != nil {
