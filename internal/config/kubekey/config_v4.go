@@ -110,7 +110,7 @@ func (m *importer) kubernetesV4(k *kubernetesV4) {
 	const from, to = strict.Path("spec.kubernetes"), strict.Path("spec.kubernetes")
 	out := &m.doc.Spec.Kubernetes
 	if k.KubeVersion == "" {
-		m.warn(from.Key("kube_version"), "add kube_version: with the one that you want", "no kubernetes.kube_version is given: the newest is installed that this Quorate is tested with")
+		m.warn(from.Key("kube_version"), "add kube_version:, one that `quorate version` lists", "no kubernetes.kube_version is given: the newest is installed that this Quorate is tested with")
 	}
 	set(m, to.Key("version"), &out.Version, from.Key("kube_version"), k.KubeVersion)
 	if label.MatchString(k.ClusterName) {

@@ -75,7 +75,7 @@ func (m *importer) version(k *kubernetes) {
 	}
 	switch lower := strings.ToLower(flavour); {
 	case k.Version == "":
-		m.warn(from, "add version: with the one that you want", "no kubernetes.version is given: the newest is installed that this Quorate is tested with, where KubeKey takes %s", theirVersion)
+		m.warn(from, "add version:, one that `quorate version` lists", "no kubernetes.version is given: the newest is installed that this Quorate is tested with, where KubeKey takes %s", theirVersion)
 	case strings.Contains(lower, "k3s"), strings.Contains(lower, "k8e"), strings.Contains(lower, "rke"):
 		m.fail(from, "write version: "+word(version)+", Kubernetes itself", "kubernetes.version %s is of %s, which is another distribution: Quorate installs Kubernetes itself", quote(k.Version), word(flavour))
 	default:
