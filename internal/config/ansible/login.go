@@ -118,18 +118,19 @@ func (m *importer) connection(h *host, l *login) {
 	switch value {
 	case "local":
 		l.isLocal, l.connectionAt = true, v.at
-		for _, key := range []string{"user", "port", "privateKeyPath", "password"} {
-			at, ok := l.values[key]
-			if !ok {
+		if sudo := l.values["sudoPassword"]; m.isKubeSphere && sudo.isNone() && !l.values["password"].isNone() {
+			l.values["sudoPassword"] = l.values["password"] // where it came from, by the rule above
+			delete(l.values, "password")
+		}
+		for _, field := range loginFields() {
+			if field.key == "sudoPassword" {
 				continue
 			}
-			delete(l.values, key)
-			if key == "password" && m.isKubeSphere { // sudo's, by the rule above
-				l.values["sudoPassword"] = at
-				continue
-			}
-			if _, own := h.vars["ansible_"+key]; own {
-				m.inv.warn(at.at, "", "host %s: ansible_%s has no effect with ansible_connection=local: Quorate runs as whoever starts it", quote(h.name), key)
+			delete(l.values, field.key)
+			for _, name := range field.names {
+				if own, ok := h.vars[name]; ok && name != "ansible_ssh_pass" {
+					m.inv.warn(own.at, "", "host %s: %s has no effect with ansible_connection=local: Quorate runs as whoever starts it", quote(h.name), name)
+				}
 			}
 		}
 	case "ssh", "smart", "paramiko", "paramiko_ssh", "":

@@ -19,10 +19,10 @@ var hostAndPort = regexp.MustCompile(`^((?:[^\[\]:]|\[[^\[\]]*\])+):([0-9]{1,5})
 // a further colon; and it takes a port off the end. At most so many names are
 // made.
 func expandHosts(pattern string, most int) (names []string, port string, err error) {
-	if _, err := netip.ParseAddr(pattern); err == nil {
+	if address, err := netip.ParseAddr(pattern); err == nil && address.Zone() == "" {
 		return []string{pattern}, "", nil
 	}
-	if address, err := netip.ParseAddrPort(pattern); err == nil && strings.HasPrefix(pattern, "[") {
+	if address, err := netip.ParseAddrPort(pattern); err == nil && address.Addr().Zone() == "" && strings.HasPrefix(pattern, "[") {
 		return []string{address.Addr().String()}, strconv.Itoa(int(address.Port())), nil
 	}
 	if m := hostAndPort.FindStringSubmatch(pattern); m != nil {
