@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,8 +53,19 @@ func (w *world) carry() chan net.Conn {
 // reachesAPI reports whether the machine finds an API server that is ready
 // under the endpoint's name.
 func (m *machine) reachesAPI() bool {
-	if m.world.cluster.Endpoint.LoadBalancer.Mode == cluster.BalancerExternal {
+	switch m.world.cluster.Endpoint.LoadBalancer.Mode {
+	case cluster.BalancerExternal:
 		return m.world.carry() != nil
+	case cluster.BalancerKubeVIP:
+		return slices.ContainsFunc(m.world.machines, func(o *machine) bool {
+			return o.has("/etc/kubernetes/manifests/kube-vip.yaml") && o.unready() == ""
+		})
+	}
+	if m.units["quorate-nginx.service"].Running() {
+		nginx := string(m.files["/etc/quorate/nginx/nginx.conf"].content)
+		return slices.ContainsFunc(m.world.cluster.ControlPlanes(), func(h *cluster.Host) bool {
+			return m.world.machine(h.Name).unready() == "" && strings.Contains(nginx, "server "+h.InternalAddress.String()+":")
+		})
 	}
 	if len(m.world.cluster.Balancers()) > 0 {
 		carrier := m.world.carrier()
@@ -80,13 +92,17 @@ func (m *machine) listen(r *http.Request) (*http.Response, error) {
 	}
 	conns := make(chan net.Conn)
 	m.stand = conns
+	m.world.t.Cleanup(func() { close(conns) })
 	go func() {
 		for conn := range conns {
 			go func() {
+				defer conn.Close()
+				if r.Context().Err() != nil {
+					return // it has just ended
+				}
 				server := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}})
 				_ = server.HandshakeContext(r.Context())
 				_, _ = io.Copy(io.Discard, server)
-				conn.Close()
 			}()
 		}
 	}()
@@ -96,7 +112,6 @@ func (m *machine) listen(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		m.world.mu.Lock()
 		m.stand = nil
-		close(conns)
 		m.world.mu.Unlock()
 		feed.Close()
 	}()

@@ -52,7 +52,7 @@ func smallBundle(t testing.TB, r catalog.Release, arch string, rebuilt ...string
 		add(bundle.File{Path: "images/blobs/sha256/" + sum, Kind: bundle.KindImageBlob, Name: sum}, name)
 		m.Images = append(m.Images, bundle.Image{Name: name, Digest: "sha256:" + sum, Blobs: []string{"sha256:" + sum}})
 	}
-	for _, name := range []string{"conntrack", "iptables", "nftables", "haproxy", "keepalived"} {
+	for _, name := range []string{"conntrack", "iptables", "nftables", "haproxy", "keepalived", "nginx", "libnginx-mod-stream"} {
 		add(bundle.File{
 			Path: "os/debian-12/" + name + ".deb", Kind: bundle.KindOSPackage, Name: name, OS: "debian-12", NeededBy: []string{name},
 		}, "package "+name)

@@ -369,6 +369,7 @@ func (m *machine) settingsOf(unit string) string {
 		"containerd.service":      {"/etc/containerd/config.toml"},
 		"etcd.service":            {"/etc/etcd/etcd.yaml"},
 		"kubelet.service":         {"/etc/systemd/system/kubelet.service.d/10-kubeadm.conf", "/var/lib/kubelet/config.yaml"},
+		"quorate-nginx.service":   {"/etc/quorate/nginx/nginx.conf"},
 		"quorate-haproxy.service": {"/etc/quorate/haproxy/haproxy.cfg", "/etc/quorate/haproxy/ca.crt"},
 		"quorate-keepalived.service": {
 			"/etc/quorate/keepalived/keepalived.conf", "/etc/quorate/keepalived/check.sh", "/etc/quorate/keepalived/note.sh",

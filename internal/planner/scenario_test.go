@@ -242,7 +242,7 @@ func (w *world) counts() map[string]int {
 func (w *world) since(before map[string]int) string {
 	out := ""
 	for _, m := range w.machines {
-		for _, what := range []string{"containerd.service", "etcd.service", "etcd", "kube-apiserver", "kubelet.service", "quorate-haproxy.service", "quorate-keepalived.service"} {
+		for _, what := range []string{"containerd.service", "etcd.service", "etcd", "kube-apiserver", "kubelet.service", "quorate-haproxy.service", "quorate-keepalived.service", "quorate-nginx.service"} {
 			if id := what + "@" + m.name; before["started "+id] > 0 {
 				if m.starts[what] > before["started "+id] {
 					out += "started " + id + "\n"
