@@ -31,7 +31,7 @@ func (m *importer) cluster(name string) *setting {
 	for _, h := range hosts {
 		v := m.inv.lookup(h, name)
 		switch {
-		case v == nil || isNull(v.value) && !m.isHead(name):
+		case v == nil || isNull(v.value) && name != "loadbalancer_apiserver": // its value may stand below, unindented
 		case found == nil:
 			found = &setting{v, h}
 		case v != found.variable && canonical(v.value) != canonical(found.value):
@@ -43,9 +43,7 @@ func (m *importer) cluster(name string) *setting {
 	return found
 }
 
-// isHead reports whether a variable may have its value behind it, unindented.
-func (m *importer) isHead(name string) bool { return name == "loadbalancer_apiserver" }
-
+// rank is 1 for the hosts of a group and 0 for others, for sorting.
 func rank(h *host, group string) int {
 	if _, ok := h.isIn(group); ok {
 		return 1

@@ -39,6 +39,7 @@ const (
 	reasonOff     = "off"
 	reasonIdle    = "idle"
 	reasonUnknown = "unknown"
+	reasonFamily  = "family"
 )
 
 // unused is a number of variables of one file that nothing is made of, for the
@@ -99,7 +100,7 @@ func (m *importer) reasonFor(v *variable, known []family) unused {
 	case len(f.switches) > 0 && !m.isOn(f):
 		return unused{reason: reasonOff}
 	}
-	return unused{reason: "family", family: f}
+	return unused{reason: reasonFamily, family: f}
 }
 
 // isOn reports whether any of a family's switches is on, or may be.
@@ -123,47 +124,33 @@ func (m *importer) reportGroup(u *unused, names []string) {
 	slices.SortStableFunc(u.vars, func(a, b *variable) int {
 		return cmp.Or(cmp.Compare(a.at.Position.Line, b.at.Position.Line), cmp.Compare(a.at.Position.Column, b.at.Position.Column))
 	})
-	first := u.vars[0]
-	name := strict.Clip(strict.Printable(first.name))
-	count := len(u.vars)
-	subject, them, their := fmt.Sprintf("%d variables", count), "are", "they"
-	if count == 1 {
-		subject, them, their = name, "is", "it"
+	first, hint, detail := u.vars[0], "", ""
+	subject, are, they := strict.Clip(strict.Printable(first.name)), "is", "it"
+	if len(u.vars) > 1 {
+		subject, are, they = fmt.Sprintf("%d variables", len(u.vars)), "are", "they"
+		detail = listed(u, names)
 	}
-	var summary, hint string
+	var summary string
 	switch u.reason {
 	case reasonUsual:
-		summary = subject + " " + them + " not needed: what " + their + " say is kubespray's default"
-		if count == 1 {
-			summary = subject + " is not needed: what it says is kubespray's default"
-		}
-		hint = "the cluster does not depend on them"
-		if count == 1 {
-			hint = "the cluster does not depend on it"
-		}
+		summary = fmt.Sprintf("%s %s not needed: kubespray's default says the same", subject, are)
+		hint = "nothing is lost without"
 	case reasonOff:
-		summary = subject + " " + them + " not needed: what " + their + " would set is switched off"
+		summary = fmt.Sprintf("%s %s not needed: what %s would set is switched off", subject, are, they)
 	case reasonIdle:
-		summary = subject + " " + them + " not used: " + u.idle
+		summary = fmt.Sprintf("%s %s not used: %s", subject, are, u.idle)
 	case reasonUnknown:
-		summary = subject + " " + them + " not used: Quorate knows no such variable of " + m.installer()
-		if count > 1 {
-			summary = subject + " are not used: Quorate knows no such variables of " + m.installer()
-		}
-		hint = "nothing in the cluster will depend on " + map[bool]string{true: "it", false: "them"}[count == 1]
-		if near := strict.Nearest(first.name, names); near != "" && count == 1 {
+		summary = fmt.Sprintf("%s %s not used: not known to Quorate as %s's", subject, are, m.installer())
+		hint = "nothing in the cluster will depend on it"
+		if near := strict.Nearest(first.name, names); near != "" && len(u.vars) == 1 {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
-	default:
-		summary = fmt.Sprintf("%d settings of %s are not used: %s", count, u.family.what, u.family.follows)
-		if count == 1 {
-			summary = fmt.Sprintf("%s is not used: %s", name, u.family.follows)
+	case reasonFamily:
+		if len(u.vars) > 1 {
+			subject = fmt.Sprintf("%d settings of %s", len(u.vars), u.family.what)
 		}
+		summary = fmt.Sprintf("%s %s not used: %s", subject, are, u.family.follows)
 		hint = u.family.hint
-	}
-	detail := ""
-	if count > 1 {
-		detail = listed(u, names)
 	}
 	m.r.Tell(diag.SeverityWarning, first.at, hint, detail, summary)
 }
