@@ -280,6 +280,9 @@ func (c *Cluster) EtcdHosts() []*Host {
 	return c.With(RoleEtcd)
 }
 
+// MaxBalancers is how many hosts can carry the VIP in managed mode.
+const MaxBalancers = 9
+
 // Balancers returns the hosts that carry the VIP in managed mode, the one
 // that takes it first in front; in other modes there are none.
 func (c *Cluster) Balancers() []*Host {

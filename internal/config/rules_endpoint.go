@@ -53,6 +53,9 @@ func checkManagedBalancer(r *strict.Report, c *cluster.Cluster) {
 		r.Warnf(balancerPath.Key("mode"), "give a second host the role load-balancer",
 			"with one load-balancer host, %s, the API is lost when that host is", balancers[0].Name)
 	}
+	if n := len(c.With(cluster.RoleLoadBalancer)); n > cluster.MaxBalancers {
+		r.Errorf(balancerPath.Key("mode"), "two or three are enough", "%d hosts have the role load-balancer; at most %d can share an address", n, cluster.MaxBalancers)
+	}
 	checkSharedPort(r, c)
 }
 

@@ -66,7 +66,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"until": until, "within": within, "interrupted": interrupted, "signalled": signalled, "agnhost": agnhost,
+			"until": until, "within": within, "interrupted": interrupted, "signalled": signalled, "agnhost": agnhost, "gap": gap,
 		},
 	})
 }

@@ -26,10 +26,6 @@ const (
 	haproxySocket   = "/run/quorate-haproxy/state.sock"
 	haproxyProgram  = "/usr/sbin/haproxy"
 
-	// haproxyConnect is how long an API server may take to accept a connection
-	// before another one is tried.
-	haproxyConnect = "500ms"
-
 	// authorityFile is the cluster's authority, on every control-plane host.
 	authorityFile = component.KubernetesPKI + "/ca.crt"
 )
@@ -41,16 +37,14 @@ type haproxyConfig struct {
 	Before  string   // the unit that must not start sooner; empty for none
 	// MaxConnections is how many are carried at the same time.
 	MaxConnections int
-	// Every is the time between two health checks of a server that is up.
-	Every string
 	// Listeners are the other ports.
 	Listeners []listener
 	// HealthBind is where HAProxy tells how it is, and DownFile where its unit
 	// notes that it does not run; both empty where nobody asks.
 	HealthBind, DownFile string
 
-	Cluster, Domain, CAFile, Connect string
-	Servers                          []server
+	Cluster, Domain, CAFile string
+	Servers                 []server
 }
 
 // listener is a port that HAProxy carries beside the endpoint's.
@@ -67,7 +61,7 @@ type server struct{ Name, Address string }
 // of fills in what is the same on every host of a cluster; servers are in the
 // cluster file's order.
 func (d haproxyConfig) of(c *cluster.Cluster) haproxyConfig {
-	d.Cluster, d.Domain, d.CAFile, d.Connect = c.Name, c.Endpoint.Domain, haproxyCAFile, haproxyConnect
+	d.Cluster, d.Domain, d.CAFile = c.Name, c.Endpoint.Domain, haproxyCAFile
 	for _, h := range c.ControlPlanes() {
 		d.Servers = append(d.Servers, server{h.Name, net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(c.Endpoint.Port))})
 	}

@@ -22,12 +22,13 @@ const (
 )
 
 // What a load balancer's priority is made of. The first host of the file has
-// the highest; one that holds the VIP is above all that do not, and one that
-// finds no API server below all that do.
+// the highest, each further one less by one; one that holds the VIP is above
+// those that do not, and one that fails a check below those that do not. With
+// both checks failed the least of cluster.MaxBalancers is still above zero.
 const (
 	firstPriority   = 150
 	holdingPriority = 50
-	apiLostPriority = 100
+	failedPriority  = 70
 )
 
 // keepalivedConfig is what keepalived's files are made of.
@@ -38,7 +39,7 @@ type keepalivedConfig struct {
 	Preempt                                bool
 
 	ConfigFile, CheckFile, NoteFile, DownFile, HoldingFile string
-	Holding, APILost                                       int
+	Holding, Failed                                        int
 }
 
 func keepalivedOf(c *cluster.Cluster, h *cluster.Host, iface string) keepalivedConfig {
@@ -48,7 +49,7 @@ func keepalivedOf(c *cluster.Cluster, h *cluster.Host, iface string) keepalivedC
 		RouterID: routerID(lb), Preempt: lb.Preempt,
 		ConfigFile: keepalivedFile, CheckFile: keepalivedCheck, NoteFile: keepalivedNote,
 		DownFile: haproxyDownFile, HoldingFile: holdingFile,
-		Holding: holdingPriority, APILost: apiLostPriority,
+		Holding: holdingPriority, Failed: failedPriority,
 	}
 	for i, peer := range c.Balancers() {
 		if peer.Name == h.Name {

@@ -16,7 +16,7 @@ func planLocalhost(in component.Input, h *cluster.Host, facts *protocol.Facts, o
 		Purpose:        "this node's way to the API servers",
 		Binds:          []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(in.Cluster.Endpoint.Port))},
 		Before:         "kubelet.service",
-		MaxConnections: 4000, Every: "1s",
+		MaxConnections: 4000,
 	}.of(in.Cluster))
 	planHAProxy(in, h, facts, service, "balance the API servers on 127.0.0.1", out)
 }

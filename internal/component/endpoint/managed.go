@@ -34,9 +34,9 @@ func managedHAProxy(c *cluster.Cluster, h *cluster.Host) haproxyConfig {
 	d := haproxyConfig{
 		Purpose:        "the way to the API servers, on the address that the load balancers share",
 		Binds:          []string{net.JoinHostPort(vip, port) + " transparent"},
-		MaxConnections: managedConnections, Every: "500ms",
-		HealthBind: net.JoinHostPort("127.0.0.1", strconv.Itoa(healthPort)),
-		DownFile:   haproxyDownFile,
+		MaxConnections: managedConnections,
+		HealthBind:     net.JoinHostPort("127.0.0.1", strconv.Itoa(healthPort)),
+		DownFile:       haproxyDownFile,
 	}
 	if !h.Has(cluster.RoleControlPlane) {
 		d.Binds = append(d.Binds, net.JoinHostPort(h.InternalAddress.String(), port))
