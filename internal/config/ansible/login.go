@@ -7,6 +7,7 @@ import (
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/diag"
 )
 
 // given is a value with its place, or the environment variable that holds it.
@@ -167,6 +168,9 @@ func (m *importer) sshArguments(h *host) {
 			continue
 		}
 		lower := strings.ToLower(v.value.Value)
+		if strings.Contains(lower, "sshpass") { // whose argument is a password
+			v.at.Source.Hide(diag.Position{Line: v.at.Position.Line, Column: v.at.Position.Column + len([]rune(name)) + 1}, -1)
+		}
 		switch {
 		case strings.Contains(lower, "proxycommand") || strings.Contains(lower, "proxyjump") || strings.Contains(lower, "-j "):
 			m.inv.warn(v.at, "name the host in between in the group [bastion], with its ansible_host and ansible_user, or in ~/.ssh/config",
