@@ -4,7 +4,8 @@
 //
 //	external.go    a balancer of the user's, proved first (proof*.go)
 //	localhost.go   a proxy of its own on every node that is not control plane;
-//	               nginx.go, where it is nginx; retire.go: when it is another one
+//	               nginx.go, where it is nginx; retire.go: when it is another one;
+//	               moved.go: what a running cluster cannot have changed
 //	kubevip.go     an address that kube-vip on the control-plane hosts shares
 //	managed.go     HAProxy on load-balancer hosts; keepalived.go: the address they share
 //
@@ -68,7 +69,7 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	if h.Has(cluster.RoleControlPlane) {
 		q.Files = append(q.Files, protocol.FileQuery{Path: authorityFile, Digest: true})
 	}
-	queryExternal(c, h, q)
+	queryMoved(q)
 	queryRetired(c, h, q)
 	switch on(c, h) {
 	case localHAProxy:
@@ -89,6 +90,7 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 
 // Plan makes the steps for every host that balances.
 func Plan(in component.Input, out *component.Output) {
+	refuseMoved(in, out)
 	planExternal(in, out)
 	for i := range in.Cluster.Hosts {
 		h := &in.Cluster.Hosts[i]

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/plan"
@@ -20,8 +19,8 @@ const (
 	// apiServerManifest is on hosts that were told to run an API server.
 	apiServerManifest = component.ManifestsDir + "/kube-apiserver.yaml"
 	// provedFile is on every node that was part of a proof that succeeded, and
-	// holds the digest of what was proved.
-	provedFile = component.QuorateDir + "/balancer-proved.sha256"
+	// holds the digest of what was proved, and which balancer that was.
+	provedFile = component.QuorateDir + "/balancer-proved"
 	// recordBackends is the note in the cluster that all API servers were seen
 	// through the balancer.
 	recordBackends = "balancer-backends"
@@ -29,13 +28,6 @@ const (
 	// ready, from the slowest of settings on.
 	activeTime = 3 * time.Minute
 )
-
-// queryExternal asks for what planExternal compares.
-func queryExternal(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
-	if c.Endpoint.LoadBalancer.Mode == cluster.BalancerExternal && h.IsNode() {
-		component.AskFiles(q, provedFile)
-	}
-}
 
 // planExternal plans the proof of the user's balancer, which comes before all
 // else, and that every API server is seen through it, which comes last.
@@ -65,7 +57,7 @@ func provenDigest(c *cluster.Cluster) string {
 }
 
 func planProof(in component.Input, out *component.Output) {
-	record := component.File{Path: provedFile, Content: []byte(provenDigest(in.Cluster) + "\n"), Mode: 0o644}
+	record := provedRecord(in.Cluster)
 	op := proveBalancer{record: record}
 	step := plan.Step{ID: component.StepProof, Title: "prove that " + balancerName(in.Cluster) + " carries every node to every control-plane host"}
 	proved := false
