@@ -117,7 +117,7 @@ func (c *converter) warnOfLiterals() {
 	}
 	summary := fmt.Sprintf("%s: a %s stands in the file itself", first.what, first.name)
 	if others != "" {
-		summary += fmt.Sprintf(", and so do %d more", len(c.literals)-1)
+		summary += fmt.Sprintf(", one of %d", len(c.literals))
 	}
 	c.Tell(diag.SeverityWarning, c.PlaceOf(first.at), "write "+first.name+"From: {env: VARIABLE}, {file: PATH} or {prompt: true} instead, or encrypt it: quorate secret encrypt",
 		others, summary)
