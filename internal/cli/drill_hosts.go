@@ -201,4 +201,3 @@ func (s *session) lockForDrill(ctx context.Context, breakLock bool, targeted fun
 		cancel(context.Canceled)
 	}, nil
 }
-

@@ -107,6 +107,9 @@ func (room *drillRoom) observe(ctx context.Context) status.Report {
 // told before.
 func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []drill.Pick, stderr io.Writer) error {
 	r := room.observe(ctx)
+	for look := 1; look < looks && !r.Healthy && ctx.Err() == nil; look++ {
+		r = room.observe(ctx)
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -194,7 +197,7 @@ const mostEyes = 2
 
 // load prepares the clients and what they need in the cluster; clean removes it.
 func (room *drillRoom) load(ctx context.Context, credentials *rest.Config, picks []drill.Pick) (*drill.Load, func(), error) {
-	load := &drill.Load{Namespace: "quorate-drill-" + room.runID, Every: room.every, Timeout: room.wait}
+	load := &drill.Load{Namespace: drill.NamespacePrefix + room.runID, Every: room.every, Timeout: room.wait}
 	operator, err := room.viewpoint("", credentials)
 	if err != nil {
 		return nil, nil, err
@@ -203,7 +206,7 @@ func (room *drillRoom) load(ctx context.Context, credentials *rest.Config, picks
 		room.notes = append(room.notes, "this machine does not reach the endpoint, so nothing is seen from here: "+err.Error())
 		operator.Dial = nil
 	} else {
-		load.Eyes = append(load.Eyes, drill.Eyes{Viewpoint: operator, Writes: true})
+		load.Eyes = append(load.Eyes, drill.Eyes{Viewpoint: operator, Writes: true, Unbalanced: room.cluster.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost})
 	}
 	workers := room.lookers(picks)
 	for i, name := range workers {
@@ -252,7 +255,7 @@ func (room *drillRoom) podView(ctx context.Context, load *drill.Load, worker str
 	service := net.JoinHostPort(room.cluster.ServiceIP().String(), "443")
 	view.Name = "pod on " + worker
 	view.Dial = room.hosts.dial(worker, func(ctx context.Context, h *host.Host) (net.Conn, error) { return h.DialFromPod(ctx, ip, service) })
-	return drill.Eyes{Viewpoint: view, Host: worker}, nil
+	return drill.Eyes{Viewpoint: view, Host: worker, Unbalanced: true}, nil
 }
 
 // lookers are the workers to look from: those whose own proxy is a target
@@ -322,4 +325,3 @@ func writeReport(path string, record drill.Record) error {
 	}
 	return nil
 }
-

@@ -22,6 +22,9 @@ const (
 	registerName = "register"
 )
 
+// NamespacePrefix begins the name of a run's namespace; the run's ID follows.
+const NamespacePrefix = "quorate-drill-"
+
 // object is what is used of an API object.
 type object struct {
 	Metadata struct {

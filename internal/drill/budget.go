@@ -19,6 +19,12 @@ type Budget struct {
 	// Gap is the longest time in which nothing may have succeeded, by kind;
 	// AnyKind is for the kinds that are not named.
 	Gap map[probe.Kind]time.Duration `json:"gap,omitempty"`
+	// Disturbed is the longest time in which some questions may fail.
+	Disturbed time.Duration `json:"disturbed,omitempty"`
+	// Unbalanced replaces Gap for kept connections and watches that reach API
+	// servers without a balancer that checks them, and Disturbed for all kinds
+	// there; 0 means that it does not.
+	Unbalanced time.Duration `json:"unbalanced,omitempty"`
 	// Recovery is the longest time from the end of the fault to a healthy cluster.
 	Recovery time.Duration `json:"recovery,omitempty"`
 }
@@ -27,15 +33,28 @@ type Budget struct {
 // be over for clients.
 const aloneFor = 4 * time.Second
 
+// calmer is how much longer than a gap a disturbance may be.
+const calmer = 4 * time.Second
+
+// unbalancedFor is how long Kubernetes' own clients take to notice that a
+// connection fell silent, 45 seconds, and to make a new one.
+const unbalancedFor = 50 * time.Second
+
 // OwnBudget is what a drill may cost on a cluster where the user says nothing.
-// A worker's own proxy has nobody to stand in for it: while it is stopped or
+// Who reaches an API server without a balancer that checks it notices silence
+// by himself only: a pod through the service address, and in endpoint mode
+// localhost the operator. A worker's own proxy has nobody to stand in for it: while it is stopped or
 // hangs, its node is without the API, and the budget says how soon that ends.
 func OwnBudget(c *cluster.Cluster, d Drill) Budget {
 	alone := c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost && d.On == OnProxies
 	if alone && (d.Action == Stop || d.Action == Hang) {
-		return d.Budget.With(Budget{Gap: map[probe.Kind]time.Duration{AnyKind: d.Hold + aloneFor}})
+		return d.Budget.With(Budget{Gap: map[probe.Kind]time.Duration{AnyKind: d.Hold + aloneFor}, Disturbed: d.Hold + aloneFor + calmer})
 	}
-	return d.Budget
+	out := d.Budget
+	if d.Silences() {
+		out.Unbalanced = unbalancedFor
+	}
+	return out
 }
 
 // kinds that a budget may name.
@@ -56,10 +75,12 @@ func ParseBudget(text string) (Budget, error) {
 		switch kind := probe.Kind(name); {
 		case name == "recovery":
 			b.Recovery = d
+		case name == "disturbed":
+			b.Disturbed = d
 		case slices.Contains(budgetKinds, kind):
 			b.Gap[kind] = d
 		default:
-			return Budget{}, fmt.Errorf("there is no budget for %q; there is for gap, read, keep-alive, write, watch and recovery", name)
+			return Budget{}, fmt.Errorf("there is no budget for %q; there is for gap, read, keep-alive, write, watch, disturbed and recovery", name)
 		}
 	}
 	return b, nil
@@ -68,11 +89,17 @@ func ParseBudget(text string) (Budget, error) {
 // With is the budget with another laid over it. A gap for all kinds replaces
 // those for single kinds.
 func (b Budget) With(over Budget) Budget {
-	out := Budget{Gap: maps.Clone(b.Gap), Recovery: b.Recovery}
+	out := Budget{Gap: maps.Clone(b.Gap), Disturbed: b.Disturbed, Recovery: b.Recovery}
 	if out.Gap == nil || over.Gap[AnyKind] > 0 {
 		out.Gap = map[probe.Kind]time.Duration{}
 	}
 	maps.Copy(out.Gap, over.Gap)
+	if len(over.Gap) == 0 {
+		out.Unbalanced = b.Unbalanced // else the user knows better
+	}
+	if over.Disturbed > 0 {
+		out.Disturbed = over.Disturbed
+	}
 	if over.Recovery > 0 {
 		out.Recovery = over.Recovery
 	}
@@ -87,6 +114,24 @@ func (b Budget) Of(kind probe.Kind) time.Duration {
 	return b.Gap[AnyKind]
 }
 
+// For is the longest gap for a kind from a viewpoint, unbalanced or not.
+func (b Budget) For(kind probe.Kind, unbalanced bool) time.Duration {
+	limit := b.Of(kind)
+	if unbalanced && limit > 0 && (kind == probe.KeepAlive || kind == probe.Watch) {
+		return max(limit, b.Unbalanced)
+	}
+	return limit
+}
+
+// Disturbance is the longest time in which some questions may fail, from a
+// viewpoint, unbalanced or not; 0 means that there is no limit.
+func (b Budget) Disturbance(unbalanced bool) time.Duration {
+	if unbalanced && b.Disturbed > 0 {
+		return max(b.Disturbed, b.Unbalanced)
+	}
+	return b.Disturbed
+}
+
 // String is the budget as ParseBudget reads it.
 func (b Budget) String() string {
 	var parts []string
@@ -94,6 +139,9 @@ func (b Budget) String() string {
 		if d, ok := b.Gap[kind]; ok {
 			parts = append(parts, fmt.Sprintf("%s=%s", kind, d))
 		}
+	}
+	if b.Disturbed > 0 {
+		parts = append(parts, fmt.Sprintf("disturbed=%s", b.Disturbed))
 	}
 	if b.Recovery > 0 {
 		parts = append(parts, fmt.Sprintf("recovery=%s", b.Recovery))

@@ -96,6 +96,16 @@ func (d Drill) TakesHost() bool {
 	return false
 }
 
+// Silences reports whether connections to the target stay and nothing answers
+// on them any more.
+func (d Drill) Silences() bool {
+	switch d.Action {
+	case Hang, Reset, PowerOff, Freeze, Drop:
+		return true
+	}
+	return false
+}
+
 // Undone reports whether the fault is ended by somebody, not by itself.
 func (d Drill) Undone() bool { return d.Action != Kill && d.Action != Nothing }
 
@@ -109,7 +119,7 @@ const short, long = 12 * time.Second, 20 * time.Second
 
 // within makes a budget of one gap for all kinds, and a time to be healthy in.
 func within(gap, recovery time.Duration) Budget {
-	return Budget{Gap: map[probe.Kind]time.Duration{AnyKind: gap}, Recovery: recovery}
+	return Budget{Gap: map[probe.Kind]time.Duration{AnyKind: gap}, Disturbed: gap + calmer, Recovery: recovery}
 }
 
 // Catalogue is every drill, in the order in which it is shown.

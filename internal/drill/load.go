@@ -17,17 +17,18 @@ type Eyes struct {
 	// Host is the host whose agent carries the viewpoint; empty for the
 	// operator's machine.
 	Host string
+	// Unbalanced tells that no balancer that checks API servers is between.
+	Unbalanced bool
 	// Writes tells whether objects are written from here, beside the register.
 	Writes bool
 }
 
 // Series is all samples of one kind from one viewpoint.
 type Series struct {
-	Viewpoint string
-	Host      string
-	Kind      probe.Kind
-	Every     time.Duration
-	log       *probe.Log
+	Eyes
+	Kind  probe.Kind
+	Every time.Duration
+	log   *probe.Log
 }
 
 // Samples is what was noted so far.
@@ -101,7 +102,7 @@ func (l *Load) api(eyes Eyes) api {
 
 func (l *Load) log(eyes Eyes, kind probe.Kind) *probe.Log {
 	log := probe.NewLog(l.began)
-	l.series = append(l.series, Series{Viewpoint: eyes.Name, Host: eyes.Host, Kind: kind, Every: l.Every, log: log})
+	l.series = append(l.series, Series{Eyes: eyes, Kind: kind, Every: l.Every, log: log})
 	return log
 }
 

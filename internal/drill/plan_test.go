@@ -186,6 +186,17 @@ func TestBudgets(t *testing.T) {
 	if got := OwnBudget(balanced, d).Of(probe.Read); got != 2*time.Second {
 		t.Errorf("one of two load balancers may cost %s", got)
 	}
+	d, _ = Find("host-frozen")
+	own := OwnBudget(balanced, d)
+	if own.For(probe.Watch, true) != unbalancedFor || own.For(probe.Watch, false) != 8*time.Second || own.For(probe.Read, true) != 8*time.Second {
+		t.Errorf("%+v", own)
+	}
+	if over, _ := ParseBudget("gap=1s"); own.With(over).For(probe.Watch, true) != time.Second {
+		t.Error("the user's budget does not hold for everybody")
+	}
+	if d, _ = Find("apiserver-killed"); OwnBudget(local, d).For(probe.Watch, true) != 2*time.Second {
+		t.Error("a killed server's connections are noticed at once")
+	}
 	for _, bad := range []string{"", "2s", "gap=", "gap=-1s", "gaps=1s"} {
 		if _, err := ParseBudget(bad); err == nil {
 			t.Errorf("%q is a budget", bad)

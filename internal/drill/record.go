@@ -68,10 +68,27 @@ type Figure struct {
 	Stats     probe.Stats `json:"stats"`
 	// Limit is the budget for the gap; 0 means that there is none.
 	Limit time.Duration `json:"limit,omitempty"`
+	// Disturbance is the budget for the time in which some questions fail.
+	Disturbance time.Duration `json:"disturbance,omitempty"`
 }
 
 // Over reports whether the gap is longer than the budget.
 func (f Figure) Over() bool { return f.Limit > 0 && f.Stats.Gap.Length > f.Limit }
+
+// Disturbed reports whether questions failed for longer than the budget.
+func (f Figure) Disturbed() bool {
+	return f.Disturbance > 0 && f.Stats.Disturbed.Length > f.Disturbance
+}
+
+// Disturbed is the longest time in which questions failed again and again,
+// over all viewpoints and kinds.
+func (f FaultRecord) Disturbed() time.Duration {
+	var worst time.Duration
+	for _, figure := range f.Figures {
+		worst = max(worst, figure.Stats.Disturbed.Length)
+	}
+	return worst
+}
 
 // Worst is the longest gap of a kind, over all viewpoints.
 func (f FaultRecord) Worst(kind probe.Kind) time.Duration {
@@ -115,7 +132,7 @@ func seriesRecord(s Series, length time.Duration) SeriesRecord {
 	samples := s.Samples()
 	bucket := max(length/mostBuckets, 250*time.Millisecond)
 	out := SeriesRecord{
-		Viewpoint: s.Viewpoint, Kind: s.Kind, Stats: probe.Summarise(samples, 0, length, s.Every),
+		Viewpoint: s.Name, Kind: s.Kind, Stats: probe.Summarise(samples, 0, length, s.Every),
 		Bucket: bucket, Buckets: make([]Bucket, int(length/bucket)+1),
 	}
 	for _, sample := range samples {
@@ -138,12 +155,16 @@ func (f *FaultRecord) judge(d Drill, series []Series, marks []Mark, until time.D
 			continue
 		}
 		figure := Figure{
-			Viewpoint: s.Viewpoint, Kind: s.Kind, Limit: f.Budget.Of(s.Kind),
-			Stats: probe.Summarise(s.Samples(), f.Injected, until, s.Every),
+			Viewpoint: s.Name, Kind: s.Kind, Limit: f.Budget.For(s.Kind, s.Unbalanced),
+			Disturbance: f.Budget.Disturbance(s.Unbalanced),
+			Stats:       probe.Summarise(s.Samples(), f.Injected, until, s.Every),
 		}
 		f.Figures = append(f.Figures, figure)
 		if figure.Over() {
-			f.fail("%s from %s: nothing succeeded for %s; the budget is %s", s.Kind, s.Viewpoint, round(figure.Stats.Gap.Length), figure.Limit)
+			f.fail("%s from %s: nothing succeeded for %s; the budget is %s", s.Kind, s.Name, round(figure.Stats.Gap.Length), figure.Limit)
+		}
+		if figure.Disturbed() && !figure.Over() {
+			f.fail("%s from %s: some failed for %s; the budget is %s", s.Kind, s.Name, round(figure.Stats.Disturbed.Length), figure.Disturbance)
 		}
 	}
 	if len(f.Figures) == 0 {

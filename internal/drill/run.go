@@ -85,7 +85,7 @@ func (r *Runner) Start(ctx context.Context) error {
 				if len(samples) > 0 {
 					why = samples[len(samples)-1].Detail
 				}
-				return fmt.Errorf("%s from %s: %s", s.Kind, s.Viewpoint, why)
+				return fmt.Errorf("%s from %s: %s", s.Kind, s.Name, why)
 			}
 		}
 		return nil
@@ -128,15 +128,9 @@ const lead = 2 * time.Second
 
 func (r *Runner) one(ctx context.Context, n int, pick Pick, budget Budget) error {
 	d := pick.Drill
-	report := r.Observe(ctx)
-	leaders := LeadersOf(report)
-	leaders.VIP = r.leaders.leaders().VIP
-	targets, err := Targets(r.Cluster, d, pick.Target, leaders, r.Random)
+	targets, err := r.choose(ctx, pick)
 	if err != nil {
 		return err
-	}
-	if why := Refuse(r.Cluster, report, d, targets, r.Allowed); len(why) > 0 {
-		return &RefusedError{Drill: d.Name, Reasons: why}
 	}
 	if err := r.pause(ctx, lead); err != nil {
 		return err
@@ -172,10 +166,45 @@ func (r *Runner) one(ctx context.Context, n int, pick Pick, budget Budget) error
 	return nil
 }
 
+// patience is how long a cluster that was healthy may seem not to be before a
+// drill is refused: a host that is busy with what was just done to it may
+// answer one question too late.
+const patience = 30 * time.Second
+
+// choose chooses the targets of a pick, on a cluster that stands the fault.
+func (r *Runner) choose(ctx context.Context, pick Pick) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var targets []string
+	var refused error
+	err := poll(ctx, func() error {
+		report := r.Observe(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		leaders := LeadersOf(report)
+		leaders.VIP = r.leaders.leaders().VIP
+		var err error
+		if targets, err = Targets(r.Cluster, pick.Drill, pick.Target, leaders, r.Random); err == nil {
+			if why := Refuse(r.Cluster, report, pick.Drill, targets, r.Allowed); len(why) > 0 {
+				err = &RefusedError{Drill: pick.Drill.Name, Reasons: why}
+			}
+		}
+		if refused = err; report.Healthy {
+			return nil // what is refused on a healthy cluster stays refused
+		}
+		return err
+	})
+	if refused != nil {
+		return nil, refused
+	}
+	return targets, err
+}
+
 // injectAll does the fault on all targets at the same time. The undo that it
 // returns is never nil.
 func (r *Runner) injectAll(ctx context.Context, d Drill, targets []string, n int) (undo func(context.Context) error, err error) {
-	id := fmt.Sprintf("%s-%d", r.Load.Namespace, n)
+	id := fmt.Sprintf("%s-%d", strings.TrimPrefix(r.Load.Namespace, NamespacePrefix), n)
 	var mu sync.Mutex
 	var undos []func(context.Context) error
 	var failures []error
@@ -224,9 +253,13 @@ func (r *Runner) recover(ctx context.Context, record *FaultRecord) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(record.Budget.Recovery, time.Minute))
 	defer cancel()
 	said := time.Now()
+	last := "" // what was wrong when there was time to look
 	err := poll(ctx, func() error {
 		report := r.Observe(ctx)
-		if !report.Healthy {
+		if ctx.Err() != nil {
+			return errors.New(last)
+		}
+		if last = report.Summary; !report.Healthy {
 			if time.Since(said) > 10*time.Second {
 				said = time.Now()
 				r.Say("   waiting for the cluster to be healthy: " + report.Summary)
@@ -235,7 +268,8 @@ func (r *Runner) recover(ctx context.Context, record *FaultRecord) {
 		}
 		for _, s := range r.Load.series {
 			if _, ok := probe.Recovered(s.Samples(), r.now()-2*steady, steady); !ok {
-				return fmt.Errorf("%s from %s still fails", s.Kind, s.Viewpoint)
+				last = fmt.Sprintf("%s from %s still fails", s.Kind, s.Name)
+				return errors.New(last)
 			}
 		}
 		return nil

@@ -30,10 +30,26 @@ func TestSummarise(t *testing.T) {
 	got := Summarise(samples, 0, 3000*ms, 50*ms)
 	want := Stats{
 		Asked: 60, Succeeded: 46, Failures: map[Outcome]int{Refused: 14},
-		Gap: Gap{From: 955 * ms, Length: 700 * ms}, Median: 5 * ms, P99: 5 * ms, Max: 5 * ms,
+		Gap: Gap{From: 955 * ms, Length: 700 * ms}, Disturbed: Gap{From: 1000 * ms, Length: 655 * ms}, Median: 5 * ms, P99: 5 * ms, Max: 5 * ms,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A third of the questions that fail for long are no gap, and no small matter.
+func TestDisturbedWithoutAGap(t *testing.T) {
+	var samples []Sample
+	for i := range 100 {
+		s := Sample{At: time.Duration(i) * 100 * ms, Took: 5 * ms, Outcome: OK}
+		if i >= 20 && i < 50 && i%3 == 0 || i == 80 {
+			s.Outcome, s.Took = TimedOut, time.Second
+		}
+		samples = append(samples, s)
+	}
+	got := Summarise(samples, 0, 12*time.Second, 100*ms)
+	if want := (Gap{From: 2100 * ms, Length: 3700 * ms}); got.Disturbed != want {
+		t.Errorf("disturbed %+v, want %+v", got.Disturbed, want)
 	}
 }
 

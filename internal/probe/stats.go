@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -12,6 +13,9 @@ type Stats struct {
 	Failures  map[Outcome]int `json:"failures,omitempty"`
 	// Gap is the longest time in which nothing succeeded.
 	Gap Gap `json:"gap"`
+	// Disturbed is the longest time in which questions failed again and again,
+	// though others may have succeeded in between.
+	Disturbed Gap `json:"disturbed"`
 	// Latencies are of what succeeded.
 	Median time.Duration `json:"median"`
 	P99    time.Duration `json:"p99"`
@@ -44,6 +48,7 @@ func (s Stats) Availability() float64 {
 func Summarise(samples []Sample, from, to, every time.Duration) Stats {
 	var s Stats
 	var latencies, done []time.Duration
+	var failed []Sample
 	for _, sample := range samples {
 		if sample.At < from || sample.Done() > to {
 			continue
@@ -54,6 +59,7 @@ func Summarise(samples []Sample, from, to, every time.Duration) Stats {
 				s.Failures = map[Outcome]int{}
 			}
 			s.Failures[sample.Outcome]++
+			failed = append(failed, sample)
 			continue
 		}
 		s.Succeeded++
@@ -61,11 +67,32 @@ func Summarise(samples []Sample, from, to, every time.Duration) Stats {
 		done = append(done, sample.Done())
 	}
 	s.Gap = longest(done, from, to, every)
+	s.Disturbed = disturbed(failed)
 	if len(latencies) > 0 {
 		slices.Sort(latencies)
 		s.Median, s.P99, s.Max = quantile(latencies, 0.5), quantile(latencies, 0.99), latencies[len(latencies)-1]
 	}
 	return s
+}
+
+// calm is how long nothing may have failed for a disturbance to be over.
+const calm = time.Second
+
+// disturbed is the longest row of failures without a calm between them.
+func disturbed(failed []Sample) Gap {
+	slices.SortFunc(failed, func(a, b Sample) int { return cmp.Compare(a.At, b.At) })
+	var out Gap
+	var from, until time.Duration
+	for i, s := range failed {
+		if i == 0 || s.At-until > calm {
+			from, until = s.At, s.Done()
+		}
+		until = max(until, s.Done())
+		if until-from > out.Length {
+			out = Gap{From: from, Length: until - from}
+		}
+	}
+	return out
 }
 
 func quantile(sorted []time.Duration, q float64) time.Duration {

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,8 +104,8 @@ func page(r drill.Record) pageData {
 	for _, f := range r.Faults {
 		row := faultRow{FaultRecord: f, Gap: f.Budget.Of(drill.AnyKind)}
 		for _, k := range kinds {
-			limit := f.Budget.Of(k)
-			row.Worst = append(row.Worst, cell{Text: ui.Span(f.Worst(k)), Over: limit > 0 && f.Worst(k) > limit})
+			over := slices.ContainsFunc(f.Figures, func(figure drill.Figure) bool { return figure.Kind == k && figure.Over() })
+			row.Worst = append(row.Worst, cell{Text: ui.Span(f.Worst(k)), Over: over})
 		}
 		p.Faults = append(p.Faults, row)
 	}

@@ -74,7 +74,7 @@ func faultTable(r drill.Record) string {
 	for _, k := range kinds {
 		header = append(header, strings.ToUpper(string(k)))
 	}
-	header = append(header, "FAILED", "HEALTHY AFTER", "TOOK OVER")
+	header = append(header, "DISTURBED", "FAILED", "HEALTHY AFTER", "TOOK OVER")
 	var rows [][]string
 	for _, f := range r.Faults {
 		mark := "ok"
@@ -85,7 +85,7 @@ func faultTable(r drill.Record) string {
 		for _, k := range kinds {
 			row = append(row, ui.Span(f.Worst(k)))
 		}
-		rows = append(rows, append(row, failed(f), healthyAfter(f), takeovers(f)))
+		rows = append(rows, append(row, ui.Span(f.Disturbed()), failed(f), healthyAfter(f), takeovers(f)))
 	}
 	return ui.Table(header, rows)
 }
