@@ -28,6 +28,12 @@ func layouts() map[string]string {
   - {name: db-3, address: 10.0.0.13, roles: [etcd]}
   - {name: node-1, address: 10.0.0.4, roles: [worker]}
 `,
+		"managed": head + `  endpoint: {loadBalancer: {mode: managed, vip: 10.0.0.100}}
+  hosts:
+  - {name: cp-1, address: 10.0.0.1, roles: [control-plane, load-balancer]}
+  - {name: node-1, address: 10.0.0.4, roles: [worker]}
+  - {name: lb-1, address: 10.0.0.8, roles: [load-balancer]}
+`,
 		"single": head + `  hosts:
   - {name: one, address: 10.0.0.1, roles: [control-plane, worker]}
 `,
