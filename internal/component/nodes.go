@@ -39,6 +39,17 @@ func Recorded(ctx context.Context, rt *Runtime, subject, digest string) bool {
 	return err == nil && records[subject] == digest
 }
 
+// changing stands for the digest of what is being applied.
+const changing = "changing"
+
+// RecordChanging notes in the cluster that a cluster-wide step is under way: until
+// it was seen to be done, nobody knows what is there. Otherwise one who goes back
+// to the settings of before, after a change that failed, would find them recorded
+// still.
+func RecordChanging(ctx context.Context, rt *Runtime, subject string, say func(string)) error {
+	return RecordDone(ctx, rt, subject, changing, say)
+}
+
 // RecordDone notes in the cluster that a cluster-wide step was done, with the
 // digest of what it applied, so that the next plan need not do it again.
 func RecordDone(ctx context.Context, rt *Runtime, subject, digest string, say func(string)) error {

@@ -100,6 +100,39 @@ func TestCutOffWhileReconfiguring(t *testing.T) {
 	}
 }
 
+// A change that is cut off anywhere is undone by going back to the cluster file
+// of before.
+func TestBackAfterACutOffChange(t *testing.T) {
+	changed := strings.Replace(threeAndThree, "spec:\n", `spec:
+  kubernetes: {maxPods: 77, apiServer: {extraArgs: [v=7]}, kubeProxy: {configuration: {metricsBindAddress: "0.0.0.0:7777"}}}
+  network: {flannel: {backend: host-gw}}
+`, 1)
+	for budget := 0; budget < 60; budget += 3 {
+		t.Run(fmt.Sprint(budget), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, parse(t, threeAndThree))
+			w.bundle = smallBundle(t, w.release, "amd64")
+			w.build()
+			w.use(parse(t, changed))
+			w.budget = budget
+			w.apply(w.plan())
+			w.budget = -1
+			w.use(parse(t, threeAndThree))
+			w.build()
+			for _, m := range w.machines {
+				for name, p := range m.pods {
+					if strings.Contains(p.manifest, "--v=7") {
+						t.Errorf("%s of %s keeps what was changed", name, m.name)
+					}
+				}
+			}
+			if strings.Contains(w.kubeletConfig, "maxPods: 77") || strings.Contains(w.proxy.config, "7777") {
+				t.Error("the cluster's settings keep what was changed")
+			}
+		})
+	}
+}
+
 // So is a run that replaces programs that run.
 func TestCutOffWhileReplacing(t *testing.T) {
 	for budget := range 24 {

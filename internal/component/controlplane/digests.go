@@ -71,6 +71,18 @@ func recordOf(path string, pods map[string]string) component.File {
 	return component.File{Path: path, Content: []byte(b.String()), Mode: 0o644}
 }
 
+// without is a record as it is while these pods are made: until they were seen to
+// run with their settings, nobody knows which they have. Otherwise one who goes
+// back to the settings of before, after a change that failed, would find them
+// recorded still.
+func without(record component.File, pods []staticPod) component.File {
+	left := recorded(string(record.Content))
+	for _, pod := range pods {
+		delete(left, pod.name)
+	}
+	return recordOf(record.Path, left)
+}
+
 // recorded reads a record: digests by the pods' names.
 func recorded(content string) map[string]string {
 	out := map[string]string{}

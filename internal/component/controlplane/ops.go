@@ -9,6 +9,7 @@ import (
 
 	"github.com/quorate/quorate/internal/component"
 	remote "github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/kube"
 )
 
 // phaseTimeout bounds one kubeadm phase. Those that wait for an API server
@@ -148,6 +149,9 @@ func (o clusterPhases) Apply(ctx context.Context, rt *component.Runtime, say fun
 	if err != nil {
 		return err
 	}
+	if err := component.RecordChanging(ctx, rt, o.subject, say); err != nil {
+		return err
+	}
 	var failures []string
 	for _, h := range candidates {
 		err := o.on(ctx, rt, h, say)
@@ -204,18 +208,28 @@ type kubeProxy struct{ clusterPhases }
 // Apply implements component.Op: pods that ran before the settings were stored
 // are replaced, one after another.
 func (o kubeProxy) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	client, err := rt.Kube(ctx)
-	if err != nil {
-		return err
+	// API servers may be restarted one after another meanwhile.
+	insist := func(question func(context.Context, *kube.Client) error) error {
+		return component.Until(ctx, time.Minute, "the API to answer for "+o.workload, say, func(ctx context.Context) error {
+			client, err := rt.Kube(ctx)
+			if err != nil {
+				return err
+			}
+			return question(ctx, client)
+		})
 	}
-	_, ran, err := client.Workload(ctx, o.workload)
+	ran := false
+	err := insist(func(ctx context.Context, c *kube.Client) (err error) {
+		_, ran, err = c.Workload(ctx, o.workload)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	if err := o.clusterPhases.Apply(ctx, rt, say); err != nil || !ran {
 		return err
 	}
-	return client.ReplacePods(ctx, o.workload, o.digest)
+	return insist(func(ctx context.Context, c *kube.Client) error { return c.ReplacePods(ctx, o.workload, o.digest) })
 }
 
 // Verify implements component.Op: it records what was applied.

@@ -161,6 +161,9 @@ func (o stackedMember) Apply(ctx context.Context, rt *component.Runtime, _ func(
 			return err
 		}
 	}
+	if _, err := component.WriteFiles(ctx, rt, o.name, []component.File{without(o.record, []staticPod{o.pod})}); err != nil {
+		return err
+	}
 	return o.makePods(ctx, rt, []staticPod{o.pod}, "etcd", "local")
 }
 

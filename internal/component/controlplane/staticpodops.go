@@ -24,6 +24,9 @@ func (o runStaticPods) Check(context.Context, *component.Runtime) (bool, error) 
 
 // Apply implements component.Op.
 func (o runStaticPods) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	if _, err := component.WriteFiles(ctx, rt, o.name, []component.File{without(o.record, o.pods)}); err != nil {
+		return err
+	}
 	if len(o.pods) == len(ownPods()) {
 		return o.makePods(ctx, rt, o.pods, "control-plane", "all")
 	}
@@ -84,7 +87,11 @@ func (o runStaticPods) ready(ctx context.Context, rt *component.Runtime, say fun
 		URL:    "https://" + net.JoinHostPort(o.address.String(), fmt.Sprint(o.port)) + "/readyz?verbose",
 		CAFile: component.KubernetesPKI + "/ca.crt", TimeoutMillis: 2000,
 	}}}
+	crash := crashWatch{host: handle, pod: podAPIServer}
 	return component.Until(ctx, readyTimeout, "the API server of "+o.name, say, func(ctx context.Context) error {
+		if err := crash.look(ctx); err != nil {
+			return err
+		}
 		facts, err := handle.Facts(ctx, query)
 		if err != nil {
 			return err
@@ -106,6 +113,10 @@ func (o runStaticPods) listen(ctx context.Context, rt *component.Runtime, say fu
 	if err != nil {
 		return err
 	}
+	watches := map[string]*crashWatch{}
+	for _, pod := range o.pods {
+		watches[pod.name] = &crashWatch{host: handle, pod: pod.name}
+	}
 	return component.Until(ctx, readyTimeout, "the controller manager and scheduler of "+o.name, say, func(ctx context.Context) error {
 		facts, err := handle.Facts(ctx, protocol.FactsRequest{})
 		if err != nil {
@@ -114,6 +125,9 @@ func (o runStaticPods) listen(ctx context.Context, rt *component.Runtime, say fu
 		for _, pod := range o.pods {
 			port, known := o.ports[pod.name]
 			if known && !slices.ContainsFunc(facts.Listening, func(l protocol.Listener) bool { return l.Port == port }) {
+				if err := watches[pod.name].look(ctx); err != nil {
+					return err
+				}
 				return fmt.Errorf("%s does not listen on port %d", pod.name, port)
 			}
 		}

@@ -57,6 +57,10 @@ func fetch(ctx context.Context, rt *component.Runtime, hostName string) error {
 	if err != nil {
 		return err
 	}
+	// Until it was seen to run with them, nobody knows which settings it has.
+	if err := h.Remove(ctx, component.KubeletRecord); err != nil {
+		return err
+	}
 	_, err = h.Run(ctx, host.Command{Argv: []string{component.Kubeadm, "upgrade", "node", "phase", "kubelet-config"}, Timeout: fetchTimeout})
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
@@ -97,12 +98,18 @@ func (o flannel) Check(ctx context.Context, rt *component.Runtime) (bool, error)
 }
 
 // Apply implements component.Op.
-func (o flannel) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
-	client, err := rt.Kube(ctx)
-	if err != nil {
+func (o flannel) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	if err := component.RecordChanging(ctx, rt, subject, say); err != nil {
 		return err
 	}
-	return client.Apply(ctx, o.manifest)
+	// API servers may be restarted one after another meanwhile.
+	return component.Until(ctx, time.Minute, "the API to take flannel's objects", say, func(ctx context.Context) error {
+		client, err := rt.Kube(ctx)
+		if err != nil {
+			return err
+		}
+		return client.Apply(ctx, o.manifest)
+	})
 }
 
 // Verify implements component.Op.
