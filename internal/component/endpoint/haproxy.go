@@ -96,7 +96,7 @@ func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, s c
 		changes = append(changes, plan.Change{What: haproxyCAFile, Action: why})
 	}
 	if len(changes) > 0 {
-		out.Add(step(h, title, changes, impact, needs...), runHAProxy{s})
+		out.Add(step(h, title, changes, impact, needs...), runHAProxy{s, facts.SELinux != ""})
 	}
 }
 
@@ -132,7 +132,10 @@ func authority(ctx context.Context, rt *component.Runtime) ([]byte, error) {
 
 // runHAProxy is the work of running HAProxy: settings that it does not accept
 // never replace those that serve.
-type runHAProxy struct{ component.Service }
+type runHAProxy struct {
+	component.Service
+	selinux bool // the host has it
+}
 
 // Apply implements component.Op. The authority is one of the service's files,
 // so that a new one is taken in like new settings.
@@ -143,6 +146,15 @@ func (o runHAProxy) Apply(ctx context.Context, rt *component.Runtime, say func(s
 	}
 	if err := o.accepted(ctx, rt, ca); err != nil {
 		return err
+	}
+	if o.selinux {
+		h, err := rt.Host(o.Host)
+		if err != nil {
+			return err
+		}
+		if err := allowPorts(ctx, h); err != nil {
+			return err
+		}
 	}
 	s := o.Service
 	s.Files = append([]component.File{{Path: haproxyCAFile, Content: ca, Mode: 0o644}}, s.Files...)
