@@ -1,10 +1,7 @@
 package endpoint
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -55,6 +52,9 @@ func Prove(ctx context.Context, rt *component.Runtime, limit time.Duration, say 
 	}
 	defer p.close()
 	if err := p.openBackends(ctx, rt); err != nil {
+		return err
+	}
+	if err := p.checkBackends(); err != nil {
 		return err
 	}
 	for _, h := range rt.Cluster.Nodes() {
@@ -114,70 +114,6 @@ type proof struct {
 
 	mu      sync.Mutex // guards what callers have found out
 	callers []*caller
-}
-
-// backend is a control-plane host as the balancer must know it.
-type backend struct {
-	name, address string // with its port
-	certificate   []byte // DER; what it proves itself with
-	stand         *host.StandIn
-	// away is why it cannot be reached even without the balancer: an API server
-	// that is not ready, a port that is taken.
-	away string
-}
-
-// openBackends finds out how each control-plane host is told from the others,
-// and lets the agent stand in where no API server is to be yet.
-func (p *proof) openBackends(ctx context.Context, rt *component.Runtime) error {
-	p.backends = make([]*backend, len(rt.Cluster.ControlPlanes()))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, h := range rt.Cluster.ControlPlanes() {
-		b := &backend{name: h.Name, address: net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(p.port))}
-		p.backends[i] = b
-		group.Go(func() error {
-			handle, err := rt.Host(h.Name)
-			if err != nil {
-				return err
-			}
-			return b.open(ctx, handle, p.port)
-		})
-	}
-	return group.Wait()
-}
-
-// openTimeout bounds a host's part in openBackends.
-const openTimeout = 10 * time.Second
-
-func (b *backend) open(ctx context.Context, h *host.Host, port int) error {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, Files: []protocol.FileQuery{{Path: apiServerManifest}}})
-	if err != nil {
-		return err
-	}
-	if facts.Files[apiServerManifest].Exists {
-		leaf, err := leafAt(ctx, h, b.address, "")
-		if err != nil {
-			b.away = fmt.Sprintf("its API server does not answer: %v", err)
-		}
-		b.certificate = leaf
-		return nil
-	}
-	everywhere := ":" + strconv.Itoa(port)
-	if b.stand, err = h.StandIn(ctx, []string{everywhere}, rand.Text()); err != nil {
-		return err
-	}
-	b.certificate, b.away = b.stand.Certificate, b.stand.Errors[everywhere]
-	return nil
-}
-
-// close ends what stands in for API servers.
-func (p *proof) close() {
-	for _, b := range p.backends {
-		if b != nil && b.stand != nil {
-			b.stand.Stop()
-		}
-	}
 }
 
 // run lets every node call through the balancer until all have seen enough,
@@ -247,75 +183,6 @@ func (p *proof) callUntilDone(ctx context.Context, c *caller) error {
 	return nil
 }
 
-// Bounds of one call: a balancer's own tries at a dead backend take seconds.
-const (
-	connectTimeout = 2 * time.Second
-	answerTimeout  = 5 * time.Second
-)
-
-// call makes one call through the balancer.
-func (p *proof) call(ctx context.Context, c *caller) (outcome, string, error) {
-	dialling, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	conn, err := c.host.Dial(dialling, "tcp", c.target)
-	if err != nil {
-		return notConnected(err), "", err
-	}
-	defer conn.Close()
-	shaking, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	leaf, err := leafOf(shaking, conn, p.cluster.Endpoint.Domain)
-	switch {
-	case err == nil:
-	case errors.Is(err, context.DeadlineExceeded):
-		return hung, "", err
-	default:
-		return cut, "", err
-	}
-	for _, b := range p.backends {
-		if bytes.Equal(b.certificate, leaf) {
-			return reached, b.name, nil
-		}
-	}
-	return stranger, "", errors.New(describeLeaf(leaf))
-}
-
-// notConnected classes why a connection was not made; the agent's words are
-// Go's and the kernel's.
-func notConnected(err error) outcome {
-	text := err.Error()
-	switch {
-	case strings.Contains(text, "connection refused"):
-		return refused
-	case strings.Contains(text, "no such host"), strings.Contains(text, "lookup "):
-		return unresolved
-	}
-	return unanswered
-}
-
-// leafAt is the certificate that a server at an address shows to a host.
-func leafAt(ctx context.Context, h *host.Host, address, name string) ([]byte, error) {
-	conn, err := h.Dial(ctx, "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	return leafOf(ctx, conn, name)
-}
-
-// leafOf is the certificate that the other end proves itself with, in DER.
-// Whose it is is for the caller to judge, by comparing it with those it knows.
-func leafOf(ctx context.Context, conn net.Conn, name string) ([]byte, error) {
-	client := tls.Client(conn, &tls.Config{
-		ServerName: name, MinVersion: tls.VersionTLS12,
-		InsecureSkipVerify: true, // the certificate itself is compared
-	})
-	if err := client.HandshakeContext(ctx); err != nil {
-		return nil, err
-	}
-	return client.ConnectionState().PeerCertificates[0].Raw, nil
-}
-
 // needed are the names of the backends that must be seen from a node.
 func (p *proof) needed(c *caller) []string {
 	var out []string
@@ -342,9 +209,9 @@ func (p *proof) satisfied(c *caller) bool {
 	has := func(set map[string]bool) bool {
 		return !slices.ContainsFunc(needed, func(name string) bool { return !set[name] })
 	}
-	if c.name != "" && p.cluster.Endpoint.LoadBalancer.NoHairpin && slices.ContainsFunc(p.backends, func(b *backend) bool { return b.name == c.name }) {
+	if p.cluster.Endpoint.LoadBalancer.NoHairpin && slices.ContainsFunc(p.backends, func(b *backend) bool { return b.name == c.name }) {
 		// Its calls to itself fail, and no row of calls is without them.
-		return len(needed) == 0 || has(keysOf(c.seen))
+		return has(keysOf(c.seen))
 	}
 	return has(c.streak) && c.row > 0 || c.row >= certainCalls*len(p.backends) && has(p.seenByAny())
 }

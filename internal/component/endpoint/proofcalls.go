@@ -1,8 +1,15 @@
 package endpoint
 
 import (
+	"bytes"
+	"context"
+	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"net"
+	"strings"
+	"time"
 
 	"github.com/quorate/quorate/internal/host"
 )
@@ -95,4 +102,73 @@ func describeLeaf(der []byte) string {
 		return "a certificate that cannot be read"
 	}
 	return fmt.Sprintf("a certificate of %q by %q", leaf.Subject.String(), leaf.Issuer.String())
+}
+
+// Bounds of one call: a balancer's own tries at a dead backend take seconds.
+const (
+	connectTimeout = 2 * time.Second
+	answerTimeout  = 5 * time.Second
+)
+
+// call makes one call through the balancer.
+func (p *proof) call(ctx context.Context, c *caller) (outcome, string, error) {
+	dialling, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	conn, err := c.host.Dial(dialling, "tcp", c.target)
+	if err != nil {
+		return notConnected(err), "", err
+	}
+	defer conn.Close()
+	shaking, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	leaf, err := leafOf(shaking, conn, p.cluster.Endpoint.Domain)
+	switch {
+	case err == nil:
+	case errors.Is(err, context.DeadlineExceeded):
+		return hung, "", err
+	default:
+		return cut, "", err
+	}
+	for _, b := range p.backends {
+		if bytes.Equal(b.certificate, leaf) {
+			return reached, b.name, nil
+		}
+	}
+	return stranger, "", errors.New(describeLeaf(leaf))
+}
+
+// notConnected classes why a connection was not made; the agent's words are
+// Go's and the kernel's.
+func notConnected(err error) outcome {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "connection refused"):
+		return refused
+	case strings.Contains(text, "no such host"), strings.Contains(text, "lookup "):
+		return unresolved
+	}
+	return unanswered
+}
+
+// leafAt is the certificate that a server at an address shows to a host.
+func leafAt(ctx context.Context, h *host.Host, address, name string) ([]byte, error) {
+	conn, err := h.Dial(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return leafOf(ctx, conn, name)
+}
+
+// leafOf is the certificate that the other end proves itself with, in DER.
+// Whose it is is for the caller to judge, by comparing it with those it knows.
+func leafOf(ctx context.Context, conn net.Conn, name string) ([]byte, error) {
+	client := tls.Client(conn, &tls.Config{
+		ServerName: name, MinVersion: tls.VersionTLS12,
+		InsecureSkipVerify: true, // the certificate itself is compared
+	})
+	if err := client.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	return client.ConnectionState().PeerCertificates[0].Raw, nil
 }

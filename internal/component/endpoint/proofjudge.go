@@ -63,13 +63,6 @@ func (p *proof) judge() []Finding {
 		return nil
 	}
 	var out []Finding
-	for _, b := range p.backends {
-		if b.stand != nil && b.away != "" {
-			out = append(out, Finding{FaultTaken, b.name,
-				fmt.Sprintf("port %d of %s cannot be listened on: %s", p.port, b.name, b.away),
-				"stop what uses the port on " + b.name})
-		}
-	}
 	reach := p.judgeReach()
 	out = append(out, reach...)
 	if len(reach) > 0 && !slices.ContainsFunc(p.callers, func(c *caller) bool { return c.connected() > 0 }) {
@@ -89,6 +82,19 @@ func (p *proof) judge() []Finding {
 	}
 	if len(out) == 0 {
 		out = p.judgePaths()
+	}
+	return out
+}
+
+// judgeTaken tells on which hosts another program has the API server's port.
+func (p *proof) judgeTaken() []Finding {
+	var out []Finding
+	for _, b := range p.backends {
+		if b.stand != nil && b.away != "" {
+			out = append(out, Finding{FaultTaken, b.name,
+				fmt.Sprintf("port %d of %s cannot be listened on: %s", p.port, b.name, b.away),
+				"stop what uses the port on " + b.name})
+		}
 	}
 	return out
 }

@@ -56,6 +56,9 @@ func (j judged) findings() []Finding {
 		}
 		p.callers = append(p.callers, n)
 	}
+	if taken := p.judgeTaken(); taken != nil {
+		return taken
+	}
 	return p.judge()
 }
 
