@@ -62,10 +62,8 @@ func (p *proof) judge() []Finding {
 	if p.done() {
 		return nil
 	}
-	var out []Finding
-	reach := p.judgeReach()
-	out = append(out, reach...)
-	if len(reach) > 0 && !slices.ContainsFunc(p.callers, func(c *caller) bool { return c.connected() > 0 }) {
+	out := p.judgeReach()
+	if len(out) > 0 && !slices.ContainsFunc(p.callers, func(c *caller) bool { return c.connected() > 0 }) {
 		return out // nothing can be said of what is behind it
 	}
 	seen := p.seenByAny()
