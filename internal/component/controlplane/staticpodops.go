@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -174,19 +173,8 @@ func (h host) replaced(ctx context.Context, rt *component.Runtime, pod staticPod
 	}
 	return component.Until(ctx, readyTimeout, pod.name+" of "+h.name+" to run with its new settings", say, func(ctx context.Context) error {
 		filter := fmt.Sprintf(`labels."component"==%s,labels.%q==%s`, pod.name, settingsLabel, pod.label())
-		sandboxes, err := ctr(ctx, handle, "containers", "list", "--quiet", filter)
-		if err != nil {
+		if _, running, err := containers(ctx, handle, filter); err != nil || running {
 			return err
-		}
-		tasks, err := ctr(ctx, handle, "tasks", "list")
-		if err != nil {
-			return err
-		}
-		for line := range strings.Lines(tasks) {
-			// ID, process, status
-			if f := strings.Fields(line); len(f) == 3 && f[2] == "RUNNING" && slices.Contains(strings.Fields(sandboxes), f[0]) {
-				return nil
-			}
 		}
 		return errors.New("the kubelet still runs it as it was")
 	})
