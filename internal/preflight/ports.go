@@ -27,11 +27,11 @@ func portChecks() []Check {
 func Unclaimed(o *Observation, h *cluster.Host) []int {
 	f := o.Snapshot.Facts(h.Name)
 	var wanted []int
-	switch {
-	case h.Has(cluster.RoleControlPlane) && !f.Files[component.ManifestsDir+"/kube-apiserver.yaml"].Exists:
+	if h.Has(cluster.RoleControlPlane) && !f.Files[component.ManifestsDir+"/kube-apiserver.yaml"].Exists {
 		wanted = append(wanted, o.Cluster.Endpoint.Port, controllerManagerPort, schedulerPort)
-	case endpoint.Has(o.Cluster, h) && f.Units["quorate-haproxy.service"].Load != "loaded" && f.Units["quorate-nginx.service"].Load != "loaded":
-		wanted = append(wanted, o.Cluster.Endpoint.Port)
+	}
+	if f.Units["quorate-haproxy.service"].Load != "loaded" && f.Units["quorate-nginx.service"].Load != "loaded" {
+		wanted = append(wanted, endpoint.Ports(o.Cluster, h)...)
 	}
 	// A kubelet that was started and has not joined yet listens on its port; the
 	// names of listeners are not always found in time to know it by.

@@ -64,6 +64,25 @@ func on(c *cluster.Cluster, h *cluster.Host) software {
 // Has reports whether a host runs something that balances the endpoint.
 func Has(c *cluster.Cluster, h *cluster.Host) bool { return on(c, h) != nothing }
 
+// Ports are the TCP ports that what balances on a host listens on, and that
+// nothing else may hold when it is first started.
+func Ports(c *cluster.Cluster, h *cluster.Host) []int {
+	switch on(c, h) {
+	case localHAProxy, localNginx:
+		return []int{c.Endpoint.Port}
+	case managed:
+		var out []int
+		if !h.Has(cluster.RoleControlPlane) { // else the API server shares it
+			out = append(out, c.Endpoint.Port)
+		}
+		for _, l := range c.Endpoint.Listeners {
+			out = append(out, l.Port)
+		}
+		return out
+	}
+	return nil
+}
+
 // Query asks for what Plan compares.
 func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	if h.Has(cluster.RoleControlPlane) {
