@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 // nodeTimeout bounds a node's way to Ready: its network must be configured and
@@ -42,12 +44,27 @@ func Recorded(ctx context.Context, rt *Runtime, subject, digest string) bool {
 // changing stands for the digest of what is being applied.
 const changing = "changing"
 
-// RecordChanging notes in the cluster that a cluster-wide step is under way: until
-// it was seen to be done, nobody knows what is there. Otherwise one who goes back
-// to the settings of before, after a change that failed, would find them recorded
-// still.
+// RecordChanging notes in the cluster that a cluster-wide step that was done
+// before is under way again: until it was seen to be done, nobody knows what is
+// there. Otherwise one who goes back to the settings of before, after a change
+// that failed, would find them recorded still. Where nothing was recorded it
+// notes nothing: on a new cluster the administrator may not even write yet, it
+// is one of these steps that gives the right.
 func RecordChanging(ctx context.Context, rt *Runtime, subject string, say func(string)) error {
-	return RecordDone(ctx, rt, subject, changing, say)
+	return Until(ctx, time.Minute, "the API to take a note", say, func(ctx context.Context) error {
+		client, err := rt.Kube(ctx)
+		if err != nil {
+			return err
+		}
+		records, err := client.Records(ctx)
+		if apierrors.IsForbidden(err) || err == nil && records[subject] == "" {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return client.Record(ctx, subject, changing)
+	})
 }
 
 // RecordDone notes in the cluster that a cluster-wide step was done, with the
