@@ -61,9 +61,6 @@ func on(c *cluster.Cluster, h *cluster.Host) software {
 	return nothing
 }
 
-// Has reports whether a host runs something that balances the endpoint.
-func Has(c *cluster.Cluster, h *cluster.Host) bool { return on(c, h) != nothing }
-
 // Ports are the TCP ports that what balances on a host listens on, and that
 // nothing else may hold when it is first started.
 func Ports(c *cluster.Cluster, h *cluster.Host) []int {

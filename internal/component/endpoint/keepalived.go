@@ -112,7 +112,7 @@ func planKeepalived(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 		return
 	}
 	op := runKeepalived{Service: service, vip: lb.VIP, port: in.Cluster.Endpoint.Port}
-	op.first, op.ours = firstCarrier(in)
+	op.carried, op.ours = carriers(in)
 	needs := append(keepalivedOrder(in, h), plan.On(component.StepPackages, h.Name), plan.On(component.StepProxy, h.Name))
 	out.Add(plan.Step{
 		ID: plan.On(component.StepVIP, h.Name), Host: h.Name, Title: "carry " + lb.VIP.String() + " with the other load balancers",
@@ -125,27 +125,26 @@ func planKeepalived(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 // other both would carry the VIP: who leaves does so first, then those that run
 // learn of the others, one after another, and those that are new start last.
 func keepalivedOrder(in component.Input, h *cluster.Host) []plan.ID {
-	var before []*cluster.Host // of those that run
-	none := true
-	for _, b := range in.Cluster.Balancers() {
-		f := in.Snapshot.Facts(b.Name)
-		if f == nil || !f.Units[keepalivedUnit].Running() {
-			continue
-		}
-		none = false
-		if b.Name == h.Name {
-			break
-		}
-		before = append(before, b)
-	}
-	if none {
+	running := runningBalancers(in)
+	if len(running) == 0 {
 		return nil // who leaves waits for those that start
 	}
-	needs := component.Each(component.StepVIP, before)
+	if i := slices.Index(running, h); i >= 0 {
+		running = running[:i]
+	}
+	needs := component.Each(component.StepVIP, running)
 	for i := range in.Cluster.Hosts {
 		needs = append(needs, plan.On(stepLeave, in.Cluster.Hosts[i].Name))
 	}
 	return needs
+}
+
+// runningBalancers are the load balancers whose keepalived runs.
+func runningBalancers(in component.Input) []*cluster.Host {
+	return slices.DeleteFunc(in.Cluster.Balancers(), func(h *cluster.Host) bool {
+		f := in.Snapshot.Facts(h.Name)
+		return f == nil || !f.Units[keepalivedUnit].Running()
+	})
 }
 
 // refuseTakenVIP refuses a VIP that a host of the cluster has which is no load
@@ -160,18 +159,19 @@ func refuseTakenVIP(in component.Input, out *component.Output) {
 	}
 }
 
-// firstCarrier tells whether no load balancer runs keepalived yet, so that
-// nobody may answer at the VIP, and the MAC addresses that may answer
-// nonetheless, because another host was quicker.
-func firstCarrier(in component.Input) (first bool, macs []string) {
-	first = true
+// carriers tells whether some load balancer has the VIP, so that who answers at
+// it is known, and the load balancers' MAC addresses: where none has it yet,
+// another one may be quicker.
+func carriers(in component.Input) (carried bool, macs []string) {
 	for _, h := range in.Cluster.Balancers() {
-		if f := in.Snapshot.Facts(h.Name); f != nil {
-			first = first && f.Units[keepalivedUnit].Load != "loaded"
-			for _, i := range f.Interfaces {
-				macs = append(macs, i.MAC)
-			}
+		f := in.Snapshot.Facts(h.Name)
+		if f == nil {
+			continue
+		}
+		carried = carried || carries(f, in.Cluster.Endpoint.LoadBalancer.VIP)
+		for _, i := range f.Interfaces {
+			macs = append(macs, i.MAC)
 		}
 	}
-	return first, macs
+	return carried, macs
 }

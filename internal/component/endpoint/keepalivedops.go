@@ -20,10 +20,10 @@ import (
 // accept never replace those in use, and a VIP that a stranger has is not taken.
 type runKeepalived struct {
 	component.Service
-	vip   netip.Addr
-	port  int
-	first bool     // nobody carries the VIP yet
-	ours  []string // the load balancers' MAC addresses
+	vip     netip.Addr
+	port    int
+	carried bool     // some load balancer has the VIP
+	ours    []string // the load balancers' MAC addresses
 }
 
 // Apply implements component.Op.
@@ -32,7 +32,7 @@ func (o runKeepalived) Apply(ctx context.Context, rt *component.Runtime, say fun
 	if err != nil {
 		return err
 	}
-	if o.first {
+	if !o.carried {
 		if err := o.free(ctx, h); err != nil {
 			return err
 		}

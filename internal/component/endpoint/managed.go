@@ -94,7 +94,7 @@ func planLeft(in component.Input, h *cluster.Host, facts *protocol.Facts, out *c
 		{managed, haproxyUnit, haproxyUnitFile, component.QuorateDir + "/haproxy"},
 	}
 	var needs []plan.ID
-	if first, _ := firstCarrier(in); first {
+	if len(runningBalancers(in)) == 0 {
 		needs = component.Each(component.StepVIP, in.Cluster.Balancers())
 	}
 	// keepalived, by whose unit file a former load balancer is found, is stopped
