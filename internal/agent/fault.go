@@ -112,7 +112,7 @@ func checkFault(request protocol.FaultRequest) error {
 func (a *Agent) boot(ctx context.Context, hard bool) error {
 	args := []string{"reboot", "--no-block"}
 	if hard {
-		args = []string{"reboot", "--force", "--force", "--no-sync"}
+		args = []string{"reboot", "--force", "--force"}
 	}
 	failure, err := a.systemctl(ctx, args...)
 	if err == nil && failure != "" {

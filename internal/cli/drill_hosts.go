@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,7 +132,6 @@ func (room *drillRoom) leaders(ctx context.Context, without []string) drill.Lead
 	}
 	var mu sync.Mutex
 	var out drill.Leaders
-	ids, leader := map[string]string{}, ""
 	var wg sync.WaitGroup
 	ask := func(hosts []*cluster.Host, question func(context.Context, string, *host.Host)) {
 		for _, h := range hosts {
@@ -139,17 +140,11 @@ func (room *drillRoom) leaders(ctx context.Context, without []string) drill.Lead
 			}
 		}
 	}
-	ask(room.cluster.EtcdHosts(), func(ctx context.Context, name string, h *host.Host) {
-		facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: etcd.StatusQueries(room.cluster)})
-		if err != nil || len(facts.LocalHTTP) != 2 {
-			return
-		}
-		m := etcd.StatusOf(facts.LocalHTTP)
+	wg.Go(func() {
+		leader := room.etcdLeader(ctx, skip)
 		mu.Lock()
 		defer mu.Unlock()
-		if ids[m.ID] = name; m.Leader != "" && m.Leader != "0" {
-			leader = m.Leader
-		}
+		out.Etcd = leader
 	})
 	vip := room.cluster.Endpoint.LoadBalancer.VIP
 	ask(room.cluster.Balancers(), func(ctx context.Context, name string, h *host.Host) {
@@ -169,8 +164,36 @@ func (room *drillRoom) leaders(ctx context.Context, without []string) drill.Lead
 		})
 	}
 	wg.Wait()
-	out.Etcd = ids[leader]
 	return out
+}
+
+// etcdLeader asks the members one after another until one tells who leads: to
+// ask all of them every second would weigh on what is measured.
+func (room *drillRoom) etcdLeader(ctx context.Context, skip map[string]bool) string {
+	for _, h := range room.cluster.EtcdHosts() {
+		handle := room.hosts.current(h.Name)
+		if handle == nil || skip[h.Name] {
+			continue
+		}
+		facts, err := handle.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: etcd.StatusQueries(room.cluster)})
+		if err != nil || len(facts.LocalHTTP) != 2 {
+			continue
+		}
+		m := etcd.StatusOf(facts.LocalHTTP)
+		for _, peer := range m.Members {
+			if peer.ID != m.Leader {
+				continue
+			}
+			for _, other := range room.cluster.EtcdHosts() {
+				if slices.ContainsFunc(peer.PeerURLs, func(url string) bool {
+					return strings.Contains(url, "//"+other.InternalAddress.String()+":")
+				}) {
+					return other.Name
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // lockForDrill takes the hosts' lock. The context it returns ends when the

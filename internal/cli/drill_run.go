@@ -55,7 +55,7 @@ func runDrill(ctx context.Context, o drillOptions, seeded bool, stdout, stderr i
 	if err != nil {
 		return err
 	}
-	return s.concludeDrill(o, record, history, stdout, stderr)
+	return s.concludeDrill(o, record, history, ctx.Err() != nil, stdout, stderr)
 }
 
 // drillRoom is everything that a run of drills needs.
@@ -280,7 +280,7 @@ func (room *drillRoom) lookers(picks []drill.Pick) []string {
 }
 
 // concludeDrill keeps the record and shows it.
-func (s *session) concludeDrill(o drillOptions, record drill.Record, history drill.History, stdout, stderr io.Writer) error {
+func (s *session) concludeDrill(o drillOptions, record drill.Record, history drill.History, interrupted bool, stdout, stderr io.Writer) error {
 	dir, err := drillRecords(s.cluster.Name)
 	if err != nil {
 		return err
@@ -308,7 +308,10 @@ func (s *session) concludeDrill(o drillOptions, record drill.Record, history dri
 		}
 		_, err = io.WriteString(stdout, report.Text(record, look))
 	}
-	if err == nil && !record.OK {
+	switch {
+	case err == nil && interrupted:
+		err = silent(exitInterrupted)
+	case err == nil && !record.OK:
 		err = silent(exitFailed)
 	}
 	return err

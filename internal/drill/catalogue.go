@@ -77,7 +77,7 @@ type Drill struct {
 	Hold   time.Duration `json:"hold"`
 	Budget Budget        `json:"budget"`
 	// Lab marks what only lab hosts can do, Hard what must be allowed by name
-	// on others: data that is not on disk yet is lost.
+	// on others: no process gets time to end.
 	Lab  bool `json:"lab,omitempty"`
 	Hard bool `json:"hard,omitempty"`
 	// Majority takes so many etcd members that writes must stop.
@@ -152,7 +152,7 @@ func Catalogue() []Drill {
 	unit("keepalived", "quorate-keepalived.service", OnVIP, VIPHolder, 2*second, minute)
 	return append(list,
 		Drill{Name: "host-rebooted", About: "the host reboots in good order", On: OnHosts, Target: Random, Action: Reboot, Hold: short, Budget: within(6*second, 5*minute)},
-		Drill{Name: "host-reset", About: "the host is reset at once, nothing is flushed", On: OnHosts, Target: Random, Action: Reset, Hold: short, Hard: true, Budget: within(8*second, 5*minute)},
+		Drill{Name: "host-reset", About: "the host is reset at once: no process is asked", On: OnHosts, Target: Random, Action: Reset, Hold: short, Hard: true, Budget: within(8*second, 5*minute)},
 		Drill{Name: "host-off", About: "the host's plug is pulled, and put in again", On: OnHosts, Target: Random, Action: PowerOff, Hold: long, Lab: true, Budget: within(8*second, 5*minute)},
 		Drill{Name: "host-frozen", About: "the host stands still, as a hung or paused machine does", On: OnHosts, Target: Random, Action: Freeze, Hold: long, Lab: true, Budget: within(8*second, 5*minute)},
 		Drill{Name: "network-cut", About: "the host is cut off from everybody, the operator too", On: OnHosts, Target: Random, Action: Drop, In: true, Out: true, Hold: long, Budget: within(8*second, 5*minute)},

@@ -20,7 +20,7 @@ type leaderWatch struct {
 }
 
 // leadersEvery is how often it is asked who leads.
-const leadersEvery = 500 * time.Millisecond
+const leadersEvery = time.Second
 
 // run watches until the context ends.
 func (w *leaderWatch) run(ctx context.Context) {

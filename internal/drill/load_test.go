@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -21,6 +23,9 @@ import (
 // of one key after it was acknowledged.
 type fakeAPI struct {
 	lose string
+	// breaks tells that watches break off after every tenth event, so that
+	// watchers have to go on where they were.
+	breaks bool
 
 	mu       sync.Mutex
 	revision int
@@ -89,8 +94,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// watch streams events, and breaks off after every tenth, so that watchers
-// have to go on where they were.
+// watch streams events.
 func (f *fakeAPI) watch(w http.ResponseWriter, r *http.Request) {
 	from, _ := strconv.Atoi(r.URL.Query().Get("resourceVersion"))
 	w.WriteHeader(http.StatusOK)
@@ -104,7 +108,7 @@ func (f *fakeAPI) watch(w http.ResponseWriter, r *http.Request) {
 				continue
 			}
 			fmt.Fprintln(w, events[at])
-			if http.NewResponseController(w).Flush(); sent == 9 {
+			if http.NewResponseController(w).Flush(); f.breaks && sent == 9 {
 				return
 			}
 			sent++
@@ -117,20 +121,23 @@ func (f *fakeAPI) watch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// eyesOn looks at a test server, and writes to it.
+func eyesOn(server *httptest.Server, name string) Eyes {
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	dial, turn := probe.AnyOf([]string{server.Listener.Addr().String()})
+	return Eyes{Viewpoint: probe.Viewpoint{Name: name, Dial: dial, Turn: turn, TLS: &tls.Config{RootCAs: pool, ServerName: "example.com"}}, Writes: true}
+}
+
 // exercise runs a load on an API until enough writes were acknowledged.
 func exercise(t *testing.T, f *fakeAPI) History {
 	t.Helper()
 	server := httptest.NewUnstartedServer(f)
 	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that leave early
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	pool := x509.NewCertPool()
-	pool.AddCert(server.Certificate())
-	eyes := func(name string) Eyes {
-		dial, turn := probe.AnyOf([]string{server.Listener.Addr().String()})
-		return Eyes{Viewpoint: probe.Viewpoint{Name: name, Dial: dial, Turn: turn, TLS: &tls.Config{RootCAs: pool, ServerName: "example.com"}}, Writes: true}
-	}
-	load := &Load{Namespace: "n", Every: 10 * ms, Timeout: 5 * time.Second, Eyes: []Eyes{eyes("a"), eyes("b")}}
+	load := &Load{Namespace: "n", Every: 10 * ms, Timeout: 5 * time.Second, Eyes: []Eyes{eyesOn(server, "a"), eyesOn(server, "b")}}
 	t.Cleanup(load.Close)
 	if err := load.SetUp(t.Context(), load.Eyes[0].Viewpoint); err != nil {
 		t.Fatal(err)
@@ -160,7 +167,9 @@ func exercise(t *testing.T, f *fakeAPI) History {
 }
 
 func TestLoadOnAnHonestAPI(t *testing.T) {
-	h := exercise(t, newFakeAPI())
+	f := newFakeAPI()
+	f.breaks = true
+	h := exercise(t, f)
 	v := Check(h)
 	if !v.OK() || v.Acknowledged < 60 || v.Swaps < 5 || v.Looks == 0 || v.Watched < 120 {
 		t.Errorf("%+v", v)
@@ -170,7 +179,7 @@ func TestLoadOnAnHonestAPI(t *testing.T) {
 // An API that acknowledges a write and does not keep it is caught, by key.
 func TestLoadCatchesALostWrite(t *testing.T) {
 	f := newFakeAPI()
-	f.lose = "a-000007"
+	f.lose, f.breaks = "a-000007", true
 	v := Check(exercise(t, f))
 	if v.Lost != 1 || !slices.ContainsFunc(v.Violations, func(x Violation) bool { return x.Kind == "lost" && x.Key == f.lose }) {
 		t.Errorf("%+v", v)

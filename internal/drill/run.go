@@ -169,7 +169,7 @@ func (r *Runner) one(ctx context.Context, n int, pick Pick, budget Budget) error
 // patience is how long a cluster that was healthy may seem not to be before a
 // drill is refused: a host that is busy with what was just done to it may
 // answer one question too late.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // choose chooses the targets of a pick, on a cluster that stands the fault.
 func (r *Runner) choose(ctx context.Context, pick Pick) ([]string, error) {

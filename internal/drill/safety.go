@@ -31,7 +31,7 @@ func Refuse(c *cluster.Cluster, r status.Report, d Drill, targets []string, a Al
 		say("%s can be done to lab hosts only: there is no switch to a server's power here", d.Name)
 	}
 	if d.Hard && !a.Lab && !a.Hard {
-		say("%s loses what is not on disk yet on %s; allow it with --hard", d.Name, strings.Join(targets, ", "))
+		say("%s gives no process time to end on %s; allow it with --hard", d.Name, strings.Join(targets, ", "))
 	}
 	if d.Action == Fill && a.Lab {
 		say("%s: the disks of all lab hosts are one, this machine's own; do it on servers", d.Name)

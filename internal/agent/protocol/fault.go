@@ -66,7 +66,7 @@ type DiskFault struct {
 
 // BootFault reboots the host.
 type BootFault struct {
-	// Hard resets it at once: no process is asked, nothing is flushed.
+	// Hard resets it at once: no process is asked, nothing is unmounted.
 	Hard bool `json:"hard,omitempty"`
 }
 

@@ -1,0 +1,163 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/quorate/quorate/internal/status"
+)
+
+// switches stands in for a lab's power switches; what happened is in order.
+type switches struct {
+	mu     sync.Mutex
+	events []string
+	off    func() // called when a plug was pulled
+}
+
+func (s *switches) note(event string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, event)
+}
+
+func (s *switches) Off(_ context.Context, host string, lasts time.Duration) (func(context.Context) error, error) {
+	s.note("off " + host)
+	if s.off != nil {
+		s.off()
+	}
+	return func(ctx context.Context) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.note("on " + host)
+		return nil
+	}, nil
+}
+
+func (s *switches) Freeze(context.Context, string, time.Duration) (func(context.Context) error, error) {
+	return nil, errors.New("no freezer")
+}
+
+// running is a runner on a fake API with a healthy cluster of six hosts, and
+// its load started.
+func running(t *testing.T, s *switches, observe func(status.Report) status.Report) *Runner {
+	t.Helper()
+	c, report := healthy()
+	server := httptest.NewUnstartedServer(newFakeAPI())
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that leave early
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	load := &Load{Namespace: NamespacePrefix + "test", Every: 20 * ms, Timeout: 5 * time.Second, Eyes: []Eyes{eyesOn(server, "operator")}}
+	t.Cleanup(load.Close)
+	r := &Runner{
+		Cluster: c, Allowed: Allowed{Lab: true}, Machines: s, Load: load, Random: rand.New(rand.NewPCG(1, 1)), Say: func(string) {},
+		Observe: func(context.Context) status.Report { return observe(report) },
+		Leaders: func(_ context.Context, without []string) Leaders {
+			if slices.Contains(without, "cp-2") {
+				return Leaders{Etcd: "cp-3"}
+			}
+			return Leaders{Etcd: "cp-2"}
+		},
+	}
+	if err := load.SetUp(t.Context(), load.Eyes[0].Viewpoint); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// once gives one pick of a drill that lasts only a moment.
+func once(t *testing.T, name string, target Rule) func() (Pick, bool) {
+	d, ok := Find(name)
+	if !ok {
+		t.Fatalf("no drill %s", name)
+	}
+	d.Hold = 1500 * ms
+	left := 1
+	return func() (Pick, bool) { left--; return Pick{Drill: d, Target: target}, left >= 0 }
+}
+
+func easy(Drill) Budget { return within(30*time.Second, time.Minute) }
+
+func same(r status.Report) status.Report { return r }
+
+func TestRun(t *testing.T) {
+	s := &switches{}
+	r := running(t, s, same)
+	err := r.Run(t.Context(), easy, once(t, "host-off", "cp-2"))
+	record, _ := r.Finish(t.Context(), err)
+	if !record.OK || len(record.Faults) != 1 || record.Verdict.Acknowledged == 0 {
+		t.Fatalf("%v, %d faults, %v", err, len(record.Faults), record.Error)
+	}
+	f := record.Faults[0]
+	if !(f.Injected < f.Undone && f.Undone < f.Healthy) || f.Undone-f.Injected < 1500*ms || len(f.Figures) != 4 {
+		t.Errorf("%s to %s, healthy %s, %d figures", f.Injected, f.Undone, f.Healthy, len(f.Figures))
+	}
+	if !slices.Equal(s.events, []string{"off cp-2", "on cp-2"}) {
+		t.Error(s.events)
+	}
+	if _, told := f.Takeovers["etcd"]; !told {
+		t.Errorf("nobody noticed that another leads: %+v", record.Marks)
+	}
+}
+
+// An interrupt ends the fault, not the undoing of it.
+func TestInterruptedRunUndoes(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := &switches{off: cancel}
+	r := running(t, s, same)
+	err := r.Run(ctx, easy, once(t, "host-off", "cp-1"))
+	record, _ := r.Finish(t.Context(), err)
+	if !errors.Is(err, context.Canceled) || record.OK || record.Error == "" {
+		t.Errorf("%v, %v", err, record.Error)
+	}
+	if !slices.Equal(s.events, []string{"off cp-1", "on cp-1"}) {
+		t.Errorf("the host was left as it was: %v", s.events)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	s := &switches{}
+	r := running(t, s, same)
+	r.Allowed.Lab = false
+	err := r.Run(t.Context(), easy, once(t, "host-off", "cp-1"))
+	if refused, ok := errors.AsType[*RefusedError](err); !ok || !strings.Contains(refused.Error(), "lab hosts only") {
+		t.Error(err)
+	}
+	if record, _ := r.Finish(t.Context(), err); record.OK || len(s.events) > 0 {
+		t.Errorf("%v", s.events)
+	}
+}
+
+// What could not be done is told, and what may have been done is undone.
+func TestFaultThatFails(t *testing.T) {
+	s := &switches{}
+	r := running(t, s, same)
+	err := r.Run(t.Context(), easy, once(t, "host-frozen", "cp-1"))
+	record, _ := r.Finish(t.Context(), err)
+	if record.OK || !strings.Contains(strings.Join(record.Faults[0].Why, " "), "no freezer") {
+		t.Errorf("%v, %v", err, record.Faults[0].Why)
+	}
+}
+
+func TestGapsBeyondTheBudget(t *testing.T) {
+	r := running(t, &switches{}, same)
+	err := r.Run(t.Context(), func(Drill) Budget { return within(1, time.Minute) }, once(t, "host-off", "cp-1"))
+	record, _ := r.Finish(t.Context(), err)
+	if err != nil || record.OK || record.Faults[0].OK || !strings.Contains(strings.Join(record.Faults[0].Why, " "), "the budget is 1ns") {
+		t.Errorf("%v, %v", err, record.Faults[0].Why)
+	}
+}
