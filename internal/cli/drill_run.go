@@ -6,16 +6,10 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"k8s.io/client-go/rest"
-
-	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/drill"
 	"github.com/quorate/quorate/internal/drill/report"
 	"github.com/quorate/quorate/internal/host"
@@ -189,94 +183,6 @@ func (room *drillRoom) run(o drillOptions, picks []drill.Pick, budget drill.Budg
 		record.Hosts = append(record.Hosts, h.Name+" ("+strings.Join(roles, ", ")+")")
 	}
 	return record, history, nil
-}
-
-// mostEyes bounds how many workers are looked from: more tell nothing new, and
-// cost the cluster more.
-const mostEyes = 2
-
-// load prepares the clients and what they need in the cluster; clean removes it.
-func (room *drillRoom) load(ctx context.Context, credentials *rest.Config, picks []drill.Pick) (*drill.Load, func(), error) {
-	load := &drill.Load{Namespace: drill.NamespacePrefix + room.runID, Every: room.every, Timeout: room.wait}
-	operator, err := room.viewpoint("", credentials)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := load.SetUp(ctx, operator); err != nil {
-		room.notes = append(room.notes, "this machine does not reach the endpoint, so nothing is seen from here: "+err.Error())
-		operator.Dial = nil
-	} else {
-		load.Eyes = append(load.Eyes, drill.Eyes{Viewpoint: operator, Writes: true, Unbalanced: room.cluster.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost})
-	}
-	workers := room.lookers(picks)
-	for i, name := range workers {
-		view, err := room.viewpoint(name, credentials)
-		if err != nil {
-			return nil, nil, err
-		}
-		endpoint := net.JoinHostPort(room.cluster.Endpoint.Domain, strconv.Itoa(room.cluster.Endpoint.Port))
-		view.Dial = room.hosts.dial(name, func(ctx context.Context, h *host.Host) (net.Conn, error) { return h.Dial(ctx, "tcp", endpoint) })
-		if operator.Dial == nil && i == 0 {
-			if err := load.SetUp(ctx, view); err != nil {
-				return nil, nil, err
-			}
-		}
-		load.Eyes = append(load.Eyes, drill.Eyes{Viewpoint: view, Host: name, Writes: i == 0})
-	}
-	if len(load.Eyes) == 0 {
-		return nil, nil, errors.New("neither this machine nor a worker reaches the endpoint: nobody could watch")
-	}
-	clean := func() {
-		load.Close()
-		load.CleanUp(context.WithoutCancel(ctx))
-	}
-	if len(workers) > 0 {
-		view, err := room.podView(ctx, load, workers[0], credentials)
-		if err != nil {
-			clean()
-			return nil, nil, err
-		}
-		load.Eyes = append(load.Eyes, view)
-	}
-	return load, clean, nil
-}
-
-// podView starts a pod on a worker and looks from its network at the service
-// address.
-func (room *drillRoom) podView(ctx context.Context, load *drill.Load, worker string, credentials *rest.Config) (drill.Eyes, error) {
-	ip, err := load.Pod(ctx, worker, room.release.PauseImage())
-	if err != nil {
-		return drill.Eyes{}, err
-	}
-	view, err := room.viewpoint(worker, credentials)
-	if err != nil {
-		return drill.Eyes{}, err
-	}
-	service := net.JoinHostPort(room.cluster.ServiceIP().String(), "443")
-	view.Name = "pod on " + worker
-	view.Dial = room.hosts.dial(worker, func(ctx context.Context, h *host.Host) (net.Conn, error) { return h.DialFromPod(ctx, ip, service) })
-	return drill.Eyes{Viewpoint: view, Host: worker, Unbalanced: true}, nil
-}
-
-// lookers are the workers to look from: those whose own proxy is a target
-// first, since its clients are the ones that notice.
-func (room *drillRoom) lookers(picks []drill.Pick) []string {
-	var out []string
-	add := func(name string) {
-		h := room.cluster.Host(name)
-		if h != nil && len(out) < mostEyes && !slices.Contains(out, name) && h.IsNode() && !h.Has(cluster.RoleControlPlane) {
-			out = append(out, name)
-		}
-	}
-	for _, p := range picks {
-		if p.Drill.On == drill.OnProxies {
-			add(string(p.Target))
-		}
-	}
-	for _, h := range room.cluster.Workers() {
-		add(h.Name)
-	}
-	return out
 }
 
 // concludeDrill keeps the record and shows it.

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/drill"
+)
+
+func TestDrillFlags(t *testing.T) {
+	dir := t.TempDir()
+	record, err := drill.Save(dir, drill.Record{Format: 1, RunID: "3f2a91cc", Faults: []drill.FaultRecord{
+		{Drill: "etcd-killed", Targets: []string{"cp-2"}}, {Drill: drill.Baseline},
+	}}, drill.History{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := drillOptions{every: 100 * time.Millisecond, timeout: time.Second, output: "text"}
+	with := func(change func(*drillOptions)) drillOptions {
+		o := base
+		change(&o)
+		return o
+	}
+	for name, c := range map[string]struct {
+		options drillOptions
+		want    string // the picks, or the beginning of the error behind a !
+	}{
+		"names":        {with(func(o *drillOptions) { o.picks, o.on = []string{"etcd-killed@cp-1", "kubelet-hung"}, "leader" }), "etcd-killed@cp-1 kubelet-hung@leader"},
+		"replay":       {with(func(o *drillOptions) { o.replay = record }), "etcd-killed@cp-2 nothing"},
+		"all":          {with(func(o *drillOptions) { o.all = true }), ""},
+		"none":         {base, "!say which drills"},
+		"two ways":     {with(func(o *drillOptions) { o.all, o.soak = true, time.Minute }), "!say which drills"},
+		"unknown":      {with(func(o *drillOptions) { o.picks = []string{"etcd-kiled"} }), "!there is no drill"},
+		"a bad budget": {with(func(o *drillOptions) { o.all, o.budget = true, "2s" }), "!--budget"},
+		"too often":    {with(func(o *drillOptions) { o.all, o.every = true, time.Millisecond }), "!--every"},
+		"no record":    {with(func(o *drillOptions) { o.replay = filepath.Join(dir, "x.json") }), "!reading the drill's record"},
+	} {
+		picks, _, err := c.options.check(true)
+		var got []string
+		for _, p := range picks {
+			got = append(got, p.String())
+		}
+		if want, bad := strings.CutPrefix(c.want, "!"); bad {
+			if err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("%s: %v", name, err)
+			}
+		} else if err != nil || strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+func TestRecordsAreFoundByTheBeginningOfTheirID(t *testing.T) {
+	dir := t.TempDir()
+	started := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
+	for i, id := range []string{"3f2a91cc", "3f00aaaa", "91cc0000"} {
+		if _, err := drill.Save(dir, drill.Record{Format: 1, RunID: id, Started: started.Add(time.Duration(i) * time.Hour)}, drill.History{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"last": "91cc0000", "3f2": "3f2a91cc", "3f": "!2 runs begin", "7": "!no run"} {
+		records, err := findRecords(func() (string, error) { return dir, nil }, []string{name})
+		if text, bad := strings.CutPrefix(want, "!"); bad {
+			if err == nil || !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: %v", name, err)
+			}
+		} else if err != nil || records[0].RunID != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDrillList(t *testing.T) {
+	var out bytes.Buffer
+	cmd := newDrillListCommand()
+	cmd.SetOut(&out)
+	cmd.SetErr(io.Discard)
+	cmd.SetArgs(nil)
+	if err := cmd.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range drill.Catalogue() {
+		if !strings.Contains(out.String(), d.Name+" ") {
+			t.Errorf("%s is not listed", d.Name)
+		}
+	}
+}
+
+// Those who look from workers look from the ones whose own proxy is hit.
+func TestLookers(t *testing.T) {
+	c := &cluster.Cluster{}
+	for _, name := range []string{"worker-1", "worker-2", "worker-3"} {
+		c.Hosts = append(c.Hosts, cluster.Host{Name: name, Roles: []cluster.Role{cluster.RoleWorker}})
+	}
+	room := &drillRoom{session: &session{cluster: c}}
+	pick, err := drill.ParsePick("haproxy-killed@worker-3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := room.lookers([]drill.Pick{pick}); !slices.Equal(got, []string{"worker-3", "worker-1"}) {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,53 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// RefusedError is why a drill is not done.
+type RefusedError struct {
+	Drill   string
+	Reasons []string
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%s is refused: %s", e.Drill, strings.Join(e.Reasons, "; "))
+}
+
+// patience is how long a cluster that was healthy may seem not to be before a
+// drill is refused: a host that is busy with what was just done to it may
+// answer one question too late.
+const patience = 2 * time.Minute
+
+// choose chooses the targets of a pick, on a cluster that stands the fault.
+func (r *Runner) choose(ctx context.Context, pick Pick) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var targets []string
+	var refused error
+	err := poll(ctx, func() error {
+		report := r.Observe(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		leaders := LeadersOf(report)
+		leaders.VIP = r.leaders.leaders().VIP
+		var err error
+		if targets, err = Targets(r.Cluster, pick.Drill, pick.Target, leaders, r.Random); err == nil {
+			if why := Refuse(r.Cluster, report, pick.Drill, targets, r.Allowed); len(why) > 0 {
+				err = &RefusedError{Drill: pick.Drill.Name, Reasons: why}
+			}
+		}
+		if refused = err; report.Healthy {
+			return nil // what is refused on a healthy cluster stays refused
+		}
+		return err
+	})
+	if refused != nil {
+		return nil, refused
+	}
+	return targets, err
+}
