@@ -279,7 +279,10 @@ func TestHAProxyLeavesWhoShutsDown(t *testing.T) {
 		}
 	}
 	leaving.say("[+]ping ok\n[-]shutdown failed: reason withheld\nreadyz check failed\n")
-	b.eventually("no new connection for "+first, func() bool { return b.answers(9)[first] == 0 })
+	b.eventually(first+" is known to leave", func() bool { return b.down() == 1 })
+	if n := b.answers(9)[first]; n > 0 {
+		t.Errorf("%s, which shuts down, gets %d of 9 new connections", first, n)
+	}
 	// What is connected stays so until the API server itself ends it.
 	for range 5 {
 		if who, err := b.ask(old); who != first {
