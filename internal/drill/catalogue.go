@@ -178,9 +178,10 @@ func Find(name string) (Drill, bool) {
 // Candidates are the hosts that a drill can be done on, in the file's order.
 func Candidates(c *cluster.Cluster, d Drill) []string {
 	var out []string
+	b := c.Endpoint.LoadBalancer
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
-		localProxy := c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost && h.IsNode() && !h.Has(cluster.RoleControlPlane)
+		localProxy := b.Mode == cluster.BalancerLocalhost && b.Type != "nginx" && h.IsNode() && !h.Has(cluster.RoleControlPlane)
 		balancer := slices.ContainsFunc(c.Balancers(), func(b *cluster.Host) bool { return b.Name == h.Name })
 		fits := false
 		switch d.On {

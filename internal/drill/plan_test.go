@@ -46,6 +46,8 @@ func TestCandidates(t *testing.T) {
 	managed(balanced)
 	stacked, _ := healthy()
 	stacked.Etcd.Mode = cluster.EtcdStacked
+	nginx, _ := healthy()
+	nginx.Endpoint.LoadBalancer.Type = "nginx"
 	for _, c := range []struct {
 		cluster *cluster.Cluster
 		drill   string
@@ -57,6 +59,7 @@ func TestCandidates(t *testing.T) {
 		{stacked, "etcd-killed", "cp-1 cp-2 cp-3"},
 		{local, "kubelet-killed", "cp-1 cp-2 cp-3 worker-1 worker-2 worker-3"},
 		{local, "haproxy-killed", "worker-1 worker-2 worker-3"},
+		{nginx, "haproxy-killed", ""},
 		{local, "keepalived-killed", ""},
 		{balanced, "haproxy-killed", "lb-1 lb-2"},
 		{balanced, "keepalived-killed", "lb-1 lb-2"},
