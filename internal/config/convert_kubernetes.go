@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/quorate/quorate/api/v1alpha1"
+	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/config/strict"
 )
@@ -130,7 +131,11 @@ func owned(program, flag string) string {
 func (c *converter) featureGates(p strict.Path, gates map[string]bool) map[string]bool {
 	pattern := regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 	for _, name := range slices.Sorted(maps.Keys(gates)) {
-		if !pattern.MatchString(name) {
+		since, gone := catalog.GoneGate(name)
+		switch {
+		case gone:
+			c.Errorf(p.Key(name), "remove it", "featureGates: %s is part of Kubernetes since %s: the gate is gone, and no program would start with it", name, since)
+		case !pattern.MatchString(name):
 			c.Errorf(p.Key(name), "such as NodeSwap: true", "featureGates: %s is not the name of a feature gate", quote(name))
 		}
 	}

@@ -180,6 +180,7 @@ func (m *machine) kubeadm(args []string) error {
 	if why := m.unready(); why != "" {
 		return fmt.Errorf("the API server of %s: %s", m.name, why)
 	}
+	m.world.api.Forbid(false) // the phases that use the API give the administrator his rights first
 	switch args[2] {
 	case "mark-control-plane":
 		return m.mark(s)

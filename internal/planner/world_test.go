@@ -62,6 +62,7 @@ var errCut = errors.New("the connection was cut")
 func newWorld(t testing.TB, c *cluster.Cluster) *world {
 	t.Helper()
 	w := &world{t: t, listeners: map[string]chan net.Conn{}, api: kubetest.New(), addons: map[string]bool{}, budget: -1}
+	w.api.Forbid(true) // until a kubeadm phase has given the administrator rights
 	w.use(c)
 	return w
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
 	remote "github.com/quorate/quorate/internal/host"
@@ -148,6 +150,11 @@ func (o runStaticPods) lead(ctx context.Context, rt *component.Runtime, say func
 				continue // none leads among the API servers
 			}
 			lease, ok, err := client.Lease(ctx, pod.name)
+			if apierrors.IsForbidden(err) {
+				// A run was cut off before the cluster had settings, and with them
+				// its administrator rights: nobody depends on who leads yet.
+				return nil
+			}
 			if err != nil {
 				return err
 			}

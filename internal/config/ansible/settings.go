@@ -2,12 +2,15 @@ package ansible
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/diag"
 )
 
 const (
@@ -82,6 +85,11 @@ func (m *importer) featureGates() {
 		if !ok || !on && !strings.EqualFold(value, "false") {
 			m.r.Errorf(p, "write NAME=true or NAME=false", "kube_feature_gates: %s is not of the form NAME=true", quote(item))
 			return
+		}
+		if since, gone := catalog.GoneGate(name); gone {
+			m.r.Tell(diag.SeverityWarning, s.at, "remove it", "",
+				fmt.Sprintf("the feature gate %s is left out: what it switched on is part of Kubernetes since %s, and the gate is gone", name, since))
+			continue
 		}
 		gates[name] = on
 		m.r.Set(p.Key(name), s.at)

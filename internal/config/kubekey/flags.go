@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/config/strict"
 )
 
@@ -94,7 +95,7 @@ func (m *importer) gates(from strict.Path, gates map[string]bool) {
 // too. A gate that is gone would keep every program from starting.
 func (m *importer) gate(from strict.Path, gate string, on bool) {
 	const to = strict.Path("spec.kubernetes.featureGates")
-	if since, gone := goneGates()[gate]; gone {
+	if since, gone := catalog.GoneGate(gate); gone {
 		m.warn(from, "remove it", "the feature gate %s is left out: what it switched on is part of Kubernetes since %s, and the gate is gone", gate, since)
 		return
 	}
@@ -109,16 +110,4 @@ func (m *importer) gate(from strict.Path, gate string, on bool) {
 	}
 	out.FeatureGates[gate] = on
 	m.ours.Set(to.Key(gate), m.theirs.PlaceOf(from))
-}
-
-// goneGates are gates that KubeKey's own examples and defaults set, that no
-// supported version has any more, by the version in which they became a part
-// of Kubernetes for good.
-func goneGates() map[string]string {
-	return map[string]string{
-		"ExpandCSIVolumes": "v1.24", "CSIStorageCapacity": "v1.24", "TTLAfterFinished": "v1.23", "EphemeralContainers": "v1.25",
-		"PodSecurity": "v1.25", "IPv6DualStack": "v1.23", "VolumeSnapshotDataSource": "v1.20", "CSIInlineVolume": "v1.25",
-		"CSIMigration": "v1.25", "DaemonSetUpdateSurge": "v1.25", "GenericEphemeralVolume": "v1.23", "LocalStorageCapacityIsolation": "v1.25",
-		"NetworkPolicyEndPort": "v1.25", "StatefulSetMinReadySeconds": "v1.25", "SupportPodPidsLimit": "v1.20", "SupportNodePidsLimit": "v1.20",
-	}
 }

@@ -25,6 +25,7 @@ type Server struct {
 	mu       sync.Mutex
 	objects  map[string]Object // by path: /api/v1/namespaces/kube-system/secrets/x
 	requests []Request
+	forbid   bool
 	unready  string
 }
 
@@ -74,6 +75,14 @@ func (s *Server) Unready(body string) {
 	s.unready = body
 }
 
+// Forbid makes the server refuse everything about objects, or nothing any more:
+// an administrator has no rights before somebody bound them.
+func (s *Server) Forbid(all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forbid = all
+}
+
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -99,6 +108,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveObject needs the lock.
 func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, body []byte) {
+	if s.forbid {
+		refuse(w, http.StatusForbidden, "Forbidden", r.URL.Path+" is forbidden")
+		return
+	}
 	path := r.URL.Path
 	have, exists := s.objects[path]
 	switch r.Method {
