@@ -21,7 +21,7 @@ func TestClusterFile(t *testing.T) {
 		"default":  {Name: "default", ControlPlanes: 3, Workers: 3},
 		"managed":  {Name: "ha", ControlPlanes: 3, Workers: 1, LoadBalancers: 2, Etcds: 3, Kubernetes: "v1.36.3"},
 		"shared":   {Name: "ha", ControlPlanes: 3, Workers: 1, SharedLB: true},
-		"external": {Name: "ext", ControlPlanes: 2, Workers: 1, ExternalLB: true},
+		"external": {Name: "ext", ControlPlanes: 3, Workers: 1, ExternalLB: true},
 		"single":   {Name: "one", ControlPlanes: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
