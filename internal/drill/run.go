@@ -243,7 +243,7 @@ func (r *Runner) Finish(ctx context.Context, failure error) (Record, History) {
 	history, err := r.Load.Stop(ctx)
 	record := Record{
 		Format: recordFormat, Started: r.Load.began.UTC(), Length: length, Every: r.Load.Every,
-		Faults: r.faults, Marks: append(r.marks, r.leaders.seen()...), Verdict: Check(history),
+		Faults: append([]FaultRecord{}, r.faults...), Marks: append(r.marks, r.leaders.seen()...), Verdict: Check(history),
 	}
 	slices.SortStableFunc(record.Marks, func(a, b Mark) int { return int(a.At - b.At) })
 	for _, s := range r.Load.series {
