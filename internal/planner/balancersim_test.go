@@ -92,9 +92,12 @@ func (m *machine) listen(r *http.Request) (*http.Response, error) {
 	}
 	conns := make(chan net.Conn)
 	m.stand = conns
-	m.world.t.Cleanup(func() { close(conns) })
 	go func() {
-		for conn := range conns {
+		for {
+			conn, err := (pipes{conns, m.world.over}).Accept()
+			if err != nil {
+				return
+			}
 			go func() {
 				defer conn.Close()
 				if r.Context().Err() != nil {

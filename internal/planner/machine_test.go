@@ -170,7 +170,11 @@ func (m *machine) connect(r *http.Request, args []byte) (*http.Response, error) 
 		return respond(r, http.StatusBadGateway, text), err
 	}
 	near, far := net.Pipe()
-	listener <- far
+	select {
+	case listener <- far:
+	case <-m.world.over:
+		return nil, net.ErrClosed
+	}
 	go func() {
 		_, _ = io.Copy(near, r.Body)
 		near.Close()

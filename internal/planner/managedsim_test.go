@@ -3,7 +3,6 @@ package planner_test
 import (
 	"net"
 	"strings"
-	"sync"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
@@ -42,17 +41,17 @@ func (w *world) atVIP() chan net.Conn {
 // refusing takes connections and closes them.
 func (w *world) refusing() chan net.Conn {
 	if w.refused == nil {
-		w.refused = make(chan net.Conn)
-		var over sync.WaitGroup
-		over.Go(func() {
-			for c := range w.refused {
+		refused := make(chan net.Conn)
+		w.refused = refused
+		go func() {
+			for {
+				c, err := (pipes{refused, w.over}).Accept()
+				if err != nil {
+					return
+				}
 				_ = c.Close()
 			}
-		})
-		w.t.Cleanup(func() {
-			close(w.refused)
-			over.Wait()
-		})
+		}()
 	}
 	return w.refused
 }

@@ -54,6 +54,10 @@ type world struct {
 	// operator's process is killed; negative means no end.
 	budget int
 	kill   context.CancelFunc
+	// over is closed when the test ends. Clients may dial in the background until
+	// then, so no listener's channel is ever closed.
+	over chan struct{}
+	end  func() // closes it
 }
 
 // errCut is what every operation answers once the budget is used up.
@@ -61,7 +65,9 @@ var errCut = errors.New("the connection was cut")
 
 func newWorld(t testing.TB, c *cluster.Cluster) *world {
 	t.Helper()
-	w := &world{t: t, listeners: map[string]chan net.Conn{}, api: kubetest.New(), addons: map[string]bool{}, budget: -1}
+	w := &world{t: t, listeners: map[string]chan net.Conn{}, api: kubetest.New(), addons: map[string]bool{}, budget: -1, over: make(chan struct{})}
+	w.end = sync.OnceFunc(func() { close(w.over) })
+	t.Cleanup(w.end)
 	w.api.Forbid(true) // until a kubeadm phase has given the administrator rights
 	w.use(c)
 	return w
@@ -225,14 +231,18 @@ func (w *world) listening(address string) chan net.Conn {
 }
 
 // pipes is a listener of connections that are handed to it.
-type pipes chan net.Conn
+type pipes struct {
+	conns <-chan net.Conn
+	over  <-chan struct{}
+}
 
 func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.over:
 		return nil, net.ErrClosed
 	}
-	return c, nil
 }
 func (p pipes) Close() error   { return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
@@ -257,9 +267,9 @@ func (w *world) serveAPI(m *machine) {
 		pair, err := tls.X509KeyPair(m.files["/etc/kubernetes/pki/apiserver.crt"].content, m.files["/etc/kubernetes/pki/apiserver.key"].content)
 		return &pair, err
 	}}
-	go func() { _ = server.Serve(tls.NewListener(pipes(conns), config)) }()
+	go func() { _ = server.Serve(tls.NewListener(pipes{conns, w.over}, config)) }()
 	w.t.Cleanup(func() {
-		close(conns)
+		w.end()
 		server.Close()
 	})
 }
