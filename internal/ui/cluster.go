@@ -12,7 +12,9 @@ import (
 func ClusterSummary(c *cluster.Cluster, read []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Valid: cluster %s, Kubernetes %s, from %s.\n", c.Name, c.Kubernetes.Version, strings.Join(read, ", "))
-	row := func(what, format string, args ...any) { fmt.Fprintf(&b, "  %-16s%s\n", what, fmt.Sprintf(format, args...)) }
+	row := func(what, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-16s%s\n", what, fmt.Sprintf(format, args...))
+	}
 	row("control plane", "%s", hostNames(c.ControlPlanes()))
 	members := len(c.EtcdHosts())
 	row("etcd", "%s (%s): %s", hostNames(c.EtcdHosts()), c.Etcd.Mode, survives(members))
