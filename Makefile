@@ -45,7 +45,11 @@ unit: build prepare ## Tests that need no cluster
 
 .PHONY: e2e
 e2e: bundle ## Tests on real clusters in the lab (root)
-	QUORATE_E2E=$(CURDIR)/$(BIN) go test -count=1 -timeout 45m -parallel 1 -v ./test/e2e
+	QUORATE_E2E=$(CURDIR)/$(BIN) go test -count=1 -timeout 75m -parallel 1 -v ./test/e2e
+
+.PHONY: e2e-more
+e2e-more: bundle ## Further tests on real clusters, too long for every change (root)
+	QUORATE_E2E_MORE=$(CURDIR)/$(BIN) go test -count=1 -timeout 60m -parallel 1 -v ./test/e2e
 
 .PHONY: lab-test
 lab-test: build prepare ## The lab's own tests: kills, power, cables, and that nothing is left (root)

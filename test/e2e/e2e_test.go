@@ -24,10 +24,15 @@ import (
 )
 
 // TestScripts runs *.txtar in this folder. QUORATE_E2E is the binary to test.
-func TestScripts(t *testing.T) {
-	binary := os.Getenv("QUORATE_E2E")
+func TestScripts(t *testing.T) { runScripts(t, ".", os.Getenv("QUORATE_E2E")) }
+
+// TestMore runs those in more, which take too long for every change.
+func TestMore(t *testing.T) { runScripts(t, "more", os.Getenv("QUORATE_E2E_MORE")) }
+
+func runScripts(t *testing.T, dir, binary string) {
+	t.Helper()
 	if binary == "" {
-		t.Skip("builds real clusters: run `make e2e`, which sets QUORATE_E2E to the binary")
+		t.Skip("builds real clusters: run `make e2e` or `make e2e-more`, which name the binary")
 	}
 	tools := t.TempDir()
 	if err := os.Symlink(binary, filepath.Join(tools, "quorate")); err != nil {
@@ -39,7 +44,7 @@ func TestScripts(t *testing.T) {
 	}
 	extractKubectl(t, release, filepath.Join(tools, "kubectl"))
 	testscript.Run(t, testscript.Params{
-		Dir: ".",
+		Dir: dir,
 		// Progress is as interesting as failure when a script takes minutes.
 		TestWork: false,
 		Setup: func(env *testscript.Env) error {
