@@ -43,7 +43,7 @@ func runScripts(t *testing.T, dir, binary string) {
 		t.Fatal(err)
 	}
 	extractKubectl(t, release, filepath.Join(tools, "kubectl"))
-	testscript.Run(t, testscript.Params{
+	testscript.RunT(newScripts(t), testscript.Params{
 		Dir: dir,
 		// Progress is as interesting as failure when a script takes minutes.
 		TestWork: false,
