@@ -143,6 +143,26 @@ func (g cgroup) enter() error {
 	return nil
 }
 
+// createAndEnter makes a group in a host that runs, and moves the calling
+// process into it. The host's systemd removes groups that are empty, so one that
+// was just made may be gone before somebody is in it.
+func (g cgroup) createAndEnter() error {
+	const tries = 100
+	var err error
+	for range tries {
+		if err = g.create(); err != nil && ignoreMissing(err) != nil {
+			return err
+		}
+		if err == nil {
+			err = g.enter()
+		}
+		if err == nil || ignoreMissing(err) != nil {
+			return err
+		}
+	}
+	return err
+}
+
 func ignoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ESRCH) {
 		return nil

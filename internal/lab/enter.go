@@ -58,10 +58,7 @@ func EnterHost(dir, name string, argv []string) (exitStatus int, err error) {
 		return 0, err
 	}
 	group := l.hostCgroup(layout, name).child(enteredGroup)
-	if err := group.create(); err != nil {
-		return 0, err
-	}
-	if err := group.enter(); err != nil {
+	if err := group.createAndEnter(); err != nil {
 		return 0, err
 	}
 	if err := joinNamespaces(host.Init); err != nil {
