@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -284,6 +285,33 @@ func TestLab(t *testing.T) {
 			t.Error("a lab shrank")
 		}
 	})
+}
+
+// TestEnterAgainstRemoval enters a host while somebody removes, as its systemd
+// does now and then, every cgroup that is empty.
+func TestEnterAgainstRemoval(t *testing.T) {
+	l := newTestLab(t, "enter", Spec{ControlPlanes: 1})
+	layout, err := readCgroupLayout()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs := l.hostCgroup(layout, "cp-1").child(enteredGroup).dirs()
+	ctx, stop := context.WithCancel(t.Context())
+	var removing sync.WaitGroup
+	defer removing.Wait()
+	defer stop()
+	removing.Go(func() {
+		for ctx.Err() == nil {
+			for _, dir := range dirs {
+				_ = unix.Rmdir(dir) // fails while somebody is in it
+			}
+		}
+	})
+	for range 20 {
+		if got := inHost(t, l, "cp-1", "hostname"); got != "cp-1" {
+			t.Fatalf("entered %q", got)
+		}
+	}
 }
 
 func TestTwoLabsSideBySide(t *testing.T) {
