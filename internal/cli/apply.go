@@ -239,6 +239,6 @@ func confirm(ctx context.Context, yes bool, question string, stderr io.Writer) e
 
 // applyForLab is what `lab up` does once the lab's hosts answer.
 func applyForLab(ctx context.Context, clusterFile string, yes bool) error {
-	o := applyOptions{target: target{files: clusterFiles{clusterFile}}, yes: yes, output: "auto"}
+	o := applyOptions{target: target{files: filesAt(clusterFile)}, yes: yes, output: "auto"}
 	return runApply(ctx, o, os.Stdout, os.Stderr)
 }

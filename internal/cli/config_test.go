@@ -20,7 +20,7 @@ func TestConfigShow(t *testing.T) {
 		true:  {"passwordFrom: {prompt: true} # the file has it in the clear", "port: 6443 # default: the API server's own"},
 	} {
 		var out, talk bytes.Buffer
-		if err := runConfigShow(t.Context(), configShowOptions{files: clusterFiles{path}, defaults: defaults}, &out, &talk); err != nil {
+		if err := runConfigShow(t.Context(), configShowOptions{files: filesAt(path), defaults: defaults}, &out, &talk); err != nil {
 			t.Fatal(err)
 		}
 		for _, part := range want {
@@ -43,7 +43,7 @@ func TestConfigShowOfABadFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, talk bytes.Buffer
-	if err := runConfigShow(t.Context(), configShowOptions{files: clusterFiles{path}}, &out, &talk); err == nil || out.Len() > 0 {
+	if err := runConfigShow(t.Context(), configShowOptions{files: filesAt(path)}, &out, &talk); err == nil || out.Len() > 0 {
 		t.Errorf("%v, %q", err, &out)
 	}
 }

@@ -7,14 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/config"
 	"github.com/quorate/quorate/internal/diag"
 )
 
 // importOptions are what `import` is told.
 type importOptions struct {
-	files  []string
+	files  clusterFiles
 	output string
 }
 
@@ -35,19 +34,25 @@ Passwords that stand in the source stand in the result, which --output makes
 readable for you alone; better replace them (see docs/secrets.md).`,
 		Example: `  quorate import config-sample.yaml > cluster.yaml
   quorate import conf/hosts.ini --output cluster.yaml     # reads conf/vars.yml too
-  quorate import inventory/mycluster --output cluster.yaml`,
+  quorate import inventory/mycluster --output cluster.yaml
+  quorate import old.yaml --with-kubernetes v1.37.1      # the file's own version is too old`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.files = args
+			o.files.paths = args
 			return runImport(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
+	o.files.versionFlag(cmd)
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "the file to write, which must not exist yet (default: standard output)")
 	return cmd
 }
 
 func runImport(_ context.Context, o importOptions, stdout, stderr io.Writer) error {
-	text, list := config.Import(o.files, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
+	options, err := o.files.options()
+	if err != nil {
+		return err
+	}
+	text, list := config.Import(o.files.paths, options)
 	if text == nil {
 		return &fileError{list}
 	}

@@ -68,7 +68,7 @@ func runInit(o initOptions, stdout, stderr io.Writer) error {
 	if err := writeNew(o.file, text); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "%s is written. Put your servers' addresses in it, then: quorate plan%s\n", o.file, clusterFiles{o.file}.flags())
+	fmt.Fprintf(stderr, "%s is written. Put your servers' addresses in it, then: quorate plan%s\n", o.file, filesAt(o.file).flags())
 	return nil
 }
 
@@ -106,7 +106,7 @@ func starter(o initOptions) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, map[string]any{
-		"FileFlag": clusterFiles{file}.flags(), "Version": release.Kubernetes, "Supported": strings.Join(catalog.Supported(), ", "),
+		"FileFlag": filesAt(file).flags(), "Version": release.Kubernetes, "Supported": strings.Join(catalog.Supported(), ", "),
 		"ControlPlanes": o.controlPlanes, "Workers": o.workers, "Tolerance": toleranceOf(o.controlPlanes),
 		"Hosts": o.hosts(), "Endpoint": o.endpoint, "VIP": exampleAddress(exampleVIP),
 	}); err != nil {

@@ -125,7 +125,7 @@ func TestUnchangedStarterIsRefused(t *testing.T) {
 	if info, err := os.Stat(o.file); err != nil || info.Mode() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	_, err := (&target{files: clusterFiles{o.file}}).read(t.Context(), io.Discard)
+	_, err := (&target{files: filesAt(o.file)}).read(t.Context(), io.Discard)
 	var exit *exitError
 	if !errors.As(err, &exit) || exit.code != exitUsage || !strings.Contains(err.Error(), "192.0.2.11 is an example") || !strings.Contains(err.Error(), "put your servers' addresses") {
 		t.Errorf("%v", err)

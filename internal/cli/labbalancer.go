@@ -28,7 +28,7 @@ func setUpBalancer(ctx context.Context, l *lab.Lab, errOut io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, balancerTimeout)
 	defer cancel()
-	t := target{files: clusterFiles{l.ClusterFilePath()}}
+	t := target{files: filesAt(l.ClusterFilePath())}
 	s, err := t.load(ctx, errOut)
 	if err != nil {
 		return err

@@ -84,7 +84,7 @@ func readRegular(path string, limit int64) ([]byte, error) {
 // maySave refuses to write a plan over anything but a saved plan, and one that
 // nobody could apply.
 func maySave(path string, from clusterFiles) error {
-	if slices.Contains(from, "-") {
+	if slices.Contains(from.paths, "-") {
 		return usageError(errors.New("a plan of a cluster file from standard input cannot be saved: whoever applies it must read the file again; put it into a file"))
 	}
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
@@ -101,7 +101,7 @@ func maySave(path string, from clusterFiles) error {
 }
 
 // savePlan writes a plan into a file that only its owner can read.
-func (s *session) savePlan(path string, p *plan.Plan, made time.Time, bundleDir string) error {
+func (s *session) savePlan(path string, p *plan.Plan, made time.Time, withKubernetes, bundleDir string) error {
 	from, err := clusterSources(s.inputs)
 	if err != nil {
 		return err
@@ -110,7 +110,9 @@ func (s *session) savePlan(path string, p *plan.Plan, made time.Time, bundleDir 
 	if err != nil {
 		return err
 	}
-	content, err := plan.Saved{Quorate: version.String(), Made: made, ClusterFiles: from, Bundle: b, Plan: p}.Encode()
+	content, err := plan.Saved{
+		Quorate: version.String(), Made: made, ClusterFiles: from, Kubernetes: withKubernetes, Bundle: b, Plan: p,
+	}.Encode()
 	if err != nil {
 		return err
 	}
@@ -140,12 +142,15 @@ func readReviewed(path string) (*reviewedPlan, error) {
 // says where that is now.
 func (r *reviewedPlan) retarget(t *target, fileGiven bool) {
 	if !fileGiven {
-		t.files = nil
+		t.files.paths = nil
 		for _, source := range r.saved.ClusterFiles {
 			if !source.Gathered {
-				t.files = append(t.files, source.Path)
+				t.files.paths = append(t.files.paths, source.Path)
 			}
 		}
+	}
+	if t.files.kubernetes == "" {
+		t.files.kubernetes = r.saved.Kubernetes
 	}
 	if t.bundleDir == "" && r.saved.Bundle != nil {
 		t.bundleDir = r.saved.Bundle.Path

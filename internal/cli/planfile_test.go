@@ -53,7 +53,7 @@ func saved(t *testing.T) (clusterFile, planFile string) {
 		t.Fatal(err)
 	}
 	s := session{inputs: inputsOf(t, clusterFile)}
-	if err := s.savePlan(planFile, planOf(t, "missing"), time.Now(), ""); err != nil {
+	if err := s.savePlan(planFile, planOf(t, "missing"), time.Now(), "v1.36.3", ""); err != nil {
 		t.Fatal(err)
 	}
 	return clusterFile, planFile
@@ -68,9 +68,9 @@ func TestReviewedPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := target{files: clusterFiles{"cluster.yaml"}}
-	if r.retarget(&to, false); to.files.String() != clusterFile {
-		t.Errorf("the cluster file is %s, want %s", to.files, clusterFile)
+	to := target{files: filesAt("cluster.yaml")}
+	if r.retarget(&to, false); to.files.String() != clusterFile || to.files.kubernetes != "v1.36.3" {
+		t.Errorf("the cluster file is %s with Kubernetes %q, want %s with what the plan was made with", to.files, to.files.kubernetes, clusterFile)
 	}
 	if err := r.sameFiles(to, inputsOf(t, clusterFile)); err != nil {
 		t.Errorf("the same cluster file: %v", err)
@@ -90,7 +90,7 @@ func TestReviewedPlan(t *testing.T) {
 				t.Errorf("%s: %q does not say %q", name, err, w)
 			}
 		}
-		if !strings.Contains(s.Hint(), "quorate plan -f "+clusterFile+" -o "+planFile) {
+		if !strings.Contains(s.Hint(), "quorate plan -f "+clusterFile+" --with-kubernetes v1.36.3 -o "+planFile) {
 			t.Errorf("%s: hint %q", name, s.Hint())
 		}
 	}
@@ -114,7 +114,7 @@ func TestReviewedPlanOfAMovedClusterFile(t *testing.T) {
 	if err := os.Rename(clusterFile, moved); err != nil {
 		t.Fatal(err)
 	}
-	to := target{files: clusterFiles{moved}}
+	to := target{files: filesAt(moved)}
 	if r.retarget(&to, true); to.files.String() != moved {
 		t.Errorf("the cluster file is %s, want %s", to.files, moved)
 	}
@@ -139,16 +139,16 @@ func TestPlanFilesThatAreNone(t *testing.T) {
 		}
 	}
 	for _, path := range []string{clusterFile, fifo, filepath.Dir(clusterFile)} {
-		if err := maySave(path, clusterFiles{clusterFile}); !usage(err) {
+		if err := maySave(path, filesAt(clusterFile)); !usage(err) {
 			t.Errorf("saving a plan to %s: error %v, want a refusal", path, err)
 		}
 	}
 	for _, path := range []string{planFile, filepath.Join(filepath.Dir(clusterFile), "no.json")} {
-		if err := maySave(path, clusterFiles{clusterFile}); err != nil {
+		if err := maySave(path, filesAt(clusterFile)); err != nil {
 			t.Errorf("saving a plan to %s: %v", path, err)
 		}
 	}
-	if err := maySave(planFile, clusterFiles{clusterFile, "-"}); !usage(err) {
+	if err := maySave(planFile, filesAt(clusterFile, "-")); !usage(err) {
 		t.Errorf("a cluster file from standard input: error %v, want a refusal", err)
 	}
 }

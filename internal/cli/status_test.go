@@ -37,7 +37,7 @@ func TestNextCommands(t *testing.T) {
 			}
 			s := session{cluster: w.Cluster}
 			var got []string
-			for _, c := range s.next(status.Of(w.Cluster, w.Snapshot), clusterFiles{"my clusters/it's.yaml"}, "") {
+			for _, c := range s.next(status.Of(w.Cluster, w.Snapshot), filesAt("my clusters/it's.yaml"), "") {
 				got = append(got, c.Command)
 			}
 			if d := cmp.Diff(test.want, got); d != "" {

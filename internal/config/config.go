@@ -17,6 +17,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/cluster"
@@ -30,11 +31,18 @@ type Options struct {
 	// DefaultKubernetes is the version of a file that names none, such as
 	// "v1.37.1".
 	DefaultKubernetes string
+	// Kubernetes is the version that takes the place of the file's own; empty
+	// for the file's.
+	Kubernetes string
 	// Supported are the versions that can be installed, newest first. Empty
 	// means that any version is accepted.
 	Supported []string
 	// Home is the folder that ~ stands for; empty means the user's own.
 	Home string
+
+	// secretHint is what to do about secrets that stand in a file of another
+	// tool; empty for our own.
+	secretHint string
 }
 
 // File is a cluster file that was read.
@@ -127,7 +135,7 @@ func open(paths []string) ([]*strict.File, diag.List) {
 // read takes the files' content all the way.
 func read(files []*strict.File, o Options) (*File, diag.List) {
 	r := strict.NewReport(files[0].Source)
-	doc, kubeSphere := document(r, files)
+	doc, kubeSphere := document(r, files, &o)
 	if doc == nil {
 		return nil, r.Finish()
 	}
@@ -143,6 +151,7 @@ func read(files []*strict.File, o Options) (*File, diag.List) {
 // complete fills in the document's defaults, makes the desired model of it and
 // checks both. The file is good only if nothing was reported.
 func complete(r *strict.Report, doc *v1alpha1.Cluster, files []*strict.File, o Options) *File {
+	replaceVersion(r, doc, o)
 	given := asRead(doc)
 	filled := fillDefaults(r, doc, o)
 	if o.Home == "" {
@@ -151,6 +160,19 @@ func complete(r *strict.Report, doc *v1alpha1.Cluster, files []*strict.File, o O
 	c := convert(r, doc, folderOf(files[0].Path), o)
 	checkRules(r, c)
 	return &File{Document: doc, asRead: given, Filled: filled, Cluster: c, Inputs: inputs(files)}
+}
+
+// replaceVersion puts the version that was asked for in the place of the
+// document's own, and says so where that is another.
+func replaceVersion(r *strict.Report, doc *v1alpha1.Cluster, o Options) {
+	own := &doc.Spec.Kubernetes.Version
+	if o.Kubernetes != "" && *own != "" && "v"+strings.TrimPrefix(*own, "v") != o.Kubernetes {
+		r.Warnf("spec.kubernetes.version", "", "Kubernetes %s is installed, as --with-kubernetes says, instead of %s",
+			o.Kubernetes, quote(*own))
+	}
+	if o.Kubernetes != "" {
+		*own = o.Kubernetes
+	}
 }
 
 // inputs tells which files were read.

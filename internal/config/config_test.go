@@ -235,3 +235,32 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// TestOtherVersion checks the version that takes the place of a file's own: in
+// what is built, shown and written, and for formats that we do not write.
+func TestOtherVersion(t *testing.T) {
+	old := `{apiVersion: kubekey.kubesphere.io/v1alpha2, kind: Cluster, spec: {
+  hosts: [{name: a, address: 10.0.0.1}], roleGroups: {etcd: [a], master: [a]}, kubernetes: {version: v1.23.17}, network: {plugin: flannel}}}`
+	path := filepath.Join(t.TempDir(), "config-sample.yaml")
+	if err := os.WriteFile(path, []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := testOptions()
+	if file, list := Read([]string{path}, o); file != nil || !strings.Contains(printed(t, list), "--with-kubernetes v1.37.1") {
+		t.Errorf("an old version: file %v, %v; want a hint at --with-kubernetes", file, list)
+	}
+	o.Kubernetes = "v1.36.3"
+	file, list := Read([]string{path}, o)
+	if file == nil {
+		t.Fatal(list)
+	}
+	if file.Cluster.Kubernetes.Version != "v1.36.3" || !strings.Contains(string(file.Show(false)), "version: v1.36.3") {
+		t.Errorf("the version is %s, and what is shown %s", file.Cluster.Kubernetes.Version, file.Show(false))
+	}
+	if !strings.Contains(printed(t, list), `Kubernetes v1.36.3 is installed, as --with-kubernetes says, instead of "v1.23.17"`) {
+		t.Errorf("that the file says otherwise is not told: %v", list)
+	}
+	if text, list := Import([]string{path}, o); !strings.Contains(string(text), "version: v1.36.3") || list.HasErrors() {
+		t.Errorf("the import writes %s with %v", text, list)
+	}
+}

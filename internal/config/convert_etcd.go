@@ -66,6 +66,10 @@ func (c *converter) timings(p strict.Path, e *v1alpha1.Etcd) {
 	case e.Election > most:
 		c.Errorf(p.Key("election"), "", "etcd.election %v is longer than %v, which etcd refuses", e.Election, most)
 	case e.Election < 5*e.Heartbeat:
-		c.Errorf(p.Key("election"), "ten heartbeats are usual", "etcd.election %v is shorter than five heartbeats of %v, which etcd refuses", e.Election, e.Heartbeat)
+		at := p.Key("election")
+		if !c.Given(at) {
+			at = p.Key("heartbeat")
+		}
+		c.Errorf(at, "ten heartbeats are usual", "etcd.election %v is shorter than five heartbeats of %v, which etcd refuses", e.Election, e.Heartbeat)
 	}
 }

@@ -52,9 +52,13 @@ func (c *converter) version(p strict.Path, version string) string {
 	case version == "":
 		c.Errorf(p, supported, "no Kubernetes version is given")
 	case parts == nil:
-		c.Errorf(p, supported, "the Kubernetes version %s is not of the form v1.36.3", quote(version))
+		hint := supported
+		if i := slices.IndexFunc(c.o.Supported, func(known string) bool { return strings.HasPrefix(known, v+".") }); i >= 0 {
+			hint = "write " + c.o.Supported[i] + ", with its patch level; " + supported
+		}
+		c.Errorf(p, hint, "the Kubernetes version %s is not of the form v1.36.3", quote(version))
 	case len(c.o.Supported) > 0 && !slices.Contains(c.o.Supported, v):
-		c.Errorf(p, supported, "Kubernetes %s is not one of the versions that this Quorate installs", v)
+		c.Errorf(p, supported+"; write one of them, or leave the file as it is and add --with-kubernetes "+c.o.Supported[0], "Kubernetes %s is not one of the versions that this Quorate installs", v)
 	default:
 		return v
 	}

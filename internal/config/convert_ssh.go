@@ -67,9 +67,12 @@ func (c *converter) bastion(p strict.Path, what string, b *v1alpha1.Bastion, aro
 // alone when the file says neither.
 func (c *converter) secret(p strict.Path, what, name string, from *v1alpha1.SecretSource, literal v1alpha1.SecretText, out *cluster.Secret) {
 	at := p.Key(name + "From")
+	literal = v1alpha1.SecretText(strings.TrimRight(string(literal), "\r\n")) // of a block; files end in one, too
 	switch {
 	case from != nil && literal != "":
 		c.Errorf(p.Key(name), "remove "+name, "%s: both %s and %sFrom are given", what, name, name)
+	case strings.ContainsAny(string(literal), "\r\n"):
+		c.Errorf(p.Key(name), "write it in one line, in quotes", "%s: the %s has several lines, which no login takes", what, name)
 	case literal != "":
 		c.literals = append(c.literals, literalSecret{p.Key(name), what, name})
 		*out = cluster.Secret{Literal: string(literal)}
@@ -106,8 +109,13 @@ func (c *converter) warnOfLiterals() {
 	if len(c.literals) == 0 {
 		return
 	}
+	const mostListed = 10
 	first, others := c.literals[0], ""
-	for _, l := range c.literals[1:] {
+	for i, l := range c.literals[1:] {
+		if i == mostListed {
+			others += fmt.Sprintf("and %d more\n", len(c.literals)-1-i)
+			break
+		}
 		place := c.PlaceOf(l.at)
 		name := place.Source
 		if name == nil {
@@ -119,8 +127,11 @@ func (c *converter) warnOfLiterals() {
 	if others != "" {
 		summary += fmt.Sprintf(", one of %d", len(c.literals))
 	}
-	c.Tell(diag.SeverityWarning, c.PlaceOf(first.at), "write "+first.name+"From: {env: VARIABLE}, {file: PATH} or {prompt: true} instead, or encrypt it: quorate secret encrypt",
-		others, summary)
+	hint := "write " + first.name + "From: {env: VARIABLE}, {file: PATH} or {prompt: true} instead, or encrypt it: quorate secret encrypt"
+	if c.o.secretHint != "" {
+		hint = c.o.secretHint
+	}
+	c.Tell(diag.SeverityWarning, c.PlaceOf(first.at), hint, others, summary)
 }
 
 func count(conditions ...bool) int {
@@ -154,8 +165,11 @@ func (c *converter) localPath(p strict.Path, what, value string) string {
 	case value == "":
 		c.Errorf(p, "", "%s is empty", what)
 		return ""
+	case strict.IsPrivateKey(value):
+		c.Errorf(p, "put the key into a file of mode 0600, and write that file's path", "%s must be a path: here stands a private key itself", what)
+		return ""
 	case odd != "":
-		c.Errorf(p, "", "%s: %s is not a path: it holds %s", what, quote(value), odd)
+		c.Errorf(p, "", "%s is not a path: it holds %s", what, odd)
 		return ""
 	}
 	rest, isHome := strings.CutPrefix(value, "~")

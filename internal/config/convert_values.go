@@ -148,6 +148,8 @@ func (c *converter) address(p strict.Path, what, value string) string {
 	switch {
 	case value == "":
 		c.Errorf(p, "", "%s is missing", what)
+	case strict.IsStandIn(value):
+		c.Errorf(p, "write the real one", "%s: %s is a guide's stand-in for an address", what, quote(value))
 	case isIP(value) || isDNSName(strings.ToLower(value)):
 		return value
 	default:

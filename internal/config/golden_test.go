@@ -2,19 +2,15 @@ package config
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // testOptions are what the files in testdata are read with.
 func testOptions() Options {
@@ -49,23 +45,8 @@ func printed(t *testing.T, list diag.List) string {
 	return strings.ReplaceAll(b.String(), "/files/", "")
 }
 
-// golden compares a text with the file beside path, or writes it.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	path = strings.TrimSuffix(path, ".yaml") + ".txt"
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got); run with -update if the change is meant:\n%s", path, diff)
-	}
-}
+// goldenPath is the golden file of a file of testdata.
+func goldenPath(path string) string { return strings.TrimSuffix(path, ".yaml") + ".txt" }
 
 func files(t *testing.T, pattern string) []string {
 	t.Helper()
@@ -89,7 +70,7 @@ func TestBadFiles(t *testing.T) {
 			if strings.Contains(text, testSecret) {
 				t.Errorf("the diagnostics show a secret:\n%s", text)
 			}
-			golden(t, path, text)
+			golden.Check(t, goldenPath(path), text)
 		})
 	}
 }
@@ -106,7 +87,7 @@ func TestGoodFiles(t *testing.T) {
 			if strings.Contains(warnings, testSecret) {
 				t.Errorf("the diagnostics show a secret:\n%s", warnings)
 			}
-			golden(t, path, warnings+"--- effective file ---\n"+string(Format(file.Document)))
+			golden.Check(t, goldenPath(path), warnings+"--- effective file ---\n"+string(Format(file.Document)))
 		})
 	}
 }

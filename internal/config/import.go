@@ -21,10 +21,11 @@ func Import(paths []string, o Options) ([]byte, diag.List) {
 		return nil, opened
 	}
 	r := strict.NewReport(files[0].Source)
-	doc, kubeSphere := document(r, files)
+	doc, kubeSphere := document(r, files, &o)
 	if doc == nil {
 		return nil, append(opened, r.Finish()...)
 	}
+	replaceVersion(r, doc, o)
 	text := Format(doc) // before the defaults are in it
 	if kubeSphere != nil {
 		text = fmt.Appendf(text, "---\n%s\n", strings.TrimRight(kubeSphere.Text, "\n"))

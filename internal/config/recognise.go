@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -27,6 +28,10 @@ type format struct {
 	// recognises tells by one of a file's YAML documents, or by its text where
 	// it is no YAML (root is then nil).
 	recognises func(root *yaml.Node, f *strict.File) bool
+	// secretHint is where else a secret can be than in such a file.
+	secretHint string
+	// remedy is what to do about a format that is not read.
+	remedy string
 	// imports makes a document of all the files that are read together. It
 	// returns nil only when it reported why. Nil means that the format is known
 	// but not read.
@@ -46,14 +51,24 @@ func formats() []format {
 			return false
 		}
 	}
+	const (
+		written     = "`quorate import` makes a cluster file of it, which can say where a password is: passwordFrom: {env: VARIABLE}, {file: PATH}, {prompt: true} or {age: …}"
+		orLookup    = "write \"{{ lookup('env', 'VARIABLE') }}\" in its place; or " + written
+		writeOut    = "write out what Ansible makes of it, and name that: ansible-inventory -i FILE --list --yaml > hosts.yaml"
+		onlyAnsible = ", which only Ansible can read"
+	)
 	return []format{
-		{name: "a KubeKey file", recognises: func(root *yaml.Node, _ *strict.File) bool { return root != nil && kubekey.Recognises(root) }, imports: kubekey.Import},
+		{name: "a KubeKey file", secretHint: written, recognises: func(root *yaml.Node, _ *strict.File) bool { return root != nil && kubekey.Recognises(root) }, imports: kubekey.Import},
 		{name: "a k0sctl file", recognises: group("k0sctl.k0sproject.io")},
 		{name: "a kubeadm configuration", recognises: group("kubeadm.k8s.io")},
-		{name: "an Ansible inventory", imports: ansible.Import, recognises: func(root *yaml.Node, f *strict.File) bool {
+		{name: "a file of settings for an inventory plugin" + onlyAnsible, remedy: writeOut, recognises: func(root *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsPlugin(root) }},
+		{name: "an inventory as programs write it for Ansible, in JSON", remedy: writeOut, recognises: func(root *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsListing(root) }},
+		{name: "an inventory in TOML", remedy: writeOut, recognises: func(_ *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsTOML(f) }},
+		{name: "a program, such as an inventory script" + onlyAnsible, remedy: writeOut, recognises: func(root *yaml.Node, f *strict.File) bool { return !f.Gathered && root == nil && ansible.IsScript(f) }},
+		{name: "an Ansible inventory", secretHint: orLookup, imports: ansible.Import, recognises: func(root *yaml.Node, f *strict.File) bool {
 			return root == nil && ansible.IsINI(f.Data) || ansible.IsYAML(root)
 		}},
-		{name: "variables of an Ansible inventory", imports: ansible.Import, recognises: func(root *yaml.Node, f *strict.File) bool {
+		{name: "variables of an Ansible inventory", secretHint: orLookup, imports: ansible.Import, recognises: func(root *yaml.Node, f *strict.File) bool {
 			return ansible.IsVariables(root) || ansible.IsEncrypted(f)
 		}},
 	}
@@ -63,7 +78,7 @@ func formats() []format {
 // and returns nil. Errors in the document's keys and types are reported too;
 // the document then holds what could be read, so that it can be checked further.
 // A document that configures KubeSphere may come with any format; nil if none.
-func document(r *strict.Report, files []*strict.File) (*v1alpha1.Cluster, *KubeSphere) {
+func document(r *strict.Report, files []*strict.File, o *Options) (*v1alpha1.Cluster, *KubeSphere) {
 	readable := true
 	for _, f := range files {
 		readable = parse(r.On(f.Source), f) && readable
@@ -74,9 +89,10 @@ func document(r *strict.Report, files []*strict.File) (*v1alpha1.Cluster, *KubeS
 	kubeSphere := takeKubeSphere(r, files)
 	if f, root, known := recognise(files); known != nil {
 		if known.imports == nil {
-			notReadYet(r.On(f.Source), root, known.name)
+			notReadYet(r.On(f.Source), root, known)
 			return nil, kubeSphere
 		}
+		o.secretHint = known.secretHint
 		return known.imports(r, files), kubeSphere
 	}
 	if len(files) > 1 {
@@ -93,7 +109,7 @@ func parse(r *strict.Report, f *strict.File) bool {
 	if !strict.CheckText(r, f.Data) {
 		return false
 	}
-	if ansible.IsINI(f.Data) {
+	if ansible.IsINI(f.Data) || ansible.IsTOML(f) || ansible.IsScript(f) {
 		return true
 	}
 	var ok bool
@@ -128,13 +144,13 @@ func recognise(files []*strict.File) (*strict.File, *yaml.Node, *format) {
 }
 
 // notReadYet reports a file of another tool.
-func notReadYet(r *strict.Report, root *yaml.Node, what string) {
+func notReadYet(r *strict.Report, root *yaml.Node, known *format) {
 	at := diag.Position{Line: 1, Column: 1}
 	if root != nil {
 		at = strict.Position(root)
 	}
-	r.ErrorAt(at, fmt.Sprintf("write a cluster file of apiVersion %s; the smallest one only lists the hosts", v1alpha1.APIVersion),
-		"this is %s; such files are not read by this version", what)
+	hint := cmp.Or(known.remedy, fmt.Sprintf("write a cluster file of apiVersion %s; the smallest one only lists the hosts", v1alpha1.APIVersion))
+	r.ErrorAt(at, hint, "this is %s; such files are not read by this version", known.name)
 }
 
 // own decodes a file of our own format.

@@ -16,6 +16,9 @@ const maxEtcdMembers = 7
 
 // checkEtcd checks how many members there are and where.
 func checkEtcd(r *strict.Report, c *cluster.Cluster) {
+	if r.IsBad("spec.etcd.mode") {
+		return // who runs etcd depends on it
+	}
 	members := c.EtcdHosts()
 	n, hosts := len(members), strict.Path("spec.hosts")
 	if n > 0 { // the last member is the one too many

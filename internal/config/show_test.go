@@ -11,6 +11,7 @@ import (
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/golden"
 )
 
 // TestShow checks both forms against golden files, and, for every good file,
@@ -45,7 +46,7 @@ func TestShow(t *testing.T) {
 		if file == nil {
 			t.Fatal(list)
 		}
-		golden(t, path, string(file.Show(false))+"--- with defaults ---\n"+string(file.Show(true)))
+		golden.Check(t, goldenPath(path), string(file.Show(false))+"--- with defaults ---\n"+string(file.Show(true)))
 	}
 }
 

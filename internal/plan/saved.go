@@ -28,6 +28,9 @@ type Saved struct {
 	Made time.Time `json:"made"`
 	// ClusterFiles are the files that the desired cluster was read from.
 	ClusterFiles []Source `json:"clusterFiles"`
+	// Kubernetes is the version that was said in place of the files' own; empty
+	// for theirs.
+	Kubernetes string `json:"kubernetes,omitempty"`
 	// Bundle is what would be installed from; nil where there was none.
 	Bundle *Source `json:"bundle,omitempty"`
 	Plan   *Plan   `json:"plan"`

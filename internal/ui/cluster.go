@@ -18,8 +18,8 @@ func ClusterSummary(c *cluster.Cluster, read []string) string {
 	row("control plane", "%s", hostNames(c.ControlPlanes()))
 	members := len(c.EtcdHosts())
 	row("etcd", "%s (%s): %s", hostNames(c.EtcdHosts()), c.Etcd.Mode, survives(members))
-	if workers := c.Workers(); len(workers) > 0 {
-		row("workers", "%s", hostNames(workers))
+	if workers := workloadHosts(c); workers != "" {
+		row("workers", "%s", workers)
 	}
 	if balancers := c.With(cluster.RoleLoadBalancer); len(balancers) > 0 {
 		row("load balancers", "%s", hostNames(balancers))
@@ -29,10 +29,31 @@ func ClusterSummary(c *cluster.Cluster, read []string) string {
 	return b.String()
 }
 
+// workloadHosts names the hosts that take workloads, control planes last.
+func workloadHosts(c *cluster.Cluster) string {
+	var both []*cluster.Host
+	for _, h := range c.ControlPlanes() {
+		if h.Has(cluster.RoleWorker) {
+			both = append(both, h)
+		}
+	}
+	text := hostNames(c.Workers())
+	switch {
+	case len(both) == 0:
+		return text
+	case text == "":
+		return hostNames(both) + " (control planes that take workloads too)"
+	}
+	return text + "; and of the control planes " + hostNames(both)
+}
+
 // survives says how many etcd members may be lost.
 func survives(members int) string {
 	switch n := cluster.Tolerated(members); n {
 	case 0:
+		if members == 1 {
+			return "its loss stops the cluster"
+		}
 		return "the loss of any one stops the cluster"
 	case 1:
 		return "one may be lost"

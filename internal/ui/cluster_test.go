@@ -33,7 +33,7 @@ func TestClusterSummary(t *testing.T) {
 
 func TestSurvives(t *testing.T) {
 	for members, want := range map[int]string{
-		1: "the loss of any one stops the cluster", 2: "the loss of any one stops the cluster", 3: "one may be lost", 5: "2 may be lost",
+		1: "its loss stops the cluster", 2: "the loss of any one stops the cluster", 3: "one may be lost", 5: "2 may be lost",
 	} {
 		if got := survives(members); got != want {
 			t.Errorf("%d members: %q, want %q", members, got, want)

@@ -9,6 +9,9 @@ import (
 
 const etcdPath = strict.Path("spec.etcd")
 
+// theirElection is the installers' election timeout where a file says none.
+const theirElection = 5 * time.Second
+
 // etcd fills in etcd's settings.
 func (m *importer) etcd() {
 	e := &m.doc.Spec.Etcd
@@ -16,6 +19,11 @@ func (m *importer) etcd() {
 	m.text(etcdPath.Key("dataDir"), &e.DataDir, "etcd_data_dir")
 	m.period(etcdPath.Key("heartbeat"), &e.Heartbeat, "etcd_heartbeat_interval", time.Millisecond)
 	m.period(etcdPath.Key("election"), &e.Election, "etcd_election_timeout", time.Millisecond)
+	if heartbeat := etcdPath.Key("heartbeat"); e.Heartbeat != 0 && !m.r.Given(etcdPath.Key("election")) {
+		// The installers' own, which goes with such heartbeats where ours would not.
+		m.r.Set(etcdPath.Key("election"), m.r.PlaceOf(heartbeat))
+		e.Election = theirElection
+	}
 	m.period(etcdPath.Key("autoCompactionRetention"), &e.AutoCompactionRetention, "etcd_compaction_retention", time.Hour)
 	for _, number := range []struct {
 		key, name string

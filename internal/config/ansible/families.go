@@ -74,6 +74,8 @@ func clusterFamilies() []family {
 		{what: "kubeadm", prefixes: []string{"kubeadm_"}, follows: "kubeadm's phases run with Quorate's settings"},
 		{what: "a cloud", names: []string{"cloud_provider", "external_cloud_provider", "cloud_config"}, prefixes: []string{"external_openstack_", "openstack_", "external_vsphere_", "vsphere_", "azure_", "aws_", "oci_", "external_oci_", "gcp_", "external_hcloud_", "hcloud_", "external_huaweicloud_", "upcloud_", "cinder_"},
 			follows: "no cloud controller and no driver of a cloud's disks is installed", hint: addonHint},
+		{what: "where containers are kept", names: []string{"containerd_storage_dir", "containerd_state_dir", "docker_daemon_graph", "crio_storage_dir", "kubelet_root_dir"},
+			follows: "images and containers are in /var/lib/containerd, pods' volumes in /var/lib/kubelet", hint: "mount the disk that is meant for them there, beforehand"},
 		{what: "containerd", prefixes: []string{"containerd_", "nri_"}, follows: "containerd runs with Quorate's settings; credentials of registries are not used", hint: "give pods imagePullSecrets"},
 		{what: "other container runtimes", prefixes: []string{"docker_", "crio_", "kata_containers_", "gvisor_", "crun_", "runc_", "youki_", "cri_dockerd_"}, names: []string{"deploy_container_engine", "container_manager_on_localhost"}, follows: "containers run in containerd and runc"},
 		{what: "GPUs", prefixes: []string{"nvidia_"}, switches: []string{"nvidia_accelerator_enabled"}, follows: "no GPU driver and no plugin for GPUs is installed", hint: addonHint},

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
 )
@@ -35,7 +37,7 @@ func InFolder(folder string) (string, *diag.Diagnostic) {
 	refuse := func(hint, format string, args ...any) (string, *diag.Diagnostic) {
 		return "", &diag.Diagnostic{Severity: diag.SeverityError, File: folder, Summary: fmt.Sprintf(format, args...), Hint: hint}
 	}
-	var found, withHosts []string
+	var odd, found, withHosts []string
 	for _, name := range inventoryNames() {
 		full := filepath.Join(folder, name)
 		info, err := os.Stat(full)
@@ -47,7 +49,12 @@ func InFolder(folder string) (string, *diag.Diagnostic) {
 			return "", problem
 		}
 		f := strict.NewFile(full, data)
-		if !prepare(f) || !IsInventory(f) {
+		isText := prepare(f)
+		if !isText || IsEncrypted(f) || IsScript(f) || slices.ContainsFunc(f.Roots, func(root *yaml.Node) bool { return IsPlugin(root) || IsListing(root) }) {
+			odd = append(odd, name) // reading it will say what it is
+			continue
+		}
+		if !IsInventory(f) {
 			continue
 		}
 		found = append(found, name)
@@ -62,6 +69,8 @@ func InFolder(folder string) (string, *diag.Diagnostic) {
 		return refuse("name one of them: -f "+filepath.Join(folder, withHosts[0]), "the folder has several inventories: %s", strings.Join(withHosts, ", "))
 	case len(found) > 0:
 		return filepath.Join(folder, found[0]), nil
+	case len(odd) > 0:
+		return filepath.Join(folder, odd[0]), nil
 	}
 	return refuse("name the cluster file in it", "this is a folder without an inventory (%s)", strings.Join(inventoryNames()[:6], ", "))
 }

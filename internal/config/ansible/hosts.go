@@ -47,6 +47,9 @@ func (m *importer) hosts() {
 				m.inv.warn(h.at, "", "host %s is a Calico route reflector, which only Calico needs: it is left out of the cluster", quote(h.name))
 				continue
 			}
+			if h.isBroken {
+				continue
+			}
 			m.inv.warn(h.at, "put it into a group: "+m.groupNames(), "host %s is in no group that gives it something to do: it is left out of the cluster", quote(h.name))
 			continue
 		}
@@ -95,7 +98,7 @@ func (m *importer) explainGroups() {
 func (m *importer) checkUser(logins []login) {
 	for i, l := range logins {
 		h := m.members[i]
-		if !l.isLocal && m.inv.lookup(h, "ansible_user") == nil && m.inv.lookup(h, "ansible_ssh_user") == nil {
+		if !l.isLocal && !h.isBroken && m.inv.lookup(h, "ansible_user") == nil && m.inv.lookup(h, "ansible_ssh_user") == nil {
 			m.inv.warn(h.at, "say ansible_user for all hosts",
 				"no ansible_user is given: Ansible logs in as you or as ansible.cfg says, Quorate as root")
 			return
@@ -135,6 +138,9 @@ func (m *importer) rolesOf(h *host) []string {
 // host fills in a host, and returns how to log in to it.
 func (m *importer) host(p strict.Path, h *host, out *v1alpha1.Host) login {
 	m.r.Set(p, h.at)
+	if h.isBroken {
+		m.r.MarkBad(p)
+	}
 	m.r.Set(p.Key("name"), h.at)
 	out.Name = h.name
 	out.Roles = m.rolesOf(h)
@@ -230,21 +236,19 @@ func (m *importer) addresses(p strict.Path, h *host, out *v1alpha1.Host, isLocal
 		out.InternalAddress = internal
 		m.refuseStandIn(p.Key("internalAddress"), "host "+quote(h.name)+": ip", internal)
 	}
-	if _, err := netip.ParseAddr(address); err == nil || internalAt != nil || address == "" {
-		return
+	if _, err := netip.ParseAddr(address); err == nil || internalAt != nil || address == "" || !hasLetter.MatchString(address) {
+		return // what is of digits and dots alone is refused as an address
 	}
 	m.r.Set(p.Key("internalAddress"), at)
 	m.r.Errorf(p.Key("internalAddress"), "add ip=ADDRESS to the host, the IP address that the other hosts reach it at",
 		"host %s has a name as address, so it needs an ip too", quote(h.name))
 }
 
-// standIn is what guides write where an address belongs, such as 192.168.0.xx
-// and x.x.x.x: it could be taken for a host's name.
-var standIn = regexp.MustCompile(`^(\d{1,3}|[xX]+|\*+)(\.(\d{1,3}|[xX]+|\*+)){3}$`)
+var hasLetter = regexp.MustCompile(`[A-Za-z]`)
 
 // refuseStandIn refuses a stand-in for an address, and reports whether it did.
 func (m *importer) refuseStandIn(p strict.Path, name, address string) bool {
-	is := standIn.MatchString(address) && strings.ContainsAny(address, "xX*")
+	is := strict.IsStandIn(address)
 	if is {
 		m.r.Errorf(p, "write the real address", "%s %s is a guide's stand-in for an address", name, quote(address))
 	}

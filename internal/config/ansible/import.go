@@ -63,6 +63,11 @@ func Import(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
 			rest = append(rest, f)
 		}
 	}
+	if len(inventories) == 0 && IsEncrypted(files[0]) && !files[0].Gathered {
+		r.Tell(diag.SeverityError, whole(files[0]), "decrypt it first: ansible-vault view "+filepath.Base(files[0].Path)+"; if it holds variables, name the inventory too", "",
+			"the file is encrypted with Ansible Vault, which Quorate does not decrypt: which hosts there are is not known")
+		return nil
+	}
 	if len(inventories) == 0 {
 		r.Tell(diag.SeverityError, whole(files[0]), "name the inventory too: -f hosts.ini -f "+filepath.Base(files[0].Path), "",
 			"these are variables for an inventory; they do not say which hosts there are")

@@ -130,6 +130,7 @@ func (r *iniReader) host(line string, at diag.Position) {
 	words, err := splitWords(line)
 	if err != nil {
 		r.fail(r.place(at), "put a value that holds a quote in quotes of the other kind", "the line cannot be read: %v", err)
+		r.broken(line, at)
 		return
 	}
 	if len(words) == 0 {
@@ -138,19 +139,35 @@ func (r *iniReader) host(line string, at diag.Position) {
 	if !r.count(len(words), r.place(at)) {
 		return
 	}
-	var vars []*variable
-	for _, w := range words[1:] {
+	vars, fine := r.hostVariables(words[1:], at)
+	first := words[0]
+	if strings.Contains(first.text, "=") {
+		r.fail(r.place(at), "variables of a group stand in a [GROUP:vars] section", "a host's line begins with its name")
+		return
+	}
+	r.addHosts(first.text, r.section, vars, r.place(at))
+	if !fine {
+		r.broken(line, at)
+	}
+}
+
+// hostVariables reads the words behind a host's name, and reports whether all
+// were KEY=VALUE.
+func (r *iniReader) hostVariables(words []word, at diag.Position) (vars []*variable, fine bool) {
+	fine = true
+	for i := 0; i < len(words); i++ {
+		w := words[i]
 		there := r.place(diag.Position{Line: at.Line, Column: at.Column + w.from - 1})
 		key, value, ok := strings.Cut(w.text, "=")
-		if !ok || key == "" {
-			hint := "write KEY=VALUE without blanks around the =, and a value with blanks in quotes"
-			if strings.HasPrefix(w.text, ";") {
-				hint = "only # begins a comment behind a host"
-			}
-			r.fail(there, hint, "behind a host's name stand its variables, as KEY=VALUE")
-			if strings.HasPrefix(w.text, ";") {
-				break
-			}
+		switch {
+		case ok && key != "" && (value != "" || i+1 == len(words) || strings.Contains(words[i+1].text, "=")):
+		case strings.HasPrefix(w.text, ";"):
+			r.fail(there, "only # begins a comment behind a host", "behind a host's name stand its variables, as KEY=VALUE")
+			return vars, false
+		default:
+			fine = false
+			r.fail(there, "write KEY=VALUE without blanks around the =, and a value with blanks in quotes", "behind a host's name stand its variables, as KEY=VALUE")
+			i += aroundEquals(words[i:])
 			continue
 		}
 		if w.cut {
@@ -158,12 +175,35 @@ func (r *iniReader) host(line string, at diag.Position) {
 		}
 		vars = append(vars, r.define(key, value, there))
 	}
-	first := words[0]
-	if strings.Contains(first.text, "=") {
-		r.fail(r.place(at), "variables of a group stand in a [GROUP:vars] section", "a host's line begins with its name")
+	return vars, fine
+}
+
+// aroundEquals is how many words behind the first belong to it, where blanks
+// stand around its equals sign: a = b, a =b and a= b.
+func aroundEquals(words []word) int {
+	switch {
+	case len(words) > 2 && words[1].text == "=":
+		return 2
+	case len(words) > 1 && (strings.HasPrefix(words[1].text, "=") || strings.HasSuffix(words[0].text, "=")):
+		return 1
+	}
+	return 0
+}
+
+// broken notes that the host, or the hosts, of a line that could not be read
+// may lack what the line says.
+func (r *iniReader) broken(line string, at diag.Position) {
+	name, _, _ := strings.Cut(line, " ")
+	if strings.ContainsAny(name, "=\"'") {
 		return
 	}
-	r.addHosts(first.text, r.section, vars, r.place(at))
+	r.addHosts(name, r.section, nil, r.place(at))
+	names, _, _ := expandHosts(name, maxHosts)
+	for _, name := range names {
+		if h := r.byName[name]; h != nil {
+			h.isBroken = true
+		}
+	}
 }
 
 // groupVariable reads a line of a :vars section. There, no blank ends a value,
@@ -208,6 +248,10 @@ func hideINISecrets(src *diag.Source, number int, line string, ofWords bool) {
 	words, err := []word(nil), error(nil)
 	if len(line) <= longest {
 		words, err = splitWords(line)
+	}
+	if strict.IsPrivateKey(line) {
+		src.Hide(diag.Position{Line: number, Column: 1}, -1)
+		return
 	}
 	for _, m := range assignment.FindAllStringSubmatchIndex(line, -1) {
 		if !strict.IsSecretKey(line[m[2]:m[3]]) {

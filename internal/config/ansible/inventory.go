@@ -45,6 +45,9 @@ type host struct {
 	groups map[*group]strict.Place
 	// lineage is all groups that the host is in, those that win last.
 	lineage []*group
+	// isBroken is true when a line of it could not be read: what is missing
+	// may be in that line.
+	isBroken bool
 }
 
 // group is a group of hosts and of further groups.
@@ -193,7 +196,7 @@ func (inv *inventory) connect() {
 	}
 	for _, g := range inv.order {
 		if !g.isDefined {
-			inv.warn(g.at, "add a section for it, or remove the line", "the group %s is named, but the inventory does not define it", quote(g.name))
+			inv.warn(g.at, cmp.Or(inv.nearGroup(g), "add a section for it, or remove the line"), "the group %s is named, but the inventory does not define it", quote(g.name))
 		}
 		inv.depthOf(g)
 	}
@@ -221,6 +224,21 @@ func (inv *inventory) connect() {
 		}
 		slices.SortFunc(h.lineage, func(a, b *group) int { return cmp.Or(cmp.Compare(a.depth, b.depth), cmp.Compare(a.name, b.name)) })
 	}
+}
+
+// nearGroup is a hint that names the group that one which nobody defines is
+// probably meant for, or "".
+func (inv *inventory) nearGroup(undefined *group) string {
+	if inv.r.Full(diag.SeverityWarning) {
+		return "" // comparing thousands with thousands takes long
+	}
+	var names []string
+	for _, g := range inv.order {
+		if g.isDefined && g.name != "ungrouped" {
+			names = append(names, g.name)
+		}
+	}
+	return strict.DidYouMean(undefined.name, names)
 }
 
 // depthOf is how many groups a group is in, the longest way; the variables of

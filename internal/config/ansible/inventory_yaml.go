@@ -146,7 +146,11 @@ func (inv *inventory) readGroup(f *strict.File, p pair, parent *group, depth int
 			continue
 		}
 		if k := part.value.Kind; k != yaml.MappingNode && !isNull(part.value) {
-			inv.fail(there, "", "%s of the group %s must be a mapping (key: value), not %s", part.key.Value, quote(g.name), strict.Describe(part.value))
+			hint := ""
+			if part.key.Value != "vars" {
+				hint = "write each name as a key, with a colon behind it and no dash before it"
+			}
+			inv.fail(there, hint, "%s of the group %s must be a mapping (key: value), not %s", part.key.Value, quote(g.name), strict.Describe(part.value))
 		}
 	}
 }

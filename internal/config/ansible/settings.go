@@ -168,6 +168,9 @@ func (m *importer) network() {
 	m.text(networkPath.Key("serviceCIDR"), &n.ServiceCIDR, "kube_service_addresses")
 	p := networkPath.Key("plugin")
 	s := m.cluster("kube_network_plugin")
+	if len(m.members) == 0 {
+		return // who has no hosts has other sorrows
+	}
 	plugin := "calico" // of both installers
 	if s != nil {
 		var ok bool

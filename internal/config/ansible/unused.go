@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -172,23 +173,31 @@ const (
 )
 
 // listed names variables: with their lines, one a line, where each matters, and
-// else close together.
+// else close together. What hosts or groups have each is named once.
 func listed(u *unused, known []string) string {
+	var names []string
+	lines := map[string][]int{}
+	for _, v := range u.vars {
+		if lines[v.name] == nil {
+			names = append(names, v.name)
+		}
+		lines[v.name] = append(lines[v.name], v.at.Position.Line)
+	}
 	var b strings.Builder
 	width := 0
-	for i, v := range u.vars {
+	for i, name := range names {
 		if i == mostListed {
-			fmt.Fprintf(&b, "\nand %d more", len(u.vars)-i)
+			fmt.Fprintf(&b, "\nand %d more", len(names)-i)
 			break
 		}
-		item := strict.Clip(strict.Printable(v.name))
+		item := strict.Clip(strict.Printable(name))
 		if u.reason == reasonUnknown {
-			if near := strict.Nearest(v.name, known); near != "" {
+			if near := strict.Nearest(name, known); near != "" {
 				item += " (did you mean " + near + "?)"
 			}
 		}
 		if u.reason != reasonUsual && u.reason != reasonOff {
-			item = fmt.Sprintf("%s (line %d)", item, v.at.Position.Line)
+			item += " (" + linesText(lines[name]) + ")"
 		}
 		switch {
 		case i == 0:
@@ -202,4 +211,21 @@ func listed(u *unused, known []string) string {
 		width += len(item) + 2
 	}
 	return b.String()
+}
+
+// linesText names lines, not too many of them.
+func linesText(lines []int) string {
+	const most = 5
+	if len(lines) == 1 {
+		return fmt.Sprintf("line %d", lines[0])
+	}
+	var words []string
+	for _, line := range lines[:min(len(lines), most)] {
+		words = append(words, strconv.Itoa(line))
+	}
+	if len(lines) > most {
+		return fmt.Sprintf("lines %s and %d more", strings.Join(words, ", "), len(lines)-most)
+	}
+	last := len(words) - 1
+	return "lines " + strings.Join(words[:last], ", ") + " and " + words[last]
 }

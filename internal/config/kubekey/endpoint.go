@@ -2,7 +2,6 @@ package kubekey
 
 import (
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -118,7 +117,7 @@ func (m *importer) noBalancer(w wanted) {
 	several := m.controlPlanes() > 1
 	host := m.hostAt(w.address)
 	switch {
-	case placeholder.MatchString(w.address):
+	case strict.IsStandIn(w.address):
 		m.fail(w.addressed, "write your balancer's own address", "%s %s is the guide's stand-in for an address", w.called, quote(w.address))
 	case w.address == "" && w.byDNS:
 		m.external(w)
@@ -156,9 +155,6 @@ func (m *importer) external(w wanted) {
 			"the API servers listen on the endpoint's port themselves; KubeKey's listen on 6443 whatever the balancer's port")
 	}
 }
-
-// placeholder is what guides write where an address belongs: 192.168.0.xx.
-var placeholder = regexp.MustCompile(`^(\d{1,3}\.){1,3}[xX*]+(\.[xX*]+)*$`)
 
 func isLoopback(address string) bool {
 	ip := net.ParseIP(address)

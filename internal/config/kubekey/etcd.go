@@ -14,6 +14,9 @@ const (
 	etcdExternal = "external" // a cluster of the user's own
 )
 
+// theirElection is KubeKey's election timeout where a file says none.
+const theirElection = 5 * time.Second
+
 // KubeKey's defaults of etcd's backups.
 const (
 	backupDir    = "/var/backups/kube_etcd"
@@ -39,6 +42,10 @@ func (m *importer) etcd(e *etcd) {
 	set(m, to.Key("dataDir"), &out.DataDir, from.Key("dataDir"), e.DataDir)
 	m.duration(to.Key("heartbeat"), &out.Heartbeat, from.Key("heartbeatInterval"), e.HeartbeatInterval, time.Millisecond)
 	m.duration(to.Key("election"), &out.Election, from.Key("electionTimeout"), e.ElectionTimeout, time.Millisecond)
+	if out.Heartbeat != 0 && out.Election == 0 && !m.theirs.Given(from.Key("electionTimeout")) {
+		// KubeKey's own, which goes with such heartbeats where ours would not.
+		set(m, to.Key("election"), &out.Election, from.Key("heartbeatInterval"), theirElection)
+	}
 	set(m, to.Key("snapshotCount"), &out.SnapshotCount, from.Key("snapshotCount"), e.SnapshotCount)
 	m.duration(to.Key("autoCompactionRetention"), &out.AutoCompactionRetention, from.Key("autoCompactionRetention"), e.AutoCompactionRetention, time.Hour)
 	set(m, to.Key("metrics"), &out.Metrics, from.Key("metrics"), e.Metrics)

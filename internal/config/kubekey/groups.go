@@ -201,7 +201,7 @@ func (m *importer) members(group strict.Path, what string, texts, hosts []string
 		}
 		for _, name := range names {
 			if !known[name] {
-				m.noSuchHost(from, what, name, hosts)
+				m.noSuchHost(from, what, text, name, hosts)
 				break
 			}
 			if !m.spend(from, budget) {
@@ -243,8 +243,20 @@ func (m *importer) expand(from strict.Path, what, text string, known map[string]
 	return names
 }
 
-// noSuchHost reports a member that the list of hosts does not have.
-func (m *importer) noSuchHost(from strict.Path, what, name string, hosts []string) {
-	hint := cmp.Or(m.near(name, hosts), "add the host to hosts, or remove it from the group")
-	m.fail(from, hint, "roleGroups.%s: there is no host %s", word(what), quote(name))
+// noSuchHost reports a member, or the first of a range, that the list of hosts
+// does not have.
+func (m *importer) noSuchHost(from strict.Path, what, text, name string, hosts []string) {
+	parts := memberRange.FindStringSubmatch(text)
+	if parts == nil {
+		hint := cmp.Or(m.near(name, hosts), "add the host to hosts, or remove it from the group")
+		m.fail(from, hint, "roleGroups.%s: there is no host %s", word(what), quote(name))
+		return
+	}
+	hint := "add the hosts to hosts, or correct the range"
+	first, _ := strconv.Atoi(parts[2])
+	missing, _ := strconv.Atoi(strings.TrimPrefix(name, parts[1]))
+	if missing > first {
+		hint = fmt.Sprintf("add the hosts to hosts, or end the range where they end: %s[%d:%d]", word(parts[1]), first, missing-1)
+	}
+	m.fail(from, hint, "roleGroups.%s: there is no host %s, which the range %s names", word(what), quote(name), quote(text))
 }

@@ -50,6 +50,9 @@ func (m *importer) hosts(s *spec) {
 	}
 	if m.theirs.AnyBadIn(at) || m.theirs.AnyBadIn("spec.roleGroups") {
 		m.ours.MarkBad(at.Key("roles")) // rules about all of them would mislead
+		if len(m.doc.Spec.Hosts) == 0 {
+			m.ours.MarkBad(at) // and that there are none would be untrue
+		}
 	}
 }
 
@@ -63,7 +66,7 @@ func (m *importer) host(to strict.Path, out *v1alpha1.Host, from strict.Path, h 
 	set(m, ssh.Key("port"), &out.SSH.Port, from.Key("port"), h.Port)
 	set(m, ssh.Key("password"), &out.SSH.Password, from.Key("password"), v1alpha1.SecretText(h.Password))
 	set(m, ssh.Key("privateKeyPath"), &out.SSH.PrivateKeyPath, from.Key("privateKeyPath"), strings.TrimSpace(h.PrivateKeyPath))
-	if p := out.SSH.PrivateKeyPath; p != "" && !filepath.IsAbs(p) && !strings.HasPrefix(p, "~") {
+	if p := out.SSH.PrivateKeyPath; p != "" && !filepath.IsAbs(p) && !strings.HasPrefix(p, "~") && !strict.IsPrivateKey(p) {
 		m.warn(from.Key("privateKeyPath"), "write the whole path", "host %s: the private key's path starts from this file's folder; KubeKey's starts from where it is run", word(h.Name))
 	}
 	m.privateKey(from.Key("privateKey"), h.Name, h.PrivateKey, h.Password != "" || h.PrivateKeyPath != "")

@@ -135,11 +135,11 @@ func (m *importer) unknown(key *yaml.Node, p strict.Path, known []string) {
 	m.told[key] = true
 	hint := "remove it"
 	if !m.theirs.Full(diag.SeverityWarning) {
-		hint = cmp.Or(strict.DidYouMean(key.Value, known), hint)
+		hint = cmp.Or(strict.KeyHint(key.Value, known), hint)
 	}
 	where := name(p)
 	if where == "" || where == "spec" {
 		where = "the document"
 	}
-	m.theirs.WarnAt(strict.Position(key), hint, "unknown key %s in %s: KubeKey ignores it, and so does Quorate", quote(key.Value), word(where))
+	m.theirs.WarnAt(strict.Position(key), hint, "unknown key %s in %s: KubeKey ignores it, and so does Quorate", quote(strict.KeyName(key.Value)), word(where))
 }

@@ -2,7 +2,9 @@ package kubekey
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -86,9 +88,9 @@ func (m *importer) unknownVariable(key *yaml.Node, p strict.Path, known []string
 	m.told[key] = true
 	hint := "if a playbook of your own reads it, run that yourself"
 	if !m.theirs.Full(diag.SeverityWarning) {
-		hint = cmp.Or(strict.DidYouMean(key.Value, known), hint)
+		hint = cmp.Or(strict.KeyHint(key.Value, known), hint)
 	}
-	m.theirs.WarnAt(strict.Position(key), hint, "unknown key %s in %s: it has no effect", quote(key.Value), cmp.Or(name(p), "the document"))
+	m.theirs.WarnAt(strict.Position(key), hint, "unknown key %s in %s: it has no effect", quote(strict.KeyName(key.Value)), cmp.Or(name(p), "the document"))
 }
 
 // metadata speaks about metadata that has no effect.
@@ -163,6 +165,12 @@ func (m *importer) inventoryHost(to strict.Path, out *v1alpha1.Host, from strict
 			out.Address = out.InternalAddress
 		}
 		m.ours.Set(to.Key("address"), m.ours.PlaceOf(to))
+	}
+	if net.ParseIP(out.Address) == nil && out.Address != "" && out.InternalAddress == "" && !m.theirs.IsBad(from.Key("internal_ipv4")) {
+		// KubeKey asks the host itself for one.
+		m.ours.Set(to.Key("internalAddress"), m.ours.PlaceOf(to.Key("address")))
+		m.ours.Errorf(to.Key("internalAddress"), fmt.Sprintf("add below hosts: %s: {internal_ipv4: ADDRESS}, the IP address that the other hosts reach it at", word(out.Name)),
+			"host %s has a name as address, so it needs an internal_ipv4 too", word(out.Name))
 	}
 	set(m, to.Key("arch"), &out.Arch, from.Key("arch"), h.Arch)
 	for _, key := range slices.Sorted(maps.Keys(h.Labels)) {

@@ -48,7 +48,7 @@ func (m *importer) kubernetes(k *kubernetes) {
 		leftOut{from: from.Key("kata"), value: k.Kata, follows: "no Kata runtime is installed", remedy: "install Kata Containers once the cluster is up"},
 		leftOut{from: from.Key("nvidiaRuntime"), value: k.NvidiaRuntime, follows: "containerd has no runtime for NVIDIA's cards", remedy: "install NVIDIA's GPU operator once the cluster is up"},
 		leftOut{from: from.Key("audit"), value: k.Audit, follows: "the API servers keep no audit log", remedy: "add the audit-policy-file and audit-log-path flags to apiserverArgs, and put the policy on the hosts"},
-		leftOut{from: from.Key("imageRepo"), value: k.ImageRepo, harmless: []any{"kubesphere"}, follows: "Kubernetes' images come from the bundle", remedy: "remove it"},
+		leftOut{from: from.Key("imageRepo"), value: k.ImageRepo, follows: "Kubernetes' images come from the bundle", remedy: "remove it"},
 		leftOut{from: from.Key("etcdBackupDir"), value: k.EtcdBackupDir, follows: noBackups, remedy: backUp},
 		leftOut{from: from.Key("etcdBackupPeriod"), value: k.EtcdBackupPeriod, follows: noBackups, remedy: backUp},
 		leftOut{from: from.Key("keepBackupNumber"), value: k.KeepBackupNumber, follows: noBackups, remedy: backUp},

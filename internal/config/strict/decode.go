@@ -1,6 +1,7 @@
 package strict
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"reflect"
@@ -84,7 +85,7 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, p Path, what string) {
 		defer delete(d.open, n.Alias)
 		n = n.Alias
 	}
-	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+	if isNull(n) {
 		return // "key:" with nothing behind it is as if it were not there
 	}
 	d.Set(p, Place{d.src, Position(n)})
@@ -111,8 +112,20 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, p Path, what string) {
 }
 
 func (d *decoder) wrongType(n *yaml.Node, p Path, what, wanted, hint string) {
+	if isTemplate(n) {
+		d.Errorf(p, "write the value itself", "%s is a template ({{ … }}), which nothing here fills in", what)
+		return
+	}
 	d.Errorf(p, hint, "%s must be %s, not %s", what, wanted, Describe(n))
 }
+
+// isTemplate reports whether a node is what YAML takes {{ name }} for where it
+// stands without quotes: a mapping whose only key is a mapping.
+func isTemplate(n *yaml.Node) bool {
+	return n.Kind == yaml.MappingNode && len(n.Content) == 2 && n.Content[0].Kind == yaml.MappingNode && isNull(n.Content[1])
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
 // Describe names what a node is, never its value: it may be a secret that was
 // put in the wrong place.
@@ -221,10 +234,10 @@ func (d *decoder) unknownKey(key *yaml.Node, p Path, what string, known []Field)
 		d.MarkBad(p.Key(key.Value))
 		return
 	}
-	name := Clip(key.Value)
-	if best := Nearest(key.Value, keysOf(known)); best != "" {
-		d.ErrorAt(Position(key), fmt.Sprintf("did you mean %q?", best), "unknown key %q in %s", name, what)
-		d.MarkBad(p.Key(best))
+	name := KeyName(key.Value)
+	if hint := KeyHint(key.Value, keysOf(known)); hint != "" {
+		d.ErrorAt(Position(key), hint, "unknown key %q in %s", name, what)
+		d.MarkBad(p.Key(cmp.Or(Nearest(glued(key.Value), keysOf(known)), Nearest(key.Value, keysOf(known)))))
 		return
 	}
 	hint := "known here: " + strings.Join(keysOf(known), ", ")
@@ -300,11 +313,23 @@ func (d *decoder) scalar(n *yaml.Node, out reflect.Value, p Path, what string) {
 	default: // whole numbers
 		value, err := strconv.ParseInt(n.Value, 10, 64)
 		if tag != "!!int" && !(isText && d.Loose) || err != nil {
-			_, quoted := strconv.Atoi(n.Value)
-			d.wrongType(n, p, what, "a whole number", hintIf(isText && quoted == nil, "remove the quotes"))
+			d.notWhole(n, p, what)
 			return
 		}
 		out.SetInt(value)
+	}
+}
+
+// notWhole reports what should be a whole number and is none.
+func (d *decoder) notWhole(n *yaml.Node, p Path, what string) {
+	_, err := strconv.Atoi(n.Value)
+	switch tag := n.ShortTag(); {
+	case n.Kind != yaml.ScalarNode || tag != "!!int" && tag != "!!float":
+		d.wrongType(n, p, what, "a whole number", hintIf(err == nil, "remove the quotes"))
+	case strings.ContainsAny(n.Value, ".eE"):
+		d.Errorf(p, "", "%s must be a whole number, not %s", what, Clip(n.Value))
+	default: // of too many digits, or to another base
+		d.Errorf(p, "", "%s must be a whole number, with decimal digits and not too many of them, not %s", what, Clip(n.Value))
 	}
 }
 

@@ -72,7 +72,7 @@ func (d *decoder) newKey(key *yaml.Node, first map[string]*yaml.Node) bool {
 	}
 	if before, ok := first[key.Value]; ok {
 		d.ErrorAt(Position(key), "remove one of the two",
-			"key %q is given twice, first on line %d", Clip(key.Value), before.Line)
+			"key %q is given twice, first on line %d", KeyName(key.Value), before.Line)
 		return false
 	}
 	first[key.Value] = key

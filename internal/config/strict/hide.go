@@ -41,6 +41,10 @@ var credentials = regexp.MustCompile(`://[^/@\s]*:[^/@\s]*@`)
 // HasCredentials reports whether a text holds a URL with a password in it.
 func HasCredentials(text string) bool { return credentials.MatchString(text) }
 
+// IsPrivateKey reports whether a text is a private key, such as people put where
+// the path of one belongs.
+func IsPrivateKey(text string) bool { return strings.Contains(text, "PRIVATE KEY-----") }
+
 // secretNodes are a document's nodes in the file's order, with the secret ones
 // marked.
 type secretNodes struct {
@@ -52,12 +56,12 @@ type secretNodes struct {
 // {env: X}, is none; a plain text where the reference should be probably is.
 func (s *secretNodes) add(n *yaml.Node, secret bool) {
 	s.nodes = append(s.nodes, n)
-	s.secret = append(s.secret, (secret || HasCredentials(n.Value)) && n.Kind != yaml.MappingNode && n.Kind != yaml.SequenceNode)
+	s.secret = append(s.secret, (secret || HasCredentials(n.Value) || IsPrivateKey(n.Value)) && n.Kind != yaml.MappingNode && n.Kind != yaml.SequenceNode)
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], n.Content[i+1]
-			s.add(key, false)
+			s.add(key, IsSecretKey(glued(key.Value)))
 			inside := IsSecretKey(key.Value)
 			if inside && strings.HasSuffix(key.Value, "From") && value.Kind == yaml.MappingNode {
 				inside = false
@@ -155,7 +159,7 @@ var keyValue = regexp.MustCompile(`([\w-]+)["']?\s*[:=]\s*`)
 // HideSecretText is hideSecrets for one line of a text that is no YAML.
 func HideSecretText(src *diag.Source, line int) {
 	text := src.Line(line)
-	if HasCredentials(text) {
+	if HasCredentials(text) || IsPrivateKey(text) {
 		src.Hide(diag.Position{Line: line, Column: 1}, -1)
 	}
 	for _, m := range keyValue.FindAllStringSubmatchIndex(text, -1) {
