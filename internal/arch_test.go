@@ -97,6 +97,7 @@ func rules() []struct {
 		{"internal/probe", nil},
 		{"internal/ui", views},
 		{"internal/status", append(slices.Clone(views), "internal/pki")},
+		{"internal/config/importtest", []string{"internal/config", "internal/diag", "internal/golden"}},
 		{"internal/config", append(slices.Clone(pure), "internal/diag", "internal/config", "api/v1alpha1")},
 		{"internal/component", parts},
 		{"internal/etcd", []string{"internal/cluster", "internal/state", "internal/component", "internal/host", "internal/agent/protocol"}},

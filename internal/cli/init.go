@@ -108,7 +108,7 @@ func starter(o initOptions) ([]byte, error) {
 	if err := t.Execute(&out, map[string]any{
 		"FileFlag": filesAt(file).flags(), "Version": release.Kubernetes, "Supported": strings.Join(catalog.Supported(), ", "),
 		"ControlPlanes": o.controlPlanes, "Workers": o.workers, "Tolerance": toleranceOf(o.controlPlanes),
-		"Hosts": o.hosts(), "Endpoint": o.endpoint, "VIP": exampleAddress(exampleVIP),
+		"Hosts": o.hosts(), "Endpoint": o.endpoint, "VIP": exampleAddress(exampleVIP), "PodCIDR": podRange(o.controlPlanes + o.workers),
 	}); err != nil {
 		return nil, err
 	}
@@ -140,6 +140,14 @@ func (o initOptions) hosts() []starterHost {
 	add(o.workers, "node", "worker", exampleWorker)
 	add(o.loadBalancers, "lb", "load-balancer", exampleLoadBalancer)
 	return all
+}
+
+// podRange is a range with a /24 for each of so many nodes.
+func podRange(nodes int) string {
+	if nodes <= 64 {
+		return "10.233.64.0/18"
+	}
+	return "10.234.0.0/16" // of 256
 }
 
 // check checks the flags against each other.

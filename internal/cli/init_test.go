@@ -131,3 +131,19 @@ func TestUnchangedStarterIsRefused(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestInitOfEverySize checks that whatever may be asked for makes a file that
+// can be read: starter refuses to write any other.
+func TestInitOfEverySize(t *testing.T) {
+	for _, mode := range balancerModes() {
+		for controlPlanes := 1; controlPlanes <= 7; controlPlanes++ {
+			for _, workers := range []int{0, 1, 57, 64, 200} {
+				o := starterOptions(mode)
+				o.controlPlanes, o.workers = controlPlanes, workers
+				if _, err := starter(o); err != nil {
+					t.Errorf("%s, %d control planes, %d workers: %v", mode, controlPlanes, workers, err)
+				}
+			}
+		}
+	}
+}
