@@ -51,8 +51,13 @@ func (a *Agent) facts(ctx context.Context, request protocol.FactsRequest) (proto
 	if len(request.Packages) > 0 {
 		wg.Go(func() {
 			var err error
-			facts.Packages, err = a.installedVersions(ctx, request.Packages)
-			unknown("packages", err)
+			if facts.Packages, err = a.installedVersions(ctx, request.Packages); err != nil {
+				unknown("packages", err)
+				return
+			}
+			if facts.Candidates, err = a.candidates(ctx, request.Candidates, facts.Packages); err != nil {
+				facts.CandidatesError = err.Error()
+			}
 		})
 	}
 	if request.Images {

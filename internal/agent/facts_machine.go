@@ -40,12 +40,18 @@ func (a *Agent) describeMachine(facts *protocol.Facts) {
 	case "0":
 		facts.SELinux = "permissive"
 	}
+	facts.PackageTool = a.packageToolName()
+}
+
+// packageToolName is apt, dnf or empty.
+func (a *Agent) packageToolName() string {
 	switch {
 	case a.exists("/usr/bin/apt-get"):
-		facts.PackageTool = "apt"
+		return "apt"
 	case a.exists("/usr/bin/dnf"):
-		facts.PackageTool = "dnf"
+		return "dnf"
 	}
+	return ""
 }
 
 // text is a file of the host's root, empty when it cannot be read.

@@ -28,13 +28,13 @@ func (a *Agent) packages(ctx context.Context, request protocol.PackagesRequest) 
 		}
 		files = append(files, path)
 	}
-	switch {
-	case a.exists("/usr/bin/apt-get"):
+	switch a.packageToolName() {
+	case "apt":
 		if request.Remove {
 			return a.aptRemove(ctx, request.Names, databaseWait(request))
 		}
 		return a.aptInstall(ctx, request.Names, files, databaseWait(request))
-	case a.exists("/usr/bin/dnf"):
+	case "dnf":
 		if request.Remove {
 			return a.dnfRemove(ctx, request.Names)
 		}

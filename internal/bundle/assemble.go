@@ -42,7 +42,7 @@ func (b *builder) assemble() error {
 		}
 		m.Provenance.Sources = append(m.Provenance.Sources, source)
 	}
-	for _, add := range []func(string, *Manifest) error{b.addBinaries, b.addImages, b.addPackages} {
+	for _, add := range []func(string, *Manifest) error{b.addBinaries, b.addImages, b.addPackages, b.addSelfContained} {
 		if err := add(stage, &m); err != nil {
 			return err
 		}
@@ -193,6 +193,20 @@ func (b *builder) addPackages(stage string, m *Manifest) error {
 	for _, f := range p.files {
 		from := filepath.Join(p.dir, f.Path)
 		f.Path = path.Join("os", f.OS, f.Path)
+		if err := linkOrCopy(from, filepath.Join(stage, filepath.FromSlash(f.Path))); err != nil {
+			return err
+		}
+		m.Files = append(m.Files, f)
+	}
+	return nil
+}
+
+// addSelfContained adds the programs that bring all that they need.
+func (b *builder) addSelfContained(stage string, m *Manifest) error {
+	p := b.finished(b.plan.haproxy.Name)
+	for _, f := range p.files {
+		from := filepath.Join(p.dir, f.Path)
+		f.Path = path.Join("self-contained", f.Name, f.Path)
 		if err := linkOrCopy(from, filepath.Join(stage, filepath.FromSlash(f.Path))); err != nil {
 			return err
 		}

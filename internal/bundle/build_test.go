@@ -78,7 +78,15 @@ func TestBuild(t *testing.T) {
 	if diff := cmp.Diff([]string{"haproxy 1", "libssl3 3"}, packages); diff != "" {
 		t.Errorf("haproxy's closure on top of a minimal system (-want +got):\n%s", diff)
 	}
-	if p := b.Manifest().Provenance; p.GoVersion != "go1.26.0" || p.Builder != "v0.0.1" || len(p.Sources) == 0 {
+	m := b.Manifest()
+	var own []string
+	for _, f := range m.SelfContained("haproxy") {
+		own = append(own, f.InstallPath)
+	}
+	if !slices.Contains(own, SelfContainedRoot+"haproxy/usr/sbin/haproxy") || !slices.Contains(own, SelfContainedRoot+"haproxy/bin/sh") {
+		t.Errorf("HAProxy with all that it needs: %v", own)
+	}
+	if p := m.Provenance; p.GoVersion != "go1.26.0" || p.Builder != "v0.0.1" || len(p.Sources) == 0 {
 		t.Errorf("provenance %+v", p)
 	}
 	if len(made()) == 0 {

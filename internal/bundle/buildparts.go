@@ -174,5 +174,15 @@ func (b *builder) buildFromPackages(ctx context.Context) error {
 		}
 		return buildUserland(ctx, a, filepath.Join(b.work, "userland"), dir)
 	})
+	if err != nil {
+		return err
+	}
+	_, err = b.ensure(b.plan.haproxy.Name, b.plan.haproxy.Key, func(dir string, _ func(string)) ([]File, error) {
+		a, err := fetchLists()
+		if err != nil {
+			return nil, err
+		}
+		return buildSelfContained(ctx, a, filepath.Join(b.work, "haproxy"), dir)
+	})
 	return err
 }

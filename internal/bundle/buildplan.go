@@ -13,6 +13,7 @@ type buildPlan struct {
 	pause      plannedPart
 	osPackages plannedPart
 	userland   plannedPart
+	haproxy    plannedPart // self-contained
 	images     []imageSpec
 }
 
@@ -31,6 +32,7 @@ func newBuildPlan(r catalog.Release, arch string, extras []string, goVersion str
 		pause:      plannedPart{"pause-" + r.Pause, pauseKey(r, arch)},
 		osPackages: plannedPart{system.key() + "-packages", osPackagesKey(system, arch)},
 		userland:   plannedPart{"userland", userlandKey(system, arch)},
+		haproxy:    plannedPart{"haproxy", selfContainedKey(system, arch)},
 		images:     imageSpecs(r, extras),
 	}
 	for _, p := range goParts(r, arch, extras) {
@@ -45,7 +47,7 @@ func newBuildPlan(r catalog.Release, arch string, extras []string, goVersion str
 
 // inputs is a digest of everything that the bundle is made from.
 func (p buildPlan) inputs() string {
-	inputs := []any{recipeVersion, FormatVersion, p.pause, p.osPackages, p.userland, p.images}
+	inputs := []any{recipeVersion, FormatVersion, p.pause, p.osPackages, p.userland, p.haproxy, p.images}
 	for _, programs := range p.programs {
 		inputs = append(inputs, programs.plannedPart)
 	}

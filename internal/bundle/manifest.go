@@ -24,6 +24,9 @@ const (
 	KindImageBlob Kind = "image-blob" // a layer, config or manifest of an image
 	KindImageMeta Kind = "image-meta" // the OCI layout's index and marker
 	KindOSPackage Kind = "os-package" // a package of the hosts' distribution
+	// KindSelfContained is a file of a program that brings all that it needs, for
+	// hosts whose distribution's own cannot be had. All files of one have its name.
+	KindSelfContained Kind = "self-contained"
 )
 
 // Manifest says what a bundle holds and where it came from.

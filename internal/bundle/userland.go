@@ -41,6 +41,15 @@ func buildUserland(ctx context.Context, a apt, work, out string) ([]File, error)
 	if err != nil {
 		return nil, err
 	}
+	entries, err := unpackPackages(ctx, a, work, packages)
+	if err != nil {
+		return nil, err
+	}
+	return layerFile(out, "userland", append(entries, userlandLinks()...))
+}
+
+// unpackPackages downloads packages into a folder, and lists what is in them.
+func unpackPackages(ctx context.Context, a apt, work string, packages []debianPackage) ([]layerEntry, error) {
 	if err := os.MkdirAll(work, 0o755); err != nil {
 		return nil, err
 	}
@@ -59,7 +68,7 @@ func buildUserland(ctx context.Context, a apt, work, out string) ([]File, error)
 		}
 		entries = append(entries, unpacked...)
 	}
-	return layerFile(out, "userland", append(entries, userlandLinks()...))
+	return entries, nil
 }
 
 // layerFile writes a part's only file, a layer.
@@ -91,6 +100,8 @@ func userlandEntries(content io.Reader) ([]layerEntry, error) {
 		case tar.TypeDir:
 		case tar.TypeSymlink:
 			entries = append(entries, linkEntry(name, header.Linkname))
+		case tar.TypeLink: // another name of a file
+			entries = append(entries, linkEntry(name, path.Join("/", header.Linkname)))
 		case tar.TypeReg:
 			data, err := io.ReadAll(in)
 			if err != nil {

@@ -57,6 +57,12 @@ func smallBundle(t testing.TB, r catalog.Release, arch string, rebuilt ...string
 			Path: "os/debian-12/" + name + ".deb", Kind: bundle.KindOSPackage, Name: name, OS: "debian-12", NeededBy: []string{name},
 		}, "package "+name)
 	}
+	for _, name := range []string{"usr/sbin/haproxy", "lib/libc.so.6"} {
+		add(bundle.File{
+			Path: "self-contained/haproxy/" + strings.ReplaceAll(name, "/", "_"), Kind: bundle.KindSelfContained, Name: "haproxy", Version: "2.6",
+			InstallPath: bundle.SelfContainedRoot + "haproxy/" + name, Mode: 0o755,
+		}, name)
+	}
 	slices.SortFunc(m.Files, func(a, b bundle.File) int { return strings.Compare(a.Path, b.Path) })
 	text, err := json.Marshal(m)
 	if err != nil {

@@ -41,6 +41,12 @@ func (m *machine) run(argv []string, stdin []byte) protocol.RunReply {
 		if m.packages[program] == "" {
 			return fail("%s is not installed", program)
 		}
+	case "systemd-run": // in a root file system of its own
+		for _, arg := range argv {
+			if root, ok := strings.CutPrefix(arg, "--property=RootDirectory="); ok && !m.has(root+"/usr/sbin/haproxy") {
+				return fail("there is no HAProxy in %s", root)
+			}
+		}
 	case "journalctl":
 		return protocol.RunReply{Stdout: []byte("the last words\n")}
 	case "ctr":

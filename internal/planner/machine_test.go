@@ -38,6 +38,7 @@ type machine struct {
 	files    map[string]file
 	units    map[string]protocol.Unit
 	packages map[string]string
+	sources  map[string]bool // what its package sources have; nil for everything
 	images   map[string]string
 	modules  map[string]bool
 	sysctls  map[string]string
@@ -76,6 +77,9 @@ func newMachine(w *world, name string) *machine {
 		pods: map[string]*staticPod{},
 	}
 }
+
+// offers reports whether the machine's package sources have a package.
+func (m *machine) offers(name string) bool { return m.sources == nil || m.sources[name] }
 
 func (m *machine) has(path string) bool { _, ok := m.files[path]; return ok }
 
@@ -216,6 +220,10 @@ func (m *machine) do(op string, args, body []byte) (any, error) {
 	case protocol.OpPackages:
 		return with(args, func(q protocol.PackagesRequest) (any, error) {
 			for _, name := range q.Names {
+				sent := slices.ContainsFunc(q.Files, func(path string) bool { return strings.HasSuffix(path, "/"+name+".deb") })
+				if !sent && !m.offers(name) {
+					return nil, protocol.Failure(protocol.KindOther, "unable to locate package %s", name)
+				}
 				m.packages[name] = "1.0"
 			}
 			return protocol.PackagesReply{Changed: q.Names}, nil
@@ -253,6 +261,12 @@ func (m *machine) facts(q protocol.FactsRequest) (any, error) {
 	for _, name := range q.Packages {
 		if v, ok := m.packages[name]; ok {
 			f.Packages[name] = v
+		}
+	}
+	f.Candidates = map[string]string{}
+	for _, name := range q.Candidates[f.PackageTool] {
+		if m.packages[name] == "" && m.offers(name) {
+			f.Candidates[name] = "1.0"
 		}
 	}
 	for _, name := range q.Sysctls {

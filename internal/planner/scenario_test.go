@@ -161,6 +161,12 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 		m.off = true
 	case "os": // HOST ID VERSION [LIKE]
 		m.base.OS = protocol.OS{ID: args[1], Version: args[2], IDLike: args[3:], PrettyName: args[1] + " " + args[2]}
+		m.base.PackageTool = map[string]string{"debian": "apt", "rhel": "dnf"}[m.base.OS.Family()]
+	case "sources": // HOST [PACKAGE…]: what its package sources have, instead of everything
+		m.sources = map[string]bool{}
+		for _, name := range args[1:] {
+			m.sources[name] = true
+		}
 	case "arch":
 		m.base.Arch = args[1]
 	case "cgroup":

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/quorate/quorate/internal/bundle"
 	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
@@ -62,38 +61,22 @@ func binariesOf(c *cluster.Cluster, r catalog.Release, h *cluster.Host) []catalo
 	return out
 }
 
-// MissingPackages are those that a host needs, has not, and does not get from
-// the bundle.
-func MissingPackages(o *Observation, h *cluster.Host) []string {
-	f := o.Snapshot.Facts(h.Name)
-	return slices.DeleteFunc(os.MissingPackages(o.Cluster, h, f), func(name string) bool {
-		return o.Artefacts != nil && slices.ContainsFunc(o.Artefacts.Files, func(file bundle.File) bool {
-			return file.Kind == bundle.KindOSPackage && file.OS == f.OS.ID+"-"+f.OS.Version && slices.Contains(file.NeededBy, name)
-		})
-	})
-}
-
+// judgePackages tells where the packages come from that a host needs and has not.
 func judgePackages(o *Observation, h *cluster.Host) []Finding {
-	f, p := o.Snapshot.Facts(h.Name), o.probed(h)
-	missing := os.MissingPackages(o.Cluster, h, f)
-	foreign := MissingPackages(o, h)
+	f := o.Snapshot.Facts(h.Name)
+	missing := os.MissingPackages(o.Cluster, o.Artefacts, h, f)
+	foreign := slices.DeleteFunc(slices.Clone(missing), func(name string) bool {
+		return o.Artefacts != nil && o.Artefacts.HasPackage(f.OS.ID, f.OS.Version, name)
+	})
+	nowhere := slices.DeleteFunc(slices.Clone(foreign), func(name string) bool { return f.Candidates[name] != "" })
 	switch {
 	case len(missing) == 0:
 		return fine("%s has all packages that it needs", h.Name)
 	case len(foreign) == 0:
 		return fine("%s gets %s from the bundle", h.Name, strings.Join(missing, ", "))
-	case p.CandidatesError != "":
-		return []Finding{warn("look at the host's package sources", "%s needs %s, and its package sources could not be asked: %s", h.Name, strings.Join(foreign, ", "), p.CandidatesError)}
-	case o.Probes == nil:
-		return skip("the package sources of %s were not asked", h.Name)
-	}
-	var nowhere []string
-	for _, name := range foreign {
-		if p.Candidates[name] == "" {
-			nowhere = append(nowhere, name)
-		}
-	}
-	if nowhere != nil {
+	case f.CandidatesError != "":
+		return []Finding{warn("look at the host's package sources", "%s needs %s, and its package sources could not be asked: %s", h.Name, strings.Join(foreign, ", "), f.CandidatesError)}
+	case len(nowhere) > 0:
 		return []Finding{fail("refresh the host's package index or add the source that has them, or build the bundle on "+f.OS.PrettyName,
 			"%s needs %s, which neither the bundle nor its package sources have", h.Name, strings.Join(nowhere, ", "))}
 	}

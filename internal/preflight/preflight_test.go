@@ -174,15 +174,14 @@ func TestChecks(t *testing.T) {
 				}
 				w.Artefacts.Files = []bundle.File{{Kind: bundle.KindOSPackage, OS: "debian-12", Name: "conntrack", NeededBy: []string{"conntrack"}}}
 				w.facts("cp-2").OS.Version, w.facts("cp-3").OS.Version = "13", "13"
-				w.probes("cp-2", func(p *preflight.HostProbes) { p.Candidates = map[string]string{"conntrack": "1.4"} })
-				w.probes("cp-3", func(p *preflight.HostProbes) { p.Candidates = map[string]string{} })
+				w.facts("cp-2").Candidates = map[string]string{"conntrack": "1.4"}
 			},
 			[]string{"error packages: cp-3 needs conntrack, which neither the bundle nor its package sources have"},
 		},
 		"package sources silent": {
 			func(w world) {
 				delete(w.facts("node-1").Packages, "haproxy")
-				w.probes("node-1", func(p *preflight.HostProbes) { p.CandidatesError = "exit code 100" })
+				w.facts("node-1").CandidatesError = "exit code 100"
 			},
 			[]string{"warning packages: node-1 needs haproxy, and its package sources could not be asked: exit code 100"},
 		},

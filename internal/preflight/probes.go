@@ -27,11 +27,6 @@ type HostProbes struct {
 	Fsync *Fsync
 	// Names that were resolved.
 	Names map[string]Lookup
-	// Candidates are, of packages that are missing, the versions that the
-	// host's own sources offer; an empty one is offered by none.
-	Candidates map[string]string
-	// CandidatesError is why the sources could not be asked.
-	CandidatesError string
 	// VIP is who answered at the virtual address; nil where it was not tried.
 	VIP *VIPAnswer
 }

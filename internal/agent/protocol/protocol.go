@@ -99,6 +99,9 @@ type FactsRequest struct {
 	Units []string `json:"units,omitempty"`
 	// Packages (of the distribution) whose installed version is wanted.
 	Packages []string `json:"packages,omitempty"`
+	// Candidates are those of Packages for which the host's package sources are
+	// asked where they are not installed, by the host's package tool (apt, dnf).
+	Candidates map[string][]string `json:"candidates,omitempty"`
 	// Sysctls to read, as dotted names.
 	Sysctls []string `json:"sysctls,omitempty"`
 	// Modules whose presence in the running kernel is wanted.
@@ -191,9 +194,14 @@ type Facts struct {
 	// Units, Packages, Sysctls hold only what exists.
 	Units    map[string]Unit   `json:"units,omitempty"`
 	Packages map[string]string `json:"packages,omitempty"`
-	Sysctls  map[string]string `json:"sysctls,omitempty"`
-	Modules  map[string]bool   `json:"modules,omitempty"`
-	Disks    map[string]Disk   `json:"disks,omitempty"`
+	// Candidates maps packages that are not installed to the versions that the
+	// host's package sources have.
+	Candidates map[string]string `json:"candidates,omitempty"`
+	// CandidatesError is why the package sources could not be asked.
+	CandidatesError string            `json:"candidatesError,omitempty"`
+	Sysctls         map[string]string `json:"sysctls,omitempty"`
+	Modules         map[string]bool   `json:"modules,omitempty"`
+	Disks           map[string]Disk   `json:"disks,omitempty"`
 	// Images maps an image's name to its manifest digest.
 	Images    map[string]string `json:"images,omitempty"`
 	LocalHTTP []HTTPReply       `json:"localHTTP,omitempty"`

@@ -21,8 +21,9 @@ import (
 const (
 	haproxyUnit     = "quorate-haproxy.service"
 	haproxyUnitFile = "/etc/systemd/system/quorate-haproxy.service"
-	haproxyFile     = component.QuorateDir + "/haproxy/haproxy.cfg"
-	haproxyCAFile   = component.QuorateDir + "/haproxy/ca.crt"
+	haproxyDir      = component.QuorateDir + "/haproxy"
+	haproxyFile     = haproxyDir + "/haproxy.cfg"
+	haproxyCAFile   = haproxyDir + "/ca.crt"
 	haproxySocket   = "/run/quorate-haproxy/state.sock"
 	haproxyProgram  = "/usr/sbin/haproxy"
 
@@ -39,6 +40,8 @@ type haproxyConfig struct {
 	MaxConnections int
 	// Listeners are the other ports.
 	Listeners []listener
+	// Root is the root file system that HAProxy runs in; empty for the host's own.
+	Root string
 	// HealthBind is where HAProxy tells how it is, and DownFile where its unit
 	// notes that it does not run; both empty where nobody asks.
 	HealthBind, DownFile string
@@ -85,8 +88,11 @@ func queryHAProxy(q *protocol.FactsRequest) {
 	q.Files = append(q.Files, protocol.FileQuery{Path: haproxyCAFile, Digest: true})
 }
 
-// planHAProxy plans a host's HAProxy.
-func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, s component.Service, title string, out *component.Output, needs ...plan.ID) {
+// planHAProxy plans a host's HAProxy. replaced tells that an earlier step
+// replaces the program.
+func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, d haproxyConfig, replaced bool, title string, out *component.Output, needs ...plan.ID) {
+	s := haproxyService(h, d)
+	s.Replaced = replaced
 	changes, impact := component.ServiceChanges(facts, s)
 	if why := authorityDiffers(in, facts, haproxyCAFile); why != "" {
 		if len(changes) == 0 {
@@ -96,7 +102,7 @@ func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, s c
 		changes = append(changes, plan.Change{What: haproxyCAFile, Action: why})
 	}
 	if len(changes) > 0 {
-		out.Add(step(h, title, changes, impact, needs...), runHAProxy{s, facts.SELinux != ""})
+		out.Add(step(h, title, changes, impact, needs...), runHAProxy{s, d.Root, facts.SELinux != ""})
 	}
 }
 
@@ -134,7 +140,8 @@ func authority(ctx context.Context, rt *component.Runtime) ([]byte, error) {
 // never replace those that serve.
 type runHAProxy struct {
 	component.Service
-	selinux bool // the host has it
+	root    string // the root file system that it runs in; empty for the host's own
+	selinux bool   // the host has it
 }
 
 // Apply implements component.Op. The authority is one of the service's files,
@@ -176,7 +183,14 @@ func (o runHAProxy) accepted(ctx context.Context, rt *component.Runtime, ca []by
 	if _, err := component.WriteFiles(ctx, rt, o.Host, []component.File{caCandidate, candidate}); err != nil {
 		return err
 	}
-	_, checkErr := h.Run(ctx, host.Command{Argv: []string{haproxyProgram, "-c", "-q", "-f", candidate.Path}})
+	argv := []string{haproxyProgram, "-c", "-q", "-f", candidate.Path}
+	if o.root != "" {
+		argv = append([]string{
+			"systemd-run", "--quiet", "--collect", "--wait", "--pipe",
+			"--property=RootDirectory=" + o.root, "--property=BindReadOnlyPaths=" + haproxyDir,
+		}, argv...)
+	}
+	_, checkErr := h.Run(ctx, host.Command{Argv: argv})
 	for _, f := range []component.File{candidate, caCandidate} {
 		if err := h.Remove(ctx, f.Path); err != nil {
 			return err

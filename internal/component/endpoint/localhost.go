@@ -7,16 +7,28 @@ import (
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/plan"
 )
+
+// stepProgram is the subject of the step that installs the bundle's HAProxy.
+const stepProgram = "endpoint/haproxy-program"
 
 // planLocalhost plans a node's own HAProxy on 127.0.0.1, which is up before
 // its kubelet.
 func planLocalhost(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
-	service := haproxyService(h, haproxyConfig{
+	config := haproxyConfig{
 		Purpose:        "this node's way to the API servers",
 		Binds:          []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(in.Cluster.Endpoint.Port))},
 		Before:         "kubelet.service",
 		MaxConnections: 4000,
-	}.of(in.Cluster))
-	planHAProxy(in, h, facts, service, "balance the API servers on 127.0.0.1", out)
+	}
+	var needs []plan.ID
+	replaced := false
+	if component.OwnHAProxy(in.Cluster, in.Artefacts, facts) {
+		config.Root = component.HAProxyRoot
+		program := plan.On(stepProgram, h.Name)
+		needs = append(needs, program)
+		replaced = component.PlanOwnHAProxy(in, h, facts, program, haproxyUnit, out)
+	}
+	planHAProxy(in, h, facts, config.of(in.Cluster), replaced, "balance the API servers on 127.0.0.1", out, needs...)
 }

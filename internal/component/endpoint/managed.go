@@ -69,8 +69,7 @@ func planManaged(in component.Input, h *cluster.Host, facts *protocol.Facts, out
 	if h.Has(cluster.RoleControlPlane) {
 		needs = append(needs, plan.On(component.StepControlPlane, h.Name))
 	}
-	service := haproxyService(h, managedHAProxy(in.Cluster, h))
-	planHAProxy(in, h, facts, service, "balance the API servers", out, needs...)
+	planHAProxy(in, h, facts, managedHAProxy(in.Cluster, h), false, "balance the API servers", out, needs...)
 	planKeepalived(in, h, facts, out)
 }
 
@@ -91,7 +90,7 @@ func planLeft(in component.Input, h *cluster.Host, facts *protocol.Facts, out *c
 	}
 	parts := []localProxy{
 		{managed, keepalivedUnit, keepalivedUnitFile, keepalivedDir},
-		{managed, haproxyUnit, haproxyUnitFile, component.QuorateDir + "/haproxy"},
+		{managed, haproxyUnit, haproxyUnitFile, haproxyDir},
 	}
 	var needs []plan.ID
 	if len(runningBalancers(in)) == 0 {

@@ -23,7 +23,7 @@ type localProxy struct {
 
 func localProxies() []localProxy {
 	return []localProxy{
-		{localHAProxy, haproxyUnit, haproxyUnitFile, component.QuorateDir + "/haproxy"},
+		{localHAProxy, haproxyUnit, haproxyUnitFile, haproxyDir},
 		{localNginx, nginxUnit, nginxUnitFile, nginxDir},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/bundle"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/plan"
@@ -42,9 +43,13 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	component.AskFiles(q, modulesFile, sysctlFile, hostsFile, fstabFile)
 	q.Modules = append(q.Modules, modules...)
 	q.Sysctls = append(q.Sysctls, slices.Sorted(maps.Keys(sysctls))...)
-	for _, family := range []string{"debian", "rhel"} {
+	q.Candidates = map[string][]string{}
+	for family, tool := range map[string]string{"debian": "apt", "rhel": "dnf"} {
 		q.Packages = append(q.Packages, packages(family, c, h)...)
+		q.Candidates[tool] = packages(family, c, h)
 	}
+	q.Packages = slices.Compact(slices.Sorted(slices.Values(q.Packages)))
+	component.AskOwnHAProxy(q)
 }
 
 // Plan makes the steps for every host.
@@ -61,7 +66,7 @@ func Plan(in component.Input, out *component.Output) {
 }
 
 func planPackages(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
-	missing := MissingPackages(in.Cluster, h, facts)
+	missing := MissingPackages(in.Cluster, in.Artefacts, h, facts)
 	if len(missing) == 0 {
 		return
 	}
@@ -77,11 +82,13 @@ func planPackages(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 }
 
 // MissingPackages lists the distribution packages that a host needs for its
-// roles and has not.
-func MissingPackages(c *cluster.Cluster, h *cluster.Host, facts *protocol.Facts) []string {
+// roles and has not. HAProxy is none of them where the bundle's own takes its
+// place.
+func MissingPackages(c *cluster.Cluster, artefacts *bundle.Manifest, h *cluster.Host, facts *protocol.Facts) []string {
 	var missing []string
 	for _, name := range packages(facts.OS.Family(), c, h) {
-		if facts.Packages[name] == "" {
+		own := name == "haproxy" && component.OwnHAProxy(c, artefacts, facts)
+		if facts.Packages[name] == "" && !own {
 			missing = append(missing, name)
 		}
 	}

@@ -102,8 +102,9 @@ func partsOf(c *cluster.Cluster) []part {
 		},
 		{
 			unit: "quorate-haproxy.service", unitFile: unitPath("quorate-haproxy.service"),
-			settings: []string{component.QuorateDir + "/haproxy"}, data: []string{"/run/quorate-haproxy"},
-			owns: func(catalog.Binary) bool { return false },
+			settings: []string{component.QuorateDir + "/haproxy"}, data: []string{"/run/quorate-haproxy", component.HAProxyRoot},
+			emptied: []string{path.Dir(component.HAProxyRoot)},
+			owns:    func(catalog.Binary) bool { return false },
 		},
 		{
 			unit: "quorate-nginx.service", unitFile: unitPath("quorate-nginx.service"),

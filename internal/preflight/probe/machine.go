@@ -17,7 +17,6 @@ import (
 const (
 	modprobeTimeout = 5 * time.Second
 	resolveTimeout  = 10 * time.Second
-	sourcesTimeout  = 60 * time.Second
 )
 
 // fsyncWrites is how many writes are timed: of so many, the 99th of a hundred
@@ -73,67 +72,6 @@ func (p *Prober) names(ctx context.Context, h *cluster.Host, handle *host.Host) 
 			o.Names[name] = found
 		})
 	}
-}
-
-// candidates asks the host's own package sources for what the bundle lacks.
-func (p *Prober) candidates(ctx context.Context, h *cluster.Host, handle *host.Host) {
-	missing := preflight.MissingPackages(p.Observation, h)
-	if len(missing) == 0 {
-		return
-	}
-	found, err := askSources(ctx, handle, p.Observation.Snapshot.Facts(h.Name).PackageTool, missing)
-	p.record(h, func(o *preflight.HostProbes) {
-		if o.Candidates = found; err != nil {
-			o.CandidatesError = strings.TrimPrefix(err.Error(), h.Name+": ")
-		}
-	})
-}
-
-func askSources(ctx context.Context, handle *host.Host, tool string, names []string) (map[string]string, error) {
-	command := host.Command{Env: []string{"LC_ALL=C"}, Timeout: sourcesTimeout}
-	read := parsePolicy
-	switch tool {
-	case "apt":
-		command.Argv = append([]string{"apt-cache", "policy"}, names...)
-	case "dnf":
-		command.Argv = append([]string{"dnf", "--quiet", "repoquery", "--available", "--queryformat", `%{name} %{version}\n`}, names...)
-		read = parseRepoquery
-	default:
-		return nil, errors.New("it has neither apt nor dnf")
-	}
-	reply, err := handle.Run(ctx, command)
-	if err != nil {
-		return nil, err
-	}
-	return read(string(reply.Stdout)), nil
-}
-
-// parsePolicy reads `apt-cache policy`: a name and a colon at the beginning of
-// a line, then "  Candidate: VERSION".
-func parsePolicy(text string) map[string]string {
-	out, name := map[string]string{}, ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		if !strings.HasPrefix(line, " ") {
-			name = strings.TrimSuffix(line, ":")
-			continue
-		}
-		if version, ok := strings.CutPrefix(strings.TrimSpace(line), "Candidate: "); ok && version != "(none)" {
-			out[name] = version
-		}
-	}
-	return out
-}
-
-// parseRepoquery reads lines of a name and a version.
-func parseRepoquery(text string) map[string]string {
-	out := map[string]string{}
-	for line := range strings.Lines(text) {
-		if name, version, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
-			out[name] = version
-		}
-	}
-	return out
 }
 
 // fsync times synced writes where etcd's data is or will be.

@@ -1,7 +1,7 @@
 // Package probe tries on the hosts what looking at them cannot tell: it opens
 // listeners for a moment and connects to them from the other hosts, times
-// synced writes, resolves names and asks package sources. It leaves nothing
-// behind on the hosts. Package preflight judges what comes of it.
+// synced writes and resolves names. It leaves nothing behind on the hosts.
+// Package preflight judges what comes of it.
 package probe
 
 import (
@@ -44,7 +44,6 @@ func (p *Prober) Run(ctx context.Context) *preflight.Probes {
 		for what, try := range map[string]func(context.Context, *cluster.Host, *host.Host){
 			"kernel modules":    p.modules,
 			"names":             p.names,
-			"package sources":   p.candidates,
 			"etcd's disk":       p.fsync,
 			"the VIP's address": p.vip,
 		} {
