@@ -209,7 +209,9 @@ func newService(in component.Input, h *cluster.Host, initial, initialState strin
 		Host: h.Name, Unit: unit, NoBlock: true,
 		Files: []component.File{
 			{Path: configFile, Mode: 0o644, Content: settings(in.Cluster, h, initial, initialState)},
-			{Path: unitFile, Mode: 0o644, Content: component.Render(templates, "etcd.service.tmpl", struct{ MayRaiseLimits bool }{mayRaise})},
+			{Path: unitFile, Mode: 0o644, Content: component.Render(templates, "etcd.service.tmpl", map[string]any{
+				"MayRaiseLimits": mayRaise, "Formed": members.FormedMarker, "Member": members.MemberDir(in.Cluster),
+			})},
 		},
 	}
 }

@@ -49,6 +49,15 @@ func (m member) Verify(ctx context.Context, rt *component.Runtime, say func(stri
 // startJoining starts a host's member with the membership that it joins.
 func startJoining(in component.Input, h *cluster.Host) func(context.Context, *component.Runtime, string) error {
 	return func(ctx context.Context, rt *component.Runtime, initialCluster string) error {
+		// One that was a member before, was removed and comes back has no data, and
+		// with the mark of the first time its unit would not start.
+		handle, err := rt.Host(h.Name)
+		if err != nil {
+			return err
+		}
+		if err := handle.Remove(ctx, members.FormedMarker); err != nil {
+			return err
+		}
 		return member{Service: newService(in, h, initialCluster, "existing")}.Apply(ctx, rt, func(string) {})
 	}
 }
