@@ -73,6 +73,8 @@ type Spec struct {
 	Network Network `yaml:"network,omitempty"`
 	// Registry says how the hosts' containerd reaches image registries.
 	Registry Registry `yaml:"registry,omitempty"`
+	// Drills says what failures on purpose may cost.
+	Drills Drills `yaml:"drills,omitempty"`
 }
 
 // Host is one machine.

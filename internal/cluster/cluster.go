@@ -50,6 +50,8 @@ type Cluster struct {
 	Etcd       Etcd
 	Network    Network
 	Registry   Registry
+	// DrillBudgets are laid over the drills' own, in this order.
+	DrillBudgets []DrillBudget
 }
 
 // Kubernetes holds the settings of Kubernetes itself.

@@ -201,7 +201,7 @@ func TestDefaultsExplained(t *testing.T) {
 		"spec.endpoint.loadBalancer.vip": true, "spec.endpoint.loadBalancer.address": true, "spec.endpoint.loadBalancer.noHairpin": true,
 		"spec.endpoint.loadBalancer.kubeVIP.image": true, "spec.endpoint.loadBalancer.kubeVIP.bgp.as": true, "spec.endpoint.loadBalancer.kubeVIP.bgp.peers": true,
 		"spec.endpoint.loadBalancer.interface": true, "spec.endpoint.loadBalancer.preempt": true, "spec.endpoint.loadBalancer.virtualRouterID": true,
-		"spec.endpoint.listeners": true,
+		"spec.endpoint.listeners": true, "spec.drills.budgets": true,
 	}
 	var walk func(v reflect.Value, p strict.Path)
 	walk = func(v reflect.Value, p strict.Path) {

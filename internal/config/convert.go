@@ -39,6 +39,8 @@ func (c *converter) document(doc *v1alpha1.Cluster) *cluster.Cluster {
 		Etcd:       c.etcd("spec.etcd", &s.Etcd),
 		Network:    c.network("spec.network", &s.Network),
 		Registry:   c.registry("spec.registry", &s.Registry),
+
+		DrillBudgets: c.drillBudgets("spec.drills.budgets", s.Drills.Budgets),
 	}
 	ssh := c.ssh("spec.ssh", "ssh", &s.SSH, cluster.SSH{})
 	if ssh.HostKeyFingerprint != "" && len(s.Hosts) > 1 {
