@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -22,24 +20,25 @@ const (
 	FaultUndo = "fault-undo" // undoes it
 )
 
-// longestFault bounds how long a fault may last: an hour without a node is a
-// decision, not a drill.
-const longestFault = time.Hour
-
-// faultID keeps an ID one word in a unit's name and one element of a path.
-var faultID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
-
 // fault does harm to the host, with its undoing arranged before.
 func (a *Agent) fault(ctx context.Context, request protocol.FaultRequest) (protocol.FaultReply, error) {
 	if err := checkFault(request); err != nil {
 		return protocol.FaultReply{}, err
 	}
+	if request.Try {
+		return protocol.FaultReply{}, a.canFault(ctx, request)
+	}
 	if p := request.Process; p != nil && !p.Hang {
 		n, err := killProgram(p.Program)
 		return protocol.FaultReply{Processes: n}, err
 	}
-	if request.Boot != nil {
-		return protocol.FaultReply{}, a.boot(ctx, request.Boot.Hard)
+	if b := request.Boot; b != nil && b.Off {
+		return protocol.FaultReply{}, a.powerOff(time.Duration(request.LastsMillis) * time.Millisecond)
+	} else if b != nil {
+		return protocol.FaultReply{}, a.boot(ctx, b.Hard)
+	}
+	if err := a.canFault(ctx, request); err != nil {
+		return protocol.FaultReply{}, err
 	}
 	dir, err := a.path(filepath.Join(protocol.FaultFolder, request.ID))
 	if err != nil {
@@ -50,75 +49,9 @@ func (a *Agent) fault(ctx context.Context, request protocol.FaultRequest) (proto
 	}
 	reply, err := a.arm(ctx, dir, request)
 	if err != nil {
-		os.RemoveAll(dir)
+		_ = clearFault(dir)
 	}
 	return reply, err
-}
-
-// checkFault refuses what is not well-formed.
-func checkFault(request protocol.FaultRequest) error {
-	invalid := func(format string, args ...any) error {
-		return protocol.Failure(protocol.KindInvalid, format, args...)
-	}
-	kinds := 0
-	if p := request.Process; p != nil {
-		kinds++
-		if p.Program == "" || strings.ContainsAny(p.Program, "/\x00") {
-			return invalid("%q is not a program's base name", p.Program)
-		}
-	}
-	if u := request.Unit; u != nil {
-		kinds++
-		if err := checkUnitRequest(protocol.UnitRequest{Name: u.Name, Verb: "stop"}); err != nil {
-			return err
-		}
-	}
-	if n := request.Network; n != nil {
-		kinds++
-		for _, address := range append([]string{n.Address}, n.Peers...) {
-			if _, err := netip.ParseAddr(address); err != nil {
-				return invalid("a network fault: %v", err)
-			}
-		}
-		if !n.In && !n.Out || n.LossPercent < 0 || n.LossPercent > 100 {
-			return invalid("a network fault that drops nothing")
-		}
-	}
-	if d := request.Disk; d != nil {
-		kinds++
-		if err := checkPath(d.Dir); err != nil {
-			return err
-		}
-		if d.LeaveBytes < 0 {
-			return invalid("a disk cannot be left less than nothing")
-		}
-	}
-	if request.Boot != nil {
-		kinds++
-	}
-	lasts := time.Duration(request.LastsMillis) * time.Millisecond
-	switch {
-	case kinds != 1:
-		return invalid("%d kinds of faults in one request", kinds)
-	case !faultID.MatchString(request.ID):
-		return invalid("%q is not a fault's ID", request.ID)
-	case lasts <= 0 || lasts > longestFault:
-		return invalid("a fault lasts up to %s, not %s", longestFault, lasts)
-	}
-	return nil
-}
-
-// boot reboots the host. The answer is on its way before the host is down.
-func (a *Agent) boot(ctx context.Context, hard bool) error {
-	args := []string{"reboot", "--no-block"}
-	if hard {
-		args = []string{"reboot", "--force", "--force"}
-	}
-	failure, err := a.systemctl(ctx, args...)
-	if err == nil && failure != "" {
-		err = protocol.Failure(protocol.KindOther, "systemctl reboot: %s", failure)
-	}
-	return err
 }
 
 // prepareFault makes the fault's folder: what to do, and a copy of this
@@ -144,6 +77,7 @@ func prepareFault(dir string, request protocol.FaultRequest) error {
 const (
 	requestFile = "request.json"
 	stoppedFile = "stopped.json" // the processes that were stopped
+	clockFile   = "clock.json"   // where the clock stood
 	replyFile   = "reply.json"
 	errorFile   = "error" // why the fault could not be done or undone
 )
@@ -232,12 +166,12 @@ func (a *Agent) undo(ctx context.Context, request protocol.UndoRequest) (protoco
 		if text, err := os.ReadFile(filepath.Join(dir, errorFile)); err == nil {
 			return reply, protocol.Failure(protocol.KindOther, "undoing %s: %s", id, text)
 		}
-		if err := os.RemoveAll(dir); err != nil {
+		if err := clearFault(dir); err != nil {
 			return reply, err
 		}
 		reply.Ended = append(reply.Ended, id)
 	}
-	os.Remove(folder) // goes when it is empty
+	os.Remove(folder) // also one that was empty already
 	return reply, nil
 }
 

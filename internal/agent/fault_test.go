@@ -34,6 +34,12 @@ func TestFaultsThatAreRefused(t *testing.T) {
 		"a peer":      {ID: "a", LastsMillis: 1000, Network: &protocol.NetworkFault{In: true, Address: "10.0.0.1", Peers: []string{"} drop"}}},
 		"no packets":  {ID: "a", LastsMillis: 1000, Network: &protocol.NetworkFault{Address: "10.0.0.1"}},
 		"a relative":  {ID: "a", LastsMillis: 1000, Disk: &protocol.DiskFault{Dir: "var"}},
+		"no shift":    {ID: "a", LastsMillis: 1000, Clock: &protocol.ClockFault{}},
+		"two days":    {ID: "a", LastsMillis: 1000, Clock: &protocol.ClockFault{ShiftMillis: (48 * time.Hour).Milliseconds()}},
+		"a long line": {ID: "a", LastsMillis: 1000, Network: &protocol.NetworkFault{Address: "10.0.0.1", DelayMillis: 60_000}},
+		"no file":     {ID: "a", LastsMillis: 1000, Certificate: &protocol.CertificateFault{File: "x", Authority: "/a", AuthorityKey: "/a", Program: "b"}},
+		"no unit":     {ID: "a", LastsMillis: 1000, Data: &protocol.DataFault{Unit: "--now", Dir: "/a", Holds: "b"}},
+		"above":       {ID: "a", LastsMillis: 1000, Data: &protocol.DataFault{Unit: "b.service", Dir: "/a", Holds: "../b"}},
 		"nothing yet": {ID: "a", LastsMillis: 1000, Disk: &protocol.DiskFault{Dir: "/var", LeaveBytes: -1}},
 	} {
 		if failure, ok := errors.AsType[*protocol.Error](checkFault(request)); !ok || failure.Kind != protocol.KindInvalid {
@@ -76,7 +82,7 @@ func TestArmedBeforeTheFault(t *testing.T) {
 // hold runs a fault in this process as its unit would.
 func hold(t *testing.T, request protocol.FaultRequest) (dir string, end func() error) {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "fault")
+	dir = filepath.Join(t.TempDir(), "faults", "fault")
 	if err := prepareFault(dir, request); err != nil {
 		t.Fatal(err)
 	}
@@ -138,8 +144,8 @@ func TestHungProcessesGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the process to go on", func() bool { return state(cmd.Process.Pid) == "S" })
-	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("the fault's folder is still there: %v", err)
+	if _, err := os.Stat(filepath.Dir(dir)); !os.IsNotExist(err) {
+		t.Errorf("the folder of faults is still there: %v", err)
 	}
 	if n, err := killProgram("drilled"); n != 1 || err != nil {
 		t.Errorf("killed %d: %v", n, err)
@@ -204,6 +210,10 @@ func TestNetworkRules(t *testing.T) {
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	slow := rulesFor(protocol.NetworkFault{Peers: []string{"10.0.0.2"}, In: true, BytesPerSecond: 65536}, "eth0")
+	if !strings.Contains(slow, `ip saddr { 10.0.0.2 } limit rate over 65536 bytes/second burst 32768 bytes drop`) {
+		t.Error(slow)
 	}
 	if got := rulesFor(protocol.NetworkFault{In: true}, "eth0"); !strings.Contains(got, "iifname \"eth0\" drop\n") || strings.Contains(got, "postrouting") {
 		t.Error(got)

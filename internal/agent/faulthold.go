@@ -60,15 +60,25 @@ func holdFault(ctx context.Context, dir string, request protocol.FaultRequest) e
 			return err
 		}
 	case request.Network != nil:
-		rules, err := networkRules(*request.Network)
+		begin, err := networkFault(ctx, *request.Network)
 		if err != nil {
 			return err
 		}
-		if err := program(ctx, rules, "nft", "--check", "--file", "-"); err != nil {
-			return fmt.Errorf("the kernel takes no such rules: %w", err)
+		reply.BeginsMillis, later = networkDelay.Milliseconds(), begin
+	case request.Clock != nil:
+		if err := shiftClock(kernelClock{}, filepath.Join(dir, clockFile), *request.Clock); err != nil {
+			return err
 		}
-		reply.BeginsMillis = networkDelay.Milliseconds()
-		later = func() error { return program(ctx, rules, "nft", "--file", "-") }
+	case request.Certificate != nil:
+		n, err := expire(dir, *request.Certificate)
+		if err != nil {
+			return err
+		}
+		reply.Processes = n
+	case request.Data != nil:
+		if err := lose(ctx, *request.Data); err != nil {
+			return err
+		}
 	case request.Disk != nil:
 		file, n, err := fill(*request.Disk)
 		if err != nil {
@@ -119,7 +129,18 @@ func UndoFault(ctx context.Context, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, replyFile)); err != nil {
 		return nil // it never began; whoever asked reads why, and removes the folder
 	}
-	return os.RemoveAll(dir)
+	return clearFault(dir)
+}
+
+// clearFault removes a fault's folder, and the folder of all faults when this
+// was the last: nothing is to be left on a host, also when nobody is there any
+// more to look after it.
+func clearFault(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	os.Remove(filepath.Dir(dir)) // goes when it is empty
+	return nil
 }
 
 func undoFault(ctx context.Context, dir string, request protocol.FaultRequest) error {
@@ -130,8 +151,13 @@ func undoFault(ctx context.Context, dir string, request protocol.FaultRequest) e
 		// Not waited for: a unit that needs long to start is still started.
 		return program(ctx, "", "systemctl", "start", "--no-block", "--", request.Unit.Name)
 	case request.Network != nil:
-		// Adding before deleting makes it no error that there is none.
-		return program(ctx, "add table inet "+drillTable+"\ndelete table inet "+drillTable+"\n", "nft", "--file", "-")
+		return endNetworkFault(ctx, *request.Network)
+	case request.Clock != nil:
+		return unshiftClock(kernelClock{}, filepath.Join(dir, clockFile))
+	case request.Certificate != nil:
+		return unexpire(*request.Certificate)
+	case request.Data != nil:
+		return find(ctx, *request.Data)
 	}
 	return nil
 }

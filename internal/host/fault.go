@@ -9,10 +9,14 @@ import (
 // Fault does harm to the host, with its undoing arranged on the host before:
 // the host undoes it after the request's time, whatever becomes of the
 // connection. An error that is ErrUnreachable does not tell whether the fault
-// was done.
+// was done. A request to try does nothing, and an error says why the host cannot.
 func (h *Host) Fault(ctx context.Context, request protocol.FaultRequest) (protocol.FaultReply, error) {
 	var reply protocol.FaultReply
-	err := h.call(ctx, "doing the fault "+request.ID, protocol.OpFault, request, &reply)
+	what := "doing the fault " + request.ID
+	if request.Try {
+		what = "asking whether a fault can be done"
+	}
+	err := h.call(ctx, what, protocol.OpFault, request, &reply)
 	return reply, err
 }
 

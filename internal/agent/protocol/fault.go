@@ -20,12 +20,18 @@ type FaultRequest struct {
 	ID string `json:"id"`
 	// LastsMillis is when the host undoes the fault by itself, at the latest.
 	LastsMillis int64 `json:"lastsMillis"`
+	// Try only asks whether the host can do this, and does nothing: an error
+	// says why it cannot.
+	Try bool `json:"try,omitempty"`
 
-	Process *ProcessFault `json:"process,omitempty"`
-	Unit    *UnitFault    `json:"unit,omitempty"`
-	Network *NetworkFault `json:"network,omitempty"`
-	Disk    *DiskFault    `json:"disk,omitempty"`
-	Boot    *BootFault    `json:"boot,omitempty"`
+	Process     *ProcessFault     `json:"process,omitempty"`
+	Unit        *UnitFault        `json:"unit,omitempty"`
+	Network     *NetworkFault     `json:"network,omitempty"`
+	Disk        *DiskFault        `json:"disk,omitempty"`
+	Boot        *BootFault        `json:"boot,omitempty"`
+	Clock       *ClockFault       `json:"clock,omitempty"`
+	Certificate *CertificateFault `json:"certificate,omitempty"`
+	Data        *DataFault        `json:"data,omitempty"`
 }
 
 // ProcessFault sends a signal to all processes of a program.
@@ -55,6 +61,12 @@ type NetworkFault struct {
 	Out bool `json:"out,omitempty"`
 	// LossPercent drops this share of the packets only; 0 means all.
 	LossPercent int `json:"lossPercent,omitempty"`
+	// BytesPerSecond, where it is more than 0, drops only what goes beyond this
+	// in either direction: a slow line.
+	BytesPerSecond int64 `json:"bytesPerSecond,omitempty"`
+	// DelayMillis, where it is more than 0, drops nothing: all that leaves the
+	// interface does so later. It needs the kernel's netem.
+	DelayMillis int64 `json:"delayMillis,omitempty"`
 }
 
 // DiskFault fills a folder's file system.
@@ -68,6 +80,35 @@ type DiskFault struct {
 type BootFault struct {
 	// Hard resets it at once: no process is asked, nothing is unmounted.
 	Hard bool `json:"hard,omitempty"`
+	// Off switches it off at once instead, by the kernel's sysrq, after its
+	// clock was set to wake it when LastsMillis are over.
+	Off bool `json:"off,omitempty"`
+}
+
+// ClockFault sets the host's clock forward, or back where it is negative.
+type ClockFault struct {
+	ShiftMillis int64 `json:"shiftMillis"`
+}
+
+// CertificateFault lets a program run with a certificate that has expired: one
+// like the file's, of the same authority, is laid over the file (a mount, which
+// a reboot ends), and the program is killed for whoever restarts it.
+type CertificateFault struct {
+	File string `json:"file"`
+	// Authority and AuthorityKey are the files of who signed it.
+	Authority    string `json:"authority"`
+	AuthorityKey string `json:"authorityKey"`
+	Program      string `json:"program"`
+}
+
+// DataFault takes a unit's data away: the unit is stopped, an empty file system
+// is laid over the folder (a mount, which a reboot ends), and the unit is told
+// to start. The unit must be one that does not start without its data.
+type DataFault struct {
+	Unit string `json:"unit"`
+	Dir  string `json:"dir"`
+	// Holds is what the unit asserts to be in the folder.
+	Holds string `json:"holds"`
 }
 
 // FaultReply tells what was hit. A network fault begins BeginsMillis after

@@ -1,0 +1,96 @@
+package agent
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// expiredFor is how long ago the certificate of a drill expired.
+const expiredFor = time.Hour
+
+// expiredLike makes a certificate like a file's that has expired.
+func expiredLike(fault protocol.CertificateFault, now time.Time) ([]byte, error) {
+	old, err := readCertificate(fault.File)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.LoadX509KeyPair(fault.Authority, fault.AuthorityKey)
+	if err != nil {
+		return nil, fmt.Errorf("reading the authority of %s: %w", fault.File, err)
+	}
+	if err := old.CheckSignatureFrom(pair.Leaf); err != nil {
+		return nil, protocol.Failure(protocol.KindInvalid, "%s was not signed by %s: %v", fault.File, fault.Authority, err)
+	}
+	expired := &x509.Certificate{
+		SerialNumber: old.SerialNumber, Subject: old.Subject, KeyUsage: old.KeyUsage, ExtKeyUsage: old.ExtKeyUsage,
+		BasicConstraintsValid: old.BasicConstraintsValid, DNSNames: old.DNSNames, IPAddresses: old.IPAddresses,
+		NotBefore: now.Add(-2 * expiredFor), NotAfter: now.Add(-expiredFor),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, expired, pair.Leaf, old.PublicKey, pair.PrivateKey.(crypto.Signer))
+	if err != nil {
+		return nil, fmt.Errorf("making a certificate like %s: %w", fault.File, err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
+}
+
+func readCertificate(path string) (*x509.Certificate, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, protocol.Failure(protocol.KindInvalid, "%s holds no certificate", path)
+	}
+	return x509.ParseCertificate(block.Bytes)
+}
+
+// expire lays an expired certificate over a program's, and lets the program be
+// started with it.
+func expire(dir string, fault protocol.CertificateFault) (int, error) {
+	text, err := expiredLike(fault, time.Now())
+	if err != nil {
+		return 0, err
+	}
+	expired := filepath.Join(dir, "expired.crt")
+	if err := os.WriteFile(expired, text, 0o600); err != nil {
+		return 0, err
+	}
+	if err := syscall.Mount(expired, fault.File, "", syscall.MS_BIND, ""); err != nil {
+		return 0, &os.PathError{Op: "laying an expired certificate over", Path: fault.File, Err: err}
+	}
+	return killProgram(fault.Program)
+}
+
+// unexpire takes the expired certificate off, and lets the program be started
+// with its own.
+func unexpire(fault protocol.CertificateFault) error {
+	if mounted, err := unmount(fault.File); err != nil || !mounted {
+		return err
+	}
+	// It may just be down, between two tries of whoever starts it.
+	_, _ = killProgram(fault.Program)
+	return nil
+}
+
+// unmount takes off what was laid over a path; nothing is no error.
+func unmount(path string) (mounted bool, err error) {
+	switch err := syscall.Unmount(path, syscall.MNT_DETACH); err {
+	case nil:
+		return true, nil
+	case syscall.EINVAL, syscall.ENOENT: // nothing is mounted there
+		return false, nil
+	default:
+		return false, &os.PathError{Op: "unmounting", Path: path, Err: err}
+	}
+}

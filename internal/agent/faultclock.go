@@ -1,0 +1,95 @@
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// clock is a host's clock and how long the host has been up, which no setting
+// of the clock changes.
+type clock interface {
+	now() time.Time
+	uptime() (time.Duration, error)
+	set(time.Time) error
+}
+
+// clockState is where the clock stood when it was shifted, as the time of the
+// host's start by it.
+type clockState struct {
+	Start time.Time     `json:"start"`
+	Shift time.Duration `json:"shift"`
+}
+
+// shiftClock sets the clock forward or back, and notes in a file before where
+// it stood.
+func shiftClock(c clock, file string, fault protocol.ClockFault) error {
+	up, err := c.uptime()
+	if err != nil {
+		return err
+	}
+	now := c.now()
+	state := clockState{Start: now.Add(-up), Shift: time.Duration(fault.ShiftMillis) * time.Millisecond}
+	text, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return err
+	}
+	if err := c.set(now.Add(state.Shift)); err != nil {
+		return fmt.Errorf("setting the clock: %w", err)
+	}
+	return nil
+}
+
+// unshiftClock sets the clock to where it would stand by now. One that somebody
+// else has put right, as a time service does, is let alone.
+func unshiftClock(c clock, file string) error {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // it was not shifted
+	}
+	if err != nil {
+		return err
+	}
+	var state clockState
+	if err := json.Unmarshal(text, &state); err != nil {
+		return err
+	}
+	up, err := c.uptime()
+	if err != nil {
+		return err
+	}
+	right := state.Start.Add(up)
+	off := c.now().Sub(right)
+	if (off - state.Shift).Abs() > off.Abs() {
+		return nil
+	}
+	return c.set(right)
+}
+
+// kernelClock is the machine's own clock.
+type kernelClock struct{}
+
+func (kernelClock) now() time.Time { return time.Now().Round(0) } // the clock alone
+
+func (kernelClock) uptime() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/uptime")
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return time.ParseDuration(first + "s")
+}
+
+func (kernelClock) set(t time.Time) error {
+	value := syscall.NsecToTimeval(t.UnixNano())
+	return syscall.Settimeofday(&value)
+}

@@ -1,0 +1,109 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+)
+
+// boot reboots the host. The answer is on its way before the host is down.
+func (a *Agent) boot(ctx context.Context, hard bool) error {
+	args := []string{"reboot", "--no-block"}
+	if hard {
+		args = []string{"reboot", "--force", "--force"}
+	}
+	failure, err := a.systemctl(ctx, args...)
+	if err == nil && failure != "" {
+		err = protocol.Failure(protocol.KindOther, "systemctl reboot: %s", failure)
+	}
+	return err
+}
+
+// firstPIDs is the namespace of processes that the kernel begins with.
+const firstPIDs = "pid:[4026531836]"
+
+// ownKernel refuses what is the whole machine's where this host is only a part
+// of one: a container, or a host of a lab.
+func (a *Agent) ownKernel(what string) error {
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return err
+	}
+	if namespace != firstPIDs {
+		return protocol.Failure(protocol.KindInvalid, "this host shares its kernel with others, and %s is theirs, too", what)
+	}
+	return nil
+}
+
+// wakeAlarm is what sets the time at which the machine's clock switches it on,
+// in seconds; sysrq is where the kernel takes orders from.
+const (
+	wakeAlarm = "/sys/class/rtc/rtc0/wakealarm"
+	sysrq     = "/proc/sysrq-trigger"
+)
+
+// shortestSleep is how long a machine is off at least: the alarm must not be
+// over before it is.
+const shortestSleep = 30 * time.Second
+
+// canWake tells why this host could not switch itself on again.
+func (a *Agent) canWake() error {
+	if err := a.ownKernel("its power"); err != nil {
+		return err
+	}
+	return a.wakes()
+}
+
+// wakes looks for a clock that can switch the machine on.
+func (a *Agent) wakes() error {
+	path, err := a.path(wakeAlarm)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return protocol.Failure(protocol.KindNotExist, "this machine has no clock that could switch it on again (%s is not there), so it is not switched off", wakeAlarm)
+	}
+	return nil
+}
+
+// powerOff switches the machine off, once its clock is set to switch it on.
+func (a *Agent) powerOff(lasts time.Duration) error {
+	if err := a.canWake(); err != nil {
+		return err
+	}
+	if err := a.armWake(lasts); err != nil {
+		return err
+	}
+	path, err := a.path(sysrq)
+	if err != nil {
+		return err
+	}
+	// The answer is on its way before the machine is off.
+	time.AfterFunc(networkDelay, func() { _ = os.WriteFile(path, []byte("o"), 0) })
+	return nil
+}
+
+// armWake sets the machine's alarm, and reads it back.
+func (a *Agent) armWake(lasts time.Duration) error {
+	path, err := a.path(wakeAlarm)
+	if err != nil {
+		return err
+	}
+	at := time.Now().Add(max(lasts, shortestSleep)).Unix()
+	// One that is set already must be taken off before.
+	for _, value := range []string{"0", strconv.FormatInt(at, 10)} {
+		if err := os.WriteFile(path, []byte(value), 0); err != nil {
+			return fmt.Errorf("setting the clock that switches the machine on again: %w", err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err == nil && strings.TrimSpace(string(text)) != strconv.FormatInt(at, 10) {
+		err = protocol.Failure(protocol.KindOther, "the clock that switches the machine on again holds %q, not %d", strings.TrimSpace(string(text)), at)
+	}
+	return err
+}
