@@ -64,6 +64,8 @@ func drillTable() string {
 	for _, d := range drill.Catalogue() {
 		note := ""
 		switch {
+		case d.Action == drill.PowerOff:
+			note = "lab, or --power-off"
 		case d.Lab:
 			note = "lab only"
 		case d.Hard:
@@ -93,7 +95,9 @@ type drillOptions struct {
 	seed              uint64
 	replay            string
 	every, timeout    time.Duration
+	lasts             time.Duration
 	hard, breakQuorum bool
+	powerOff          bool
 	yes, breakLock    bool
 	output            string
 	html              string
@@ -138,6 +142,8 @@ healthy again in time, and nothing was lost.`,
 	f.DurationVar(&o.every, "every", 100*time.Millisecond, "the time between two questions of each kind from each viewpoint")
 	f.DurationVar(&o.timeout, "timeout", time.Second, "how long an answer may take")
 	f.BoolVar(&o.hard, "hard", false, "allow resetting servers at once")
+	f.BoolVar(&o.powerOff, "power-off", false, "allow switching servers off at once; only their own clock switches them on again")
+	f.DurationVar(&o.lasts, "lasts", 0, "how long each fault lasts (default: its own time)")
 	f.BoolVar(&o.breakQuorum, "break-quorum", false, "allow taking most etcd members, which stops all writes for a while")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
@@ -161,6 +167,8 @@ func (o *drillOptions) check(seeded bool) ([]drill.Pick, drill.Budget, error) {
 		return nil, budget, usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
 	case o.every < 10*time.Millisecond || o.timeout <= 0 || o.soak < 0:
 		return nil, budget, usageError(errors.New("--every is at least 10ms, and --timeout and --soak are more than nothing"))
+	case o.lasts != 0 && (o.lasts < time.Second || o.lasts > drill.LongestHold):
+		return nil, budget, usageError(fmt.Errorf("--lasts is from 1s to %s: a host that is cut off for longer is lost to this run", drill.LongestHold))
 	}
 	if !seeded {
 		o.seed = rand.Uint64N(1_000_000)
@@ -190,6 +198,7 @@ func (o *drillOptions) check(seeded bool) ([]drill.Pick, drill.Budget, error) {
 		if p.Target == "" {
 			p.Target = drill.Rule(o.on)
 		}
+		p.Drill = p.Drill.Lasting(o.lasts)
 		picks = append(picks, p)
 	}
 	return picks, budget, nil

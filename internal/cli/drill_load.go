@@ -6,9 +6,11 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
 
 	"k8s.io/client-go/rest"
 
+	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/drill"
 	"github.com/quorate/quorate/internal/host"
@@ -77,7 +79,14 @@ func (room *drillRoom) podView(ctx context.Context, load *drill.Load, worker str
 	}
 	service := net.JoinHostPort(room.cluster.ServiceIP().String(), "443")
 	view.Name = "pod on " + worker
-	view.Dial = room.hosts.dial(worker, func(ctx context.Context, h *host.Host) (net.Conn, error) { return h.DialFromPod(ctx, ip, service) })
+	pod := &podEyes{address: ip, ask: load.PodAddress}
+	view.Dial = room.hosts.dial(worker, func(ctx context.Context, h *host.Host) (net.Conn, error) {
+		conn, err := h.DialFromPod(ctx, pod.now(), service)
+		if failure, ok := errors.AsType[*protocol.Error](err); ok && failure.Kind == protocol.KindNotExist {
+			pod.lookAgain(ctx)
+		}
+		return conn, err
+	})
 	return drill.Eyes{Viewpoint: view, Host: worker, Unbalanced: true}, nil
 }
 
@@ -100,4 +109,37 @@ func (room *drillRoom) lookers(picks []drill.Pick) []string {
 		add(h.Name)
 	}
 	return out
+}
+
+// podEyes is the pod that is looked from; its address is another one after its
+// node was restarted.
+type podEyes struct {
+	ask func(context.Context) (string, error)
+
+	mu      sync.Mutex
+	address string
+	asking  bool
+}
+
+func (p *podEyes) now() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.address
+}
+
+// lookAgain asks for the pod's address; one question at a time is enough.
+func (p *podEyes) lookAgain(ctx context.Context) {
+	p.mu.Lock()
+	busy := p.asking
+	p.asking = true
+	p.mu.Unlock()
+	if busy {
+		return
+	}
+	address, err := p.ask(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asking = false; err == nil {
+		p.address = address
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/quorate/quorate/internal/drill"
@@ -37,8 +38,11 @@ func runDrill(ctx context.Context, o drillOptions, seeded bool, stdout, stderr i
 		return err
 	}
 	defer room.leave()
+	if o.all || o.soak > 0 {
+		room.findPossible(room.ctx, o.lasts)
+	}
 	if o.all {
-		for _, d := range drill.Possible(s.cluster, room.runner.Allowed) {
+		for _, d := range room.possible {
 			picks = append(picks, drill.Pick{Drill: d, Target: drill.Rule(o.on)})
 		}
 	}
@@ -59,10 +63,12 @@ type drillRoom struct {
 	runner *drill.Runner
 	hosts  *drillHosts
 	notes  []string
-	leave  func()
-	say    func(string)
-	every  time.Duration
-	wait   time.Duration
+	// possible are the drills to take all of, or to choose from.
+	possible []drill.Drill
+	leave    func()
+	say      func(string)
+	every    time.Duration
+	wait     time.Duration
 }
 
 // enterDrill takes the lock and prepares the runner.
@@ -76,9 +82,9 @@ func enterDrill(ctx context.Context, s *session, o drillOptions, stderr io.Write
 	}
 	room.hosts = newDrillHosts(s, o.acceptNewHostKeys)
 	room.runner = &drill.Runner{
-		Cluster: s.cluster, Allowed: drill.Allowed{Lab: lab, Hard: o.hard, BreakQuorum: o.breakQuorum},
+		Cluster: s.cluster, Allowed: drill.Allowed{Lab: lab, Hard: o.hard, PowerOff: o.powerOff, BreakQuorum: o.breakQuorum},
 		Host: room.hosts.get, Observe: room.observe, Leaders: room.leaders, Machines: machines,
-		Random: rand.New(rand.NewPCG(o.seed, 1)), Say: room.say,
+		Random: rand.New(rand.NewPCG(o.seed, 1)), Say: room.say, PauseImage: s.release.PauseImage(),
 	}
 	room.hosts.targeted = room.runner.Targeted
 	locked, unlock, err := s.lockForDrill(ctx, o.breakLock, room.runner.Targeted)
@@ -86,8 +92,37 @@ func enterDrill(ctx context.Context, s *session, o drillOptions, stderr io.Write
 		return nil, err
 	}
 	room.ctx, room.leave = locked, unlock
+	room.endLeft(locked)
 	return room, nil
 }
+
+// endLeft ends what a run that was killed has left under way: there is never
+// more than one fault at a time. A host that cannot be reached is told by the
+// look at the cluster that follows.
+func (room *drillRoom) endLeft(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, h := range room.cluster.Hosts {
+		handle := room.hosts.current(h.Name)
+		if handle == nil {
+			continue
+		}
+		wg.Go(func() {
+			ended, err := handle.Undo(ctx, "")
+			for _, id := range ended {
+				room.say(fmt.Sprintf("%s: ended %s, which an earlier run had left", h.Name, id))
+			}
+			if err != nil {
+				room.say(err.Error())
+			}
+		})
+	}
+}
+
+// endTimeout bounds the ending of what is left on the hosts.
+const endTimeout = 30 * time.Second
 
 // observe judges the cluster as it is now.
 func (room *drillRoom) observe(ctx context.Context) status.Report {
@@ -95,6 +130,25 @@ func (room *drillRoom) observe(ctx context.Context) status.Report {
 	observer.Wait = func(name string) (*host.Host, error) { return room.hosts.get(ctx, name) }
 	observer.APITimeout = statusAPITimeout
 	return status.Of(room.cluster, observer.Snapshot(ctx))
+}
+
+// findPossible finds the drills that this cluster has hosts for, that are
+// allowed, and that the hosts say they can do.
+func (room *drillRoom) findPossible(ctx context.Context, lasts time.Duration) {
+	for _, d := range drill.Possible(room.cluster, room.runner.Allowed) {
+		var why error
+		for _, name := range drill.Candidates(room.cluster, d) {
+			if why == nil && d.Asks() {
+				why = room.runner.Unable(ctx, d, name)
+			}
+		}
+		if why != nil {
+			room.notes = append(room.notes, fmt.Sprintf("%s is left out: %v", d.Name, why))
+			room.say(room.notes[len(room.notes)-1])
+			continue
+		}
+		room.possible = append(room.possible, d.Lasting(lasts))
+	}
 }
 
 // consent says what will be done, and asks. What would be refused at once is
@@ -110,7 +164,7 @@ func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []dril
 	var lines []string
 	if o.soak > 0 {
 		lines = append(lines, fmt.Sprintf("Drills at random for %s, with --seed %d, of these:", o.soak, o.seed))
-		for _, d := range drill.Possible(room.cluster, room.runner.Allowed) {
+		for _, d := range room.possible {
 			picks = append(picks, drill.Pick{Drill: d})
 		}
 		var names []string
@@ -123,8 +177,9 @@ func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []dril
 	if len(picks) == 0 {
 		return errors.New("there is no drill that this cluster has hosts for")
 	}
+	leaders := drill.LeadersOf(r)
+	leaders.VIP = room.leaders(ctx, nil).VIP
 	for _, p := range picks {
-		leaders := room.leaders(ctx, nil)
 		targets, err := drill.Targets(room.cluster, p.Drill, p.Target, leaders, rand.New(rand.NewPCG(o.seed, 1)))
 		if err != nil {
 			return usageError(err)
@@ -166,11 +221,13 @@ func (room *drillRoom) run(o drillOptions, picks []drill.Pick, budget drill.Budg
 		return p, true
 	}
 	if o.soak > 0 {
-		soak := drill.NewSoak(room.cluster, drill.Possible(room.cluster, room.runner.Allowed), o.seed)
+		soak := drill.NewSoak(room.cluster, room.possible, o.seed)
 		end := time.Now().Add(o.soak)
 		next = func() (drill.Pick, bool) { return soak.Next(), time.Now().Before(end) }
 	}
-	failure := room.runner.Run(ctx, func(d drill.Drill) drill.Budget { return drill.OwnBudget(room.cluster, d).With(budget) }, next)
+	failure := room.runner.Run(ctx, func(d drill.Drill) drill.Budget {
+		return drill.OwnBudget(room.cluster, d).With(drill.FileBudget(room.cluster, d)).With(budget)
+	}, next)
 	record, history := room.runner.Finish(context.WithoutCancel(ctx), failure)
 	record.RunID, record.Cluster, record.Tool = room.runID, room.cluster.Name, version.String()
 	record.Kubernetes, record.Endpoint = room.cluster.Kubernetes.Version, string(room.cluster.Endpoint.LoadBalancer.Mode)

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"path/filepath"
 	"slices"
@@ -105,5 +107,27 @@ func TestLookers(t *testing.T) {
 	}
 	if got := room.lookers([]drill.Pick{pick}); !slices.Equal(got, []string{"worker-3", "worker-1"}) {
 		t.Error(got)
+	}
+}
+
+// A pod that started anew with its node is found again, by one question at a
+// time.
+func TestPodThatStartedAnew(t *testing.T) {
+	asked := 0
+	var pod *podEyes
+	pod = &podEyes{address: "10.0.0.1", ask: func(ctx context.Context) (string, error) {
+		if asked++; asked == 1 {
+			return "", errors.New("it is Pending")
+		}
+		pod.lookAgain(ctx) // while the first is under way
+		return "10.0.0.2", nil
+	}}
+	pod.lookAgain(t.Context())
+	if got := pod.now(); got != "10.0.0.1" {
+		t.Errorf("nobody knows better, and it is %s", got)
+	}
+	pod.lookAgain(t.Context())
+	if got := pod.now(); got != "10.0.0.2" || asked != 2 {
+		t.Errorf("it is %s after %d questions", got, asked)
 	}
 }

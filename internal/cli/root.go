@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+	"k8s.io/klog/v2"
 
 	"github.com/quorate/quorate/internal/diag"
 	"github.com/quorate/quorate/internal/version"
@@ -65,7 +66,15 @@ func Main() int {
 	// A second Ctrl-C ends the process at once: the first has put the default
 	// handling back.
 	context.AfterFunc(ctx, stop)
+	silenceLibraries()
 	return run(ctx, newRootCommand(), os.Stderr)
+}
+
+// silenceLibraries keeps the Kubernetes libraries' own log off the terminal: what
+// matters of it comes as errors, and the rest are questions that were asked again.
+func silenceLibraries() {
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 }
 
 func run(ctx context.Context, root *cobra.Command, stderr io.Writer) int {

@@ -162,13 +162,19 @@ func (a api) setUp(ctx context.Context) error {
 // removeNamespace removes a run's namespace; one that is gone is no error.
 func (a api) removeNamespace(ctx context.Context, name string) error {
 	err := a.call(ctx, http.MethodDelete, "/api/v1/namespaces/"+name, nil, nil)
-	if status, ok := errors.AsType[*probe.StatusError](err); ok && (status.Code == http.StatusNotFound || status.Code == http.StatusConflict) {
+	if status, ok := errors.AsType[*probe.StatusError](err); missing(err) || ok && status.Code == http.StatusConflict {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("removing namespace %s: %w", name, err)
 	}
 	return nil
+}
+
+// missing reports whether the API says that there is no such thing.
+func missing(err error) bool {
+	status, ok := errors.AsType[*probe.StatusError](err)
+	return ok && status.Code == http.StatusNotFound
 }
 
 // podTimeout bounds the start of the pod whose eyes are borrowed.
@@ -198,22 +204,28 @@ func (a api) pod(ctx context.Context, node, image string) (string, error) {
 			}
 			made = true
 		}
-		var pod struct {
-			Status struct{ PodIP, Phase string }
-		}
-		if err := a.call(ctx, http.MethodGet, path+"/eyes", nil, &pod); err != nil {
-			return err
-		}
-		if pod.Status.Phase != "Running" || pod.Status.PodIP == "" {
-			return fmt.Errorf("it is %s", pod.Status.Phase)
-		}
-		address = pod.Status.PodIP
-		return nil
+		var err error
+		address, err = a.podAddress(ctx)
+		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("starting a pod on %s to look from: %w", node, err)
 	}
 	return address, nil
+}
+
+// podAddress is the address of the pod that looks, when it runs.
+func (a api) podAddress(ctx context.Context) (string, error) {
+	var pod struct {
+		Status struct{ PodIP, Phase string }
+	}
+	if err := a.call(ctx, http.MethodGet, "/api/v1/namespaces/"+a.namespace+"/pods/eyes", nil, &pod); err != nil {
+		return "", err
+	}
+	if pod.Status.Phase != "Running" || pod.Status.PodIP == "" {
+		return "", fmt.Errorf("it is %s", pod.Status.Phase)
+	}
+	return pod.Status.PodIP, nil
 }
 
 // pollEvery is how often a condition is looked at again.

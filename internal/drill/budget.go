@@ -27,6 +27,9 @@ type Budget struct {
 	Unbalanced time.Duration `json:"unbalanced,omitempty"`
 	// Recovery is the longest time from the end of the fault to a healthy cluster.
 	Recovery time.Duration `json:"recovery,omitempty"`
+	// Moved is the longest time from the loss of a node to the moment when its
+	// pod is ready on another; only for a drill that looks for it.
+	Moved time.Duration `json:"moved,omitempty"`
 }
 
 // aloneFor is how soon after its end a fault of a proxy without a stand-in must
@@ -57,6 +60,25 @@ func OwnBudget(c *cluster.Cluster, d Drill) Budget {
 	return out
 }
 
+// FileBudget is what the cluster file says of a drill; empty where it says
+// nothing.
+func FileBudget(c *cluster.Cluster, d Drill) Budget {
+	var out Budget
+	for _, b := range c.DrillBudgets {
+		if b.Drill != "" && b.Drill != d.Name {
+			continue
+		}
+		over := Budget{Gap: map[probe.Kind]time.Duration{}, Disturbed: b.Disturbed, Recovery: b.Recovery, Moved: b.Moved}
+		for kind, limit := range map[probe.Kind]time.Duration{AnyKind: b.Gap, probe.Read: b.Read, probe.KeepAlive: b.KeepAlive, probe.Write: b.Write, probe.Watch: b.Watch} {
+			if limit > 0 {
+				over.Gap[kind] = limit
+			}
+		}
+		out = out.With(over)
+	}
+	return out
+}
+
 // kinds that a budget may name.
 var budgetKinds = []probe.Kind{AnyKind, probe.Read, probe.KeepAlive, probe.Write, probe.Watch}
 
@@ -77,10 +99,12 @@ func ParseBudget(text string) (Budget, error) {
 			b.Recovery = d
 		case name == "disturbed":
 			b.Disturbed = d
+		case name == "moved":
+			b.Moved = d
 		case slices.Contains(budgetKinds, kind):
 			b.Gap[kind] = d
 		default:
-			return Budget{}, fmt.Errorf("there is no budget for %q; there is for gap, read, keep-alive, write, watch, disturbed and recovery", name)
+			return Budget{}, fmt.Errorf("there is no budget for %q; there is for gap, read, keep-alive, write, watch, disturbed, recovery and moved", name)
 		}
 	}
 	return b, nil
@@ -89,7 +113,7 @@ func ParseBudget(text string) (Budget, error) {
 // With is the budget with another laid over it. A gap for all kinds replaces
 // those for single kinds.
 func (b Budget) With(over Budget) Budget {
-	out := Budget{Gap: maps.Clone(b.Gap), Disturbed: b.Disturbed, Recovery: b.Recovery}
+	out := Budget{Gap: maps.Clone(b.Gap), Disturbed: b.Disturbed, Recovery: b.Recovery, Moved: b.Moved}
 	if out.Gap == nil || over.Gap[AnyKind] > 0 {
 		out.Gap = map[probe.Kind]time.Duration{}
 	}
@@ -102,6 +126,9 @@ func (b Budget) With(over Budget) Budget {
 	}
 	if over.Recovery > 0 {
 		out.Recovery = over.Recovery
+	}
+	if over.Moved > 0 {
+		out.Moved = over.Moved
 	}
 	return out
 }
@@ -145,6 +172,9 @@ func (b Budget) String() string {
 	}
 	if b.Recovery > 0 {
 		parts = append(parts, fmt.Sprintf("recovery=%s", b.Recovery))
+	}
+	if b.Moved > 0 {
+		parts = append(parts, fmt.Sprintf("moved=%s", b.Moved))
 	}
 	return strings.Join(parts, ",")
 }

@@ -39,6 +39,8 @@ func (r *Runner) choose(ctx context.Context, pick Pick) ([]string, error) {
 		if targets, err = Targets(r.Cluster, pick.Drill, pick.Target, leaders, r.Random); err == nil {
 			if why := Refuse(r.Cluster, report, pick.Drill, targets, r.Allowed); len(why) > 0 {
 				err = &RefusedError{Drill: pick.Drill.Name, Reasons: why}
+			} else if why := r.unable(ctx, pick.Drill, targets); why != nil {
+				err = &RefusedError{Drill: pick.Drill.Name, Reasons: []string{why.Error()}}
 			}
 		}
 		if refused = err; report.Healthy {
@@ -50,4 +52,14 @@ func (r *Runner) choose(ctx context.Context, pick Pick) ([]string, error) {
 		return nil, refused
 	}
 	return targets, err
+}
+
+// unable is why one of the targets cannot do a drill.
+func (r *Runner) unable(ctx context.Context, d Drill, targets []string) error {
+	for _, target := range targets {
+		if err := r.Unable(ctx, d, target); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -69,6 +69,8 @@ type Stream struct {
 	// watch broke off, so that the watcher had to list: what happened in
 	// between it saw as a whole.
 	Restarted bool `json:"restarted,omitempty"`
+	// Reached is the revision up to which it was told in the end.
+	Reached uint64 `json:"reached,omitempty"`
 }
 
 // History is everything that clients did and were told.
@@ -82,7 +84,7 @@ type History struct {
 
 // Violation is something that must not be.
 type Violation struct {
-	Kind   string `json:"kind"` // lost, twice, undead, swap, stale, order, missed
+	Kind   string `json:"kind"` // lost, twice, undead, swap, stale, order, missed, behind
 	Client string `json:"client,omitempty"`
 	Key    string `json:"key,omitempty"`
 	Text   string `json:"text"`
@@ -239,11 +241,17 @@ func checkStream(h History, s Stream, v *Verdict) {
 	if s.Restarted {
 		return // what it missed, it saw in the list
 	}
+	behind := uint64(0)
 	for key, object := range h.Final {
-		if e, ok := seen[key]; !ok {
+		if object.Revision > s.Reached {
+			behind = max(behind, object.Revision) // nobody said that it will not come
+		} else if e, ok := seen[key]; !ok {
 			v.violate("missed", s.Client, key, "the watch never showed it, revision %d", object.Revision)
 		} else if e.UID != object.UID {
 			v.violate("missed", s.Client, key, "the watch showed another one, %s", e.UID)
 		}
+	}
+	if behind > 0 {
+		v.violate("behind", s.Client, "", "the watch came to revision %d and not, within %s, to %d, the last", s.Reached, drainTimeout, behind)
 	}
 }

@@ -12,7 +12,7 @@ const ms = time.Millisecond
 // good is a history in which nothing is wrong: creates of two clients, one of
 // them not answered but done, swaps, reads and two watches.
 func good() History {
-	h := History{Final: map[string]Object{}, Streams: []Stream{{Client: "a"}, {Client: "b"}}}
+	h := History{Final: map[string]Object{}, Streams: []Stream{{Client: "a", Reached: 1000}, {Client: "b", Reached: 1000}}}
 	revision := uint64(100)
 	for i := range 10 {
 		revision++
@@ -100,6 +100,9 @@ func TestBadHistories(t *testing.T) {
 			e := h.Streams[1].Events
 			e[2], e[3] = e[3], e[2]
 		}, "order", "k-2"},
+		"a watch does not catch up": {func(h *History) {
+			h.Streams[1].Events, h.Streams[1].Reached = h.Streams[1].Events[:3], h.Streams[1].Events[2].Revision
+		}, "behind", ""},
 		"a watch misses a write": {func(h *History) {
 			h.Streams[1].Events = slices.Delete(h.Streams[1].Events, 7, 8)
 		}, "missed", "k-7"},
@@ -110,6 +113,9 @@ func TestBadHistories(t *testing.T) {
 			v := Check(h)
 			if !slices.ContainsFunc(v.Violations, func(x Violation) bool { return x.Kind == c.kind && x.Key == c.key }) {
 				t.Errorf("not found: %+v", v.Violations)
+			}
+			if c.kind == "behind" && len(v.Violations) > 1 {
+				t.Errorf("what is to come is told as more: %+v", v.Violations)
 			}
 			if (c.kind == "lost") != (v.Lost > 0) {
 				t.Errorf("%d lost", v.Lost)

@@ -24,6 +24,9 @@ type Machines interface {
 // itself.
 const undoMargin = 10 * time.Second
 
+// controlPlanePKI is where kubeadm keeps a control plane's certificates.
+const controlPlanePKI = "/etc/kubernetes/pki/"
+
 // leaveOnDisk is what a filled disk has left, in bytes: the kernel's and
 // journald's little needs.
 const leaveOnDisk = 1 << 20
@@ -38,18 +41,32 @@ func faultRequest(c *cluster.Cluster, d Drill, target, id string) protocol.Fault
 		request.Unit = &protocol.UnitFault{Name: d.Unit}
 	case Reboot, Reset:
 		request.Boot = &protocol.BootFault{Hard: d.Action == Reset}
+	case PowerOff:
+		request.Boot = &protocol.BootFault{Off: true}
+		request.LastsMillis = d.Hold.Milliseconds()
+	case Shift:
+		request.Clock = &protocol.ClockFault{ShiftMillis: d.By.Milliseconds()}
+	case Expire:
+		request.Certificate = &protocol.CertificateFault{
+			File: controlPlanePKI + "apiserver.crt", Authority: controlPlanePKI + "ca.crt", AuthorityKey: controlPlanePKI + "ca.key", Program: d.Program,
+		}
+	case Lose:
+		request.Data = &protocol.DataFault{Unit: d.Unit, Dir: c.Etcd.DataDir, Holds: "member"}
 	case Fill:
 		request.Disk = &protocol.DiskFault{Dir: c.Etcd.DataDir, LeaveBytes: leaveOnDisk}
 	case Drop:
 		h := c.Host(target)
-		n := &protocol.NetworkFault{Address: h.InternalAddress.String(), In: d.In, Out: d.Out, LossPercent: d.Loss}
+		n := &protocol.NetworkFault{
+			Address: h.InternalAddress.String(), In: d.In, Out: d.Out, LossPercent: d.Loss,
+			BytesPerSecond: d.Rate, DelayMillis: d.Delay.Milliseconds(),
+		}
 		if d.Peers == Cluster {
 			for i := range c.Hosts {
 				if other := &c.Hosts[i]; other.Name != target {
 					n.Peers = append(n.Peers, other.InternalAddress.String())
 				}
 			}
-		} else {
+		} else if !d.Slows() {
 			// Nobody can ask the host to end it, so it ends when it is to.
 			request.LastsMillis = d.Hold.Milliseconds()
 		}
@@ -69,7 +86,9 @@ func (r *Runner) inject(ctx context.Context, d Drill, target, id string) (undo f
 	case Nothing:
 		return nothing, nil
 	case PowerOff:
-		return r.Machines.Off(ctx, target, d.Hold+undoMargin)
+		if r.Machines != nil {
+			return r.Machines.Off(ctx, target, d.Hold+undoMargin)
+		}
 	case Freeze:
 		return r.Machines.Freeze(ctx, target, d.Hold+undoMargin)
 	}
@@ -80,7 +99,7 @@ func (r *Runner) inject(ctx context.Context, d Drill, target, id string) (undo f
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	undo = nothing
-	if d.Undone() && d.Action != Reboot && d.Action != Reset {
+	if d.Undone() && d.Action != Reboot && d.Action != Reset && d.Action != PowerOff {
 		undo = func(ctx context.Context) error { return r.endOn(ctx, target, id) }
 	}
 	reply, err := h.Fault(ctx, faultRequest(r.Cluster, d, target, id))
@@ -119,4 +138,26 @@ func (r *Runner) endOn(ctx context.Context, target, id string) error {
 		return fmt.Errorf("ending the fault on %s: %w; the host ends it by itself", target, err)
 	}
 	return nil
+}
+
+// Unable asks a target whether it can do a drill, and gives the reason if not.
+func (r *Runner) Unable(ctx context.Context, d Drill, target string) error {
+	switch d.Action {
+	case Nothing, Freeze, Reboot, Reset:
+		return nil
+	case PowerOff:
+		if r.Machines != nil {
+			return nil
+		}
+	}
+	h, err := r.Host(ctx, target)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	request := faultRequest(r.Cluster, d, target, "try")
+	request.Try = true
+	_, err = h.Fault(ctx, request)
+	return err
 }

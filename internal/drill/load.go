@@ -34,6 +34,9 @@ type Series struct {
 // Samples is what was noted so far.
 func (s Series) Samples() []probe.Sample { return s.log.Samples() }
 
+// Since is what was over at a time or later.
+func (s Series) Since(at time.Duration) []probe.Sample { return s.log.Since(at) }
+
 // Load is what clients do to the API during a run.
 type Load struct {
 	Namespace string

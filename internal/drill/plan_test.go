@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/probe"
 	"github.com/quorate/quorate/internal/status"
@@ -40,6 +43,108 @@ func TestCatalogueIsWhole(t *testing.T) {
 	}
 }
 
+// The names that a cluster file's budgets may have are the catalogue's.
+func TestNamesOfBudgets(t *testing.T) {
+	var names []string
+	for _, d := range Catalogue() {
+		names = append(names, d.Name)
+	}
+	if !slices.Equal(names, cluster.DrillNames()) {
+		t.Errorf("cluster.DrillNames has\n%v\nand the catalogue\n%v", cluster.DrillNames(), names)
+	}
+}
+
+func TestBudgetsOfTheFile(t *testing.T) {
+	c, _ := healthy()
+	c.DrillBudgets = []cluster.DrillBudget{
+		{Gap: 3 * time.Second, Recovery: time.Minute}, {Drill: "etcd-killed", Write: time.Second}, {Drill: "node-lost", Moved: time.Minute},
+	}
+	for name, want := range map[string]string{
+		"etcd-killed": "gap=3s,write=1s,disturbed=9s,recovery=1m0s",
+		"node-lost":   "gap=3s,disturbed=12s,recovery=1m0s,moved=1m0s",
+		"host-off":    "gap=3s,disturbed=12s,recovery=1m0s",
+	} {
+		d, _ := Find(name)
+		if got := OwnBudget(c, d).With(FileBudget(c, d)).String(); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	d, _ := Find("host-off")
+	if got := OwnBudget(c, d).With(FileBudget(c, d)).For(probe.Watch, true); got != 3*time.Second {
+		t.Errorf("a gap in the file does not hold for everybody: %s", got)
+	}
+	c.DrillBudgets = nil
+	if got := OwnBudget(c, d).With(FileBudget(c, d)).For(probe.Watch, true); got != unbalancedFor {
+		t.Errorf("without a budget in the file: %s", got)
+	}
+}
+
+// What is asked of a host's agent is the drill, and ends by itself.
+func TestFaultRequests(t *testing.T) {
+	c, _ := healthy()
+	c.Etcd.DataDir = "/var/lib/etcd"
+	ms := func(d time.Duration) int64 { return d.Milliseconds() }
+	for _, x := range []struct {
+		drill string
+		want  protocol.FaultRequest
+	}{
+		{"etcd-data-lost", protocol.FaultRequest{LastsMillis: ms(long + undoMargin), Data: &protocol.DataFault{Unit: "etcd.service", Dir: "/var/lib/etcd", Holds: "member"}}},
+		{"clock-behind", protocol.FaultRequest{LastsMillis: ms(long + undoMargin), Clock: &protocol.ClockFault{ShiftMillis: -600_000}}},
+		{"host-off", protocol.FaultRequest{LastsMillis: ms(long), Boot: &protocol.BootFault{Off: true}}},
+		{"network-delayed", protocol.FaultRequest{LastsMillis: ms(long + undoMargin), Network: &protocol.NetworkFault{Address: "10.0.0.11", Out: true, DelayMillis: 200}}},
+		{"network-cut", protocol.FaultRequest{LastsMillis: ms(long), Network: &protocol.NetworkFault{Address: "10.0.0.11", In: true, Out: true}}},
+		{"certificate-expired", protocol.FaultRequest{LastsMillis: ms(long + undoMargin), Certificate: &protocol.CertificateFault{
+			File: "/etc/kubernetes/pki/apiserver.crt", Authority: "/etc/kubernetes/pki/ca.crt", AuthorityKey: "/etc/kubernetes/pki/ca.key", Program: "kube-apiserver"}}},
+	} {
+		d, _ := Find(x.drill)
+		x.want.ID = "a"
+		if diff := cmp.Diff(x.want, faultRequest(c, d, "cp-1", "a")); diff != "" {
+			t.Errorf("%s: %s", x.drill, diff)
+		}
+	}
+	d, _ := Find("network-slow")
+	n := faultRequest(c, d, "cp-1", "a").Network
+	if n.BytesPerSecond != 64<<10 || len(n.Peers) != len(c.Hosts)-1 || d.TakesHost() {
+		t.Errorf("%+v", n)
+	}
+}
+
+func TestLasting(t *testing.T) {
+	d, _ := Find("host-off")
+	if d.Lasting(5*time.Second).Hold != 5*time.Second || d.Lasting(0).Hold != long {
+		t.Error("another time is not taken")
+	}
+	if d, _ = Find("node-lost"); d.Lasting(5*time.Second).Hold <= time.Minute {
+		t.Error("pods are not given the time to move")
+	}
+}
+
+func TestPossible(t *testing.T) {
+	c, _ := healthy()
+	names := func(a Allowed) string {
+		var out []string
+		for _, d := range Possible(c, a) {
+			out = append(out, d.Name)
+		}
+		return " " + strings.Join(out, " ") + " "
+	}
+	for word, in := range map[string][2]bool{ // on a lab, on servers
+		"host-off": {true, false}, "host-frozen": {true, false}, "host-reset": {true, false}, "certificate-expired": {true, false},
+		"clock-ahead": {false, true}, "disk-full": {false, true}, "node-lost": {true, true}, "etcd-majority-cut": {false, false},
+		"haproxy-killed": {true, true}, "keepalived-killed": {false, false}, "nothing": {false, false},
+	} {
+		if got := strings.Contains(names(Allowed{Lab: true}), " "+word+" "); got != in[0] {
+			t.Errorf("%s on a lab: %v", word, got)
+		}
+		if got := strings.Contains(names(Allowed{}), " "+word+" "); got != in[1] {
+			t.Errorf("%s on servers: %v", word, got)
+		}
+	}
+	if all := names(Allowed{PowerOff: true, Hard: true, BreakQuorum: true}); !strings.Contains(all, " host-off ") || !strings.Contains(all, " host-reset ") || !strings.Contains(all, " etcd-majority-cut ") {
+		t.Errorf("what is allowed by name is left out: %s", all)
+	}
+}
+
 func TestCandidates(t *testing.T) {
 	local, _ := healthy()
 	balanced, _ := healthy()
@@ -55,6 +160,9 @@ func TestCandidates(t *testing.T) {
 	}{
 		{local, "apiserver-killed", "cp-1 cp-2 cp-3"},
 		{local, "etcd-stopped", "cp-1 cp-2 cp-3"},
+		{local, "etcd-data-lost", "cp-1 cp-2 cp-3"},
+		{stacked, "etcd-data-lost", ""},
+		{local, "node-lost", "worker-1 worker-2 worker-3"},
 		{stacked, "etcd-stopped", ""},
 		{stacked, "etcd-killed", "cp-1 cp-2 cp-3"},
 		{local, "kubelet-killed", "cp-1 cp-2 cp-3 worker-1 worker-2 worker-3"},
@@ -132,13 +240,25 @@ func TestSafety(t *testing.T) {
 		"workers are no members": {"host-rebooted", []string{"worker-1", "worker-2"}, nil, Allowed{}, ""},
 		"lab only":               {"host-frozen", []string{"worker-1"}, nil, Allowed{}, "lab hosts only"},
 		"lab":                    {"host-frozen", []string{"worker-1"}, nil, Allowed{Lab: true}, ""},
-		"hard":                   {"host-reset", []string{"worker-1"}, nil, Allowed{}, "--hard"},
-		"hard allowed":           {"host-reset", []string{"worker-1"}, nil, Allowed{Hard: true}, ""},
-		"the lab's one disk":     {"disk-full", []string{"cp-1"}, nil, Allowed{Lab: true}, "this machine's own"},
-		"the last that serves":   {"apiserver-killed", []string{"cp-1", "cp-2", "cp-3"}, nil, Allowed{}, "no control-plane host that serves"},
-		"one balancer of two":    {"haproxy-killed", []string{"lb-1"}, func(w *statustest.World) { managed(w.Cluster) }, Allowed{}, "ignore health"},
-		"both balancers":         {"haproxy-killed", []string{"lb-1", "lb-2"}, func(w *statustest.World) { managed(w.Cluster) }, Allowed{}, "no load balancer"},
-		"this machine":           {"network-cut", []string{"cp-1"}, func(w *statustest.World) { w.Cluster.Host("cp-1").SSH.Local = true }, Allowed{}, "the machine that this runs on"},
+		"power":                  {"host-off", []string{"worker-1"}, nil, Allowed{}, "--power-off"},
+		"power allowed":          {"host-off", []string{"worker-1"}, nil, Allowed{PowerOff: true}, ""},
+		"the lab's one clock":    {"clock-ahead", []string{"worker-1"}, nil, Allowed{Lab: true}, "one, this machine's own"},
+		"clocks of a quorum":     {"clock-ahead", []string{"cp-1", "cp-2"}, nil, Allowed{}, "a quorum is 2"},
+		"data of a quorum":       {"etcd-data-lost", []string{"cp-1", "cp-2"}, nil, Allowed{}, "a quorum is 2"},
+		"nowhere to move": {"node-lost", []string{"worker-1"}, func(w *statustest.World) {
+			for i := range w.Cluster.Hosts {
+				if h := &w.Cluster.Hosts[i]; h.Name == "worker-2" || h.Name == "worker-3" {
+					h.Roles = []cluster.Role{cluster.RoleLoadBalancer}
+				}
+			}
+		}, Allowed{}, "no other worker"},
+		"hard":                 {"host-reset", []string{"worker-1"}, nil, Allowed{}, "--hard"},
+		"hard allowed":         {"host-reset", []string{"worker-1"}, nil, Allowed{Hard: true}, ""},
+		"the lab's one disk":   {"disk-full", []string{"cp-1"}, nil, Allowed{Lab: true}, "this machine's own"},
+		"the last that serves": {"apiserver-killed", []string{"cp-1", "cp-2", "cp-3"}, nil, Allowed{}, "no control-plane host that serves"},
+		"one balancer of two":  {"haproxy-killed", []string{"lb-1"}, func(w *statustest.World) { managed(w.Cluster) }, Allowed{}, "ignore health"},
+		"both balancers":       {"haproxy-killed", []string{"lb-1", "lb-2"}, func(w *statustest.World) { managed(w.Cluster) }, Allowed{}, "no load balancer"},
+		"this machine":         {"network-cut", []string{"cp-1"}, func(w *statustest.World) { w.Cluster.Host("cp-1").SSH.Local = true }, Allowed{}, "the machine that this runs on"},
 		"a bastion": {"network-cut-peers", []string{"worker-1"}, func(w *statustest.World) {
 			w.Cluster.Host("cp-1").SSH.Bastion = &cluster.Bastion{Address: w.Cluster.Host("worker-1").Address}
 		}, Allowed{}, "the bastion through which cp-1 is reached"},

@@ -3,6 +3,7 @@ package drill
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/probe"
@@ -55,7 +56,10 @@ type FaultRecord struct {
 	Healthy  time.Duration `json:"healthy"`
 	// Takeovers are how long after the fault somebody else led, by what is led.
 	Takeovers map[string]time.Duration `json:"takeovers,omitempty"`
-	Figures   []Figure                 `json:"figures"`
+	// Moved is how long after the fault a pod of the target was ready elsewhere,
+	// where that was looked for and happened.
+	Moved   time.Duration `json:"moved,omitempty"`
+	Figures []Figure      `json:"figures"`
 	// Why is what was not as it should be.
 	Why []string `json:"why,omitempty"`
 	OK  bool     `json:"ok"`
@@ -148,8 +152,9 @@ func seriesRecord(s Series, length time.Duration) SeriesRecord {
 }
 
 // judge fills in a drill's figures from the series, and what they say. Eyes on
-// a host that the fault takes see nothing but that, and are left out.
-func (f *FaultRecord) judge(d Drill, series []Series, marks []Mark, until time.Duration) {
+// a host that the fault takes see nothing but that, and are left out. Wrong is
+// what was wrong with a cluster that was not healthy again.
+func (f *FaultRecord) judge(d Drill, series []Series, marks []Mark, until time.Duration, wrong string) {
 	for _, s := range series {
 		if d.TakesHost() && slices.Contains(f.Targets, s.Host) {
 			continue
@@ -157,7 +162,7 @@ func (f *FaultRecord) judge(d Drill, series []Series, marks []Mark, until time.D
 		figure := Figure{
 			Viewpoint: s.Name, Kind: s.Kind, Limit: f.Budget.For(s.Kind, s.Unbalanced),
 			Disturbance: f.Budget.Disturbance(s.Unbalanced),
-			Stats:       probe.Summarise(s.Samples(), f.Injected, until, s.Every),
+			Stats:       probe.Summarise(s.Since(f.Injected), f.Injected, until, s.Every),
 		}
 		f.Figures = append(f.Figures, figure)
 		if figure.Over() {
@@ -171,9 +176,16 @@ func (f *FaultRecord) judge(d Drill, series []Series, marks []Mark, until time.D
 		f.fail("nobody could look from outside the fault")
 	}
 	if f.Healthy == 0 {
-		f.fail("the cluster was not healthy again within %s", round(until-f.Undone))
+		f.fail("the cluster was not healthy again within %s: %s", round(until-f.Undone), wrong)
 	} else if took := f.Healthy - f.Undone; f.Budget.Recovery > 0 && took > f.Budget.Recovery {
 		f.fail("the cluster was healthy again after %s; the budget is %s", round(took), f.Budget.Recovery)
+	}
+	switch {
+	case !d.Moves:
+	case f.Moved == 0:
+		f.fail("no pod of %s was ready on another node within %s", strings.Join(f.Targets, ", "), round(f.Undone-f.Injected))
+	case f.Budget.Moved > 0 && f.Moved > f.Budget.Moved:
+		f.fail("a pod was ready on another node after %s; the budget is %s", round(f.Moved), f.Budget.Moved)
 	}
 	for _, m := range marks {
 		if m.Kind != "leader" || m.At < f.Injected || m.At > until {

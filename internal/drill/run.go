@@ -29,6 +29,8 @@ type Runner struct {
 	// Machines switches lab hosts; nil on servers.
 	Machines Machines
 	Load     *Load
+	// PauseImage is of pods that do nothing; every node has it.
+	PauseImage string
 	// Random chooses targets.
 	Random *rand.Rand
 	// Say tells how the run goes.
@@ -122,6 +124,10 @@ func (r *Runner) one(ctx context.Context, n int, pick Pick, budget Budget) error
 	if err != nil {
 		return err
 	}
+	moved, err := r.placeMover(ctx, d, targets)
+	if err != nil {
+		return err
+	}
 	if err := r.pause(ctx, lead); err != nil {
 		return err
 	}
@@ -132,7 +138,9 @@ func (r *Runner) one(ctx context.Context, n int, pick Pick, budget Budget) error
 	defer r.setTargets(nil)
 	r.mark("fault", name)
 	undo, err := r.injectAll(ctx, d, targets, n)
-	if err == nil {
+	if err == nil && d.Moves {
+		record.Moved = r.awaitMove(ctx, moved, record.Injected, d.Hold)
+	} else if err == nil {
 		_ = r.pause(ctx, d.Hold) // an interrupt ends the fault early
 	}
 	undoErr := undo(context.WithoutCancel(ctx))
@@ -142,9 +150,9 @@ func (r *Runner) one(ctx context.Context, n int, pick Pick, budget Budget) error
 		record.fail("%v", err)
 		r.Say("   " + err.Error())
 	}
-	r.recover(ctx, &record)
+	wrong := r.recover(ctx, &record)
 	until := r.now()
-	record.judge(d, r.Load.series, r.leaders.seen(), until)
+	record.judge(d, r.Load.series, r.leaders.seen(), until, wrong)
 	r.faults = append(r.faults, record)
 	r.Say("   " + Line(record))
 	switch {
@@ -202,19 +210,20 @@ func (r *Runner) pause(ctx context.Context, d time.Duration) error {
 // steady is how long every series must have succeeded before a drill is over.
 const steady = 2 * time.Second
 
-// recover waits until the cluster is healthy and clients are served again.
-func (r *Runner) recover(ctx context.Context, record *FaultRecord) {
+// recover waits until the cluster is healthy and clients are served again. It
+// gives what was wrong to the end.
+func (r *Runner) recover(ctx context.Context, record *FaultRecord) (wrong string) {
 	// What was broken is seen to be mended though the run was interrupted.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(record.Budget.Recovery, time.Minute))
 	defer cancel()
 	said := time.Now()
-	last := "" // what was wrong when there was time to look
 	err := poll(ctx, func() error {
 		report := r.Observe(ctx)
 		if ctx.Err() != nil {
-			return errors.New(last)
+			return errors.New(wrong)
 		}
-		if last = report.Summary; !report.Healthy {
+		// What was wrong when there was time to look.
+		if wrong = report.Summary; !report.Healthy {
 			if time.Since(said) > 10*time.Second {
 				said = time.Now()
 				r.Say("   waiting for the cluster to be healthy: " + report.Summary)
@@ -222,19 +231,19 @@ func (r *Runner) recover(ctx context.Context, record *FaultRecord) {
 			return errors.New(report.Summary)
 		}
 		for _, s := range r.Load.series {
-			if _, ok := probe.Recovered(s.Samples(), r.now()-2*steady, steady); !ok {
-				last = fmt.Sprintf("%s from %s still fails", s.Kind, s.Name)
-				return errors.New(last)
+			if _, ok := probe.Recovered(s.Since(r.now()-2*steady), r.now()-2*steady, steady); !ok {
+				wrong = fmt.Sprintf("%s from %s still fails", s.Kind, s.Name)
+				return errors.New(wrong)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		record.fail("%v", err)
-		return
+		return wrong
 	}
 	record.Healthy = r.now()
 	r.mark("healthy", record.Drill)
+	return ""
 }
 
 // Finish stops the load, checks the history and makes the run's record.
@@ -267,6 +276,9 @@ func Line(f FaultRecord) string {
 		gaps = append(gaps, fmt.Sprintf("%s %s", kind, f.Worst(kind).Round(time.Millisecond)))
 	}
 	line := fmt.Sprintf("%s; longest gaps: %s", word, strings.Join(gaps, ", "))
+	if f.Moved > 0 {
+		line += fmt.Sprintf("; a pod was ready elsewhere after %s", round(f.Moved))
+	}
 	if f.Healthy > 0 {
 		line += fmt.Sprintf("; healthy %s after the end of the fault", round(f.Healthy-f.Undone))
 	}

@@ -133,7 +133,7 @@ func TestRunRefuses(t *testing.T) {
 	s := &switches{}
 	r := running(t, s, same)
 	r.Allowed.Lab = false
-	err := r.Run(t.Context(), easy, once(t, "host-off", "cp-1"))
+	err := r.Run(t.Context(), easy, once(t, "host-frozen", "cp-1"))
 	if refused, ok := errors.AsType[*RefusedError](err); !ok || !strings.Contains(refused.Error(), "lab hosts only") {
 		t.Error(err)
 	}

@@ -15,6 +15,8 @@ type Allowed struct {
 	Lab bool
 	// Hard allows resetting servers that are no lab's.
 	Hard bool
+	// PowerOff allows switching servers off that are no lab's.
+	PowerOff bool
 	// BreakQuorum allows stopping all writes for a while.
 	BreakQuorum bool
 }
@@ -27,14 +29,22 @@ func Refuse(c *cluster.Cluster, r status.Report, d Drill, targets []string, a Al
 	if !r.Healthy {
 		say("the cluster is not healthy (%s); a drill on top would prove nothing and could end it", r.Summary)
 	}
-	if d.Lab && !a.Lab {
-		say("%s can be done to lab hosts only: there is no switch to a server's power here", d.Name)
+	if d.Action == PowerOff && !a.Lab && !a.PowerOff {
+		say("%s switches %s off at once, and only its own clock switches it on again; allow it with --power-off", d.Name, strings.Join(targets, ", "))
+	} else if d.Lab && !a.Lab && d.Action != PowerOff {
+		say("%s can be done to lab hosts only", d.Name)
 	}
 	if d.Hard && !a.Lab && !a.Hard {
 		say("%s gives no process time to end on %s; allow it with --hard", d.Name, strings.Join(targets, ", "))
 	}
 	if d.Action == Fill && a.Lab {
 		say("%s: the disks of all lab hosts are one, this machine's own; do it on servers", d.Name)
+	}
+	if d.Action == Shift && a.Lab {
+		say("%s: the clocks of all lab hosts are one, this machine's own; do it on servers", d.Name)
+	}
+	if d.Moves && !slices.ContainsFunc(Candidates(c, d), func(name string) bool { return !slices.Contains(targets, name) }) {
+		say("%s: there is no other worker for pods to go to", d.Name)
 	}
 	why = append(why, isolated(c, d, targets)...)
 	why = append(why, quorum(c, r, d, targets, a)...)
@@ -72,7 +82,7 @@ func isolated(c *cluster.Cluster, d Drill, targets []string) []string {
 func quorum(c *cluster.Cluster, r status.Report, d Drill, targets []string, a Allowed) []string {
 	taken := 0
 	for _, name := range targets {
-		if runsEtcd(c, name) && (d.TakesHost() || d.Action == Drop || d.Program == "etcd" || d.Unit == "etcd.service" || d.Action == Fill) {
+		if runsEtcd(c, name) && (d.TakesHost() || d.Action == Drop || d.Program == "etcd" || d.Unit == "etcd.service" || d.Action == Fill || d.Action == Shift) {
 			taken++
 		}
 	}
@@ -106,13 +116,13 @@ func serving(c *cluster.Cluster, r status.Report, d Drill, targets []string) []s
 		h := c.Host(name)
 		return h != nil && h.Has(cluster.RoleControlPlane)
 	})
-	takesControlPlane := d.TakesHost() || d.Action == Drop || d.On == OnControlPlanes ||
+	takesControlPlane := d.TakesHost() || d.Action == Drop || d.Action == Shift || d.On == OnControlPlanes ||
 		(d.On == OnEtcd && c.Etcd.Mode == cluster.EtcdStacked) || d.On == OnEtcd && onControlPlane
 	if onControlPlane && takesControlPlane && ready == 0 {
 		why = append(why, fmt.Sprintf("%s would leave no control-plane host that serves", d.Name))
 	}
 	balancers := c.Balancers()
-	takesBalancer := d.TakesHost() || d.Action == Drop || d.On == OnProxies || d.On == OnVIP
+	takesBalancer := d.TakesHost() || d.Action == Drop || d.Action == Shift || d.On == OnProxies || d.On == OnVIP
 	if len(balancers) > 0 && takesBalancer && !slices.ContainsFunc(balancers, func(h *cluster.Host) bool { return !slices.Contains(targets, h.Name) }) {
 		why = append(why, fmt.Sprintf("%s would leave no load balancer", d.Name))
 	}

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -21,6 +22,19 @@ func (l *Load) SetUp(ctx context.Context, view probe.Viewpoint) error {
 // place to look from as workloads do.
 func (l *Load) Pod(ctx context.Context, node, image string) (string, error) {
 	return l.api(l.Eyes[0]).pod(ctx, node, image)
+}
+
+// PodAddress is the address of the pod that Pod started, as it is now: with its
+// node the pod starts anew, and gets another one.
+func (l *Load) PodAddress(ctx context.Context) (string, error) {
+	err := errors.New("nobody to ask")
+	for _, a := range l.askers() {
+		var address string
+		if address, err = a.podAddress(ctx); err == nil {
+			return address, nil
+		}
+	}
+	return "", err
 }
 
 // CleanUp removes what SetUp made. What it cannot remove, the next run does.

@@ -41,7 +41,10 @@ func Possible(c *cluster.Cluster, a Allowed) []Drill {
 	for _, d := range Catalogue() {
 		switch {
 		case d.Action == Nothing, len(Candidates(c, d)) == 0:
-		case d.Lab && !a.Lab, d.Hard && !a.Lab && !a.Hard, d.Action == Fill && a.Lab:
+		case d.Action == PowerOff && (a.Lab || a.PowerOff): // by the lab's switch, or by choice
+			out = append(out, d)
+		case d.Lab && !a.Lab, d.Hard && !a.Lab && !a.Hard, (d.Action == Fill || d.Action == Shift) && a.Lab:
+		case d.Moves && len(Candidates(c, d)) < 2:
 		case d.Majority && !a.BreakQuorum:
 		default:
 			out = append(out, d)

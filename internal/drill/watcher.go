@@ -173,7 +173,9 @@ func (w *watcher) revision() uint64 {
 }
 
 func (w *watcher) stream() Stream {
+	reached := w.revision()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.seen.Reached = reached
 	return w.seen
 }

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -89,6 +90,23 @@ func (l *Log) Samples() []Sample {
 	defer l.mu.Unlock()
 	return append([]Sample(nil), l.samples...)
 }
+
+// Since are the samples that were over at a time or later, in the order in
+// which they were: a long recording is not copied for its last seconds.
+func (l *Log) Since(at time.Duration) []Sample {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := len(l.samples)
+	for first > 0 && l.samples[first-1].Done() >= at-slack {
+		first--
+	}
+	recent := append([]Sample(nil), l.samples[first:]...)
+	return slices.DeleteFunc(recent, func(s Sample) bool { return s.Done() < at })
+}
+
+// slack is how much later than it was over a sample may have been noted, while
+// others were.
+const slack = time.Second
 
 // StatusError is an answer that is no success.
 type StatusError struct {

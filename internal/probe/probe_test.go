@@ -72,6 +72,18 @@ func TestNoGapWithoutAFailure(t *testing.T) {
 	}
 }
 
+func TestSince(t *testing.T) {
+	log := NewLog(time.Now().Add(-time.Minute))
+	for _, at := range []time.Duration{0, 10 * time.Second, 30 * time.Second, 29900 * ms, 40 * time.Second} {
+		log.samples = append(log.samples, Sample{At: at, Took: ms})
+	}
+	for at, want := range map[time.Duration]int{0: 5, 5 * time.Second: 4, 29950 * ms: 2, 35 * time.Second: 1, time.Minute: 0} {
+		if got := log.Since(at); len(got) != want {
+			t.Errorf("since %s: %d samples, want %d", at, len(got), want)
+		}
+	}
+}
+
 func TestRecovered(t *testing.T) {
 	samples := append(row(0, 1000*ms, 50*ms, OK), row(1000*ms, 1500*ms, 50*ms, TimedOut)...)
 	samples = append(samples, row(1500*ms, 1600*ms, 50*ms, OK)...)

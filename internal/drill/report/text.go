@@ -113,6 +113,9 @@ func takeovers(f drill.FaultRecord) string {
 			parts = append(parts, what+" "+ui.Span(d))
 		}
 	}
+	if f.Moved > 0 {
+		parts = append(parts, "a pod elsewhere "+ui.Span(f.Moved))
+	}
 	return strings.Join(parts, ", ")
 }
 
