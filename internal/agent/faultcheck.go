@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"net/netip"
+	"os/exec"
 	"regexp"
 	"strings"
 	"time"
@@ -112,6 +113,10 @@ func (a *Agent) canFault(ctx context.Context, request protocol.FaultRequest) err
 	switch {
 	case request.Network != nil && request.Network.DelayMillis > 0:
 		return a.canDelay(ctx)
+	case request.Network != nil && request.Try:
+		if _, err := exec.LookPath("nft"); err != nil {
+			return protocol.Failure(protocol.KindNotExist, "packets are dropped by nft, which is not installed here (package nftables)")
+		}
 	case request.Clock != nil:
 		return a.ownKernel("its clock")
 	case request.Boot != nil && request.Boot.Off:

@@ -38,6 +38,7 @@ func runDrill(ctx context.Context, o drillOptions, seeded bool, stdout, stderr i
 		return err
 	}
 	defer room.leave()
+	room.runner.Skips = o.all || o.soak > 0
 	if o.all || o.soak > 0 {
 		room.findPossible(room.ctx, o.lasts)
 	}
@@ -46,7 +47,7 @@ func runDrill(ctx context.Context, o drillOptions, seeded bool, stdout, stderr i
 			picks = append(picks, drill.Pick{Drill: d, Target: drill.Rule(o.on)})
 		}
 	}
-	if err := room.consent(ctx, o, picks, stderr); err != nil {
+	if picks, err = room.consent(ctx, o, picks, stderr); err != nil {
 		return err
 	}
 	record, history, err := room.run(o, picks, budget)
@@ -152,16 +153,18 @@ func (room *drillRoom) findPossible(ctx context.Context, lasts time.Duration) {
 }
 
 // consent says what will be done, and asks. What would be refused at once is
-// told before.
-func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []drill.Pick, stderr io.Writer) error {
+// told before, or left out where all drills are wanted that can be done. It gives
+// the picks that are left.
+func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []drill.Pick, stderr io.Writer) ([]drill.Pick, error) {
 	r := room.observe(ctx)
 	for look := 1; look < looks && !r.Healthy && ctx.Err() == nil; look++ {
 		r = room.observe(ctx)
 	}
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 	var lines []string
+	asked := picks
 	if o.soak > 0 {
 		lines = append(lines, fmt.Sprintf("Drills at random for %s, with --seed %d, of these:", o.soak, o.seed))
 		for _, d := range room.possible {
@@ -172,27 +175,37 @@ func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []dril
 			names = append(names, p.Drill.Name)
 		}
 		lines = append(lines, "  "+strings.Join(names, ", "))
-		picks = picks[:min(1, len(picks))]
+		asked = picks[:min(1, len(picks))]
 	}
-	if len(picks) == 0 {
-		return errors.New("there is no drill that this cluster has hosts for")
+	if len(asked) == 0 {
+		return nil, errors.New("there is no drill that this cluster has hosts for")
 	}
 	leaders := drill.LeadersOf(r)
 	leaders.VIP = room.leaders(ctx, nil).VIP
-	for _, p := range picks {
+	var left []drill.Pick
+	for _, p := range asked {
 		targets, err := drill.Targets(room.cluster, p.Drill, p.Target, leaders, rand.New(rand.NewPCG(o.seed, 1)))
 		if err != nil {
-			return usageError(err)
+			return nil, usageError(err)
 		}
 		if why := drill.Refuse(room.cluster, r, p.Drill, targets, room.runner.Allowed); len(why) > 0 {
-			return &drill.RefusedError{Drill: p.Drill.Name, Reasons: why}
+			refused := &drill.RefusedError{Drill: p.Drill.Name, Reasons: why}
+			if !o.all || !r.Healthy {
+				return nil, refused
+			}
+			room.notes = append(room.notes, refused.Error())
+			continue
 		}
+		left = append(left, p)
 		if o.soak == 0 {
 			lines = append(lines, fmt.Sprintf("  %s: %s, for %s", p, p.Drill.About, p.Drill.Hold))
 		}
 	}
+	if len(left) == 0 {
+		return nil, fmt.Errorf("there is no drill that this cluster stands: %s", strings.Join(room.notes, "; "))
+	}
 	fmt.Fprintf(stderr, "%s is healthy; %s.\nThis will be done to it, one after another:\n%s\n", room.cluster.Name, r.Tolerance, strings.Join(lines, "\n"))
-	return confirm(ctx, o.yes, "Do this?", stderr)
+	return left, confirm(ctx, o.yes, "Do this?", stderr)
 }
 
 // run does the drills, and makes the record whatever became of them.
@@ -225,8 +238,8 @@ func (room *drillRoom) run(o drillOptions, picks []drill.Pick, budget drill.Budg
 		end := time.Now().Add(o.soak)
 		next = func() (drill.Pick, bool) { return soak.Next(), time.Now().Before(end) }
 	}
-	failure := room.runner.Run(ctx, func(d drill.Drill) drill.Budget {
-		return drill.OwnBudget(room.cluster, d).With(drill.FileBudget(room.cluster, d)).With(budget)
+	failure := room.runner.Run(ctx, func(d drill.Drill, targets []string) drill.Budget {
+		return drill.OwnBudget(room.cluster, d, targets).With(drill.FileBudget(room.cluster, d)).With(budget)
 	}, next)
 	record, history := room.runner.Finish(context.WithoutCancel(ctx), failure)
 	record.RunID, record.Cluster, record.Tool = room.runID, room.cluster.Name, version.String()

@@ -48,14 +48,23 @@ const unbalancedFor = 50 * time.Second
 // by himself only: a pod through the service address, and in endpoint mode
 // localhost the operator. A worker's own proxy has nobody to stand in for it: while it is stopped or
 // hangs, its node is without the API, and the budget says how soon that ends.
-func OwnBudget(c *cluster.Cluster, d Drill) Budget {
+//
+// Who only watches through a load balancer that falls silent sends nothing, and so
+// hears nothing of the one that took its address over, before the next sign of
+// life that he sends himself.
+func OwnBudget(c *cluster.Cluster, d Drill, targets []string) Budget {
 	alone := c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost && d.On == OnProxies
 	if alone && (d.Action == Stop || d.Action == Hang) {
 		return d.Budget.With(Budget{Gap: map[probe.Kind]time.Duration{AnyKind: d.Hold + aloneFor}, Disturbed: d.Hold + aloneFor + calmer})
 	}
 	out := d.Budget
-	if d.Silences() {
-		out.Unbalanced = unbalancedFor
+	if !d.Silences() {
+		return out
+	}
+	out.Unbalanced = unbalancedFor
+	if slices.ContainsFunc(c.Balancers(), func(h *cluster.Host) bool { return slices.Contains(targets, h.Name) }) {
+		out.Gap = maps.Clone(out.Gap)
+		out.Gap[probe.Watch] = max(out.Of(probe.Watch), unbalancedFor)
 	}
 	return out
 }

@@ -11,6 +11,8 @@ import (
 type RefusedError struct {
 	Drill   string
 	Reasons []string
+	// Healthy tells that the cluster was: it is this drill that it does not stand.
+	Healthy bool
 }
 
 func (e *RefusedError) Error() string {
@@ -38,9 +40,9 @@ func (r *Runner) choose(ctx context.Context, pick Pick) ([]string, error) {
 		var err error
 		if targets, err = Targets(r.Cluster, pick.Drill, pick.Target, leaders, r.Random); err == nil {
 			if why := Refuse(r.Cluster, report, pick.Drill, targets, r.Allowed); len(why) > 0 {
-				err = &RefusedError{Drill: pick.Drill.Name, Reasons: why}
+				err = &RefusedError{Drill: pick.Drill.Name, Reasons: why, Healthy: report.Healthy}
 			} else if why := r.unable(ctx, pick.Drill, targets); why != nil {
-				err = &RefusedError{Drill: pick.Drill.Name, Reasons: []string{why.Error()}}
+				err = &RefusedError{Drill: pick.Drill.Name, Reasons: []string{why.Error()}, Healthy: report.Healthy}
 			}
 		}
 		if refused = err; report.Healthy {

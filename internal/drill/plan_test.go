@@ -65,16 +65,16 @@ func TestBudgetsOfTheFile(t *testing.T) {
 		"host-off":    "gap=3s,disturbed=12s,recovery=1m0s",
 	} {
 		d, _ := Find(name)
-		if got := OwnBudget(c, d).With(FileBudget(c, d)).String(); got != want {
+		if got := OwnBudget(c, d, nil).With(FileBudget(c, d)).String(); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
 	d, _ := Find("host-off")
-	if got := OwnBudget(c, d).With(FileBudget(c, d)).For(probe.Watch, true); got != 3*time.Second {
+	if got := OwnBudget(c, d, nil).With(FileBudget(c, d)).For(probe.Watch, true); got != 3*time.Second {
 		t.Errorf("a gap in the file does not hold for everybody: %s", got)
 	}
 	c.DrillBudgets = nil
-	if got := OwnBudget(c, d).With(FileBudget(c, d)).For(probe.Watch, true); got != unbalancedFor {
+	if got := OwnBudget(c, d, nil).With(FileBudget(c, d)).For(probe.Watch, true); got != unbalancedFor {
 		t.Errorf("without a budget in the file: %s", got)
 	}
 }
@@ -303,21 +303,24 @@ func TestBudgets(t *testing.T) {
 	balanced, _ := healthy()
 	managed(balanced)
 	d, _ := Find("haproxy-stopped")
-	if got := OwnBudget(local, d).Of(probe.Read); got <= d.Hold {
+	if got := OwnBudget(local, d, nil).Of(probe.Read); got <= d.Hold {
 		t.Errorf("a proxy without a stand-in must be quicker back than it is away: %s", got)
 	}
-	if got := OwnBudget(balanced, d).Of(probe.Read); got != 2*time.Second {
+	if got := OwnBudget(balanced, d, nil).Of(probe.Read); got != 2*time.Second {
 		t.Errorf("one of two load balancers may cost %s", got)
 	}
 	d, _ = Find("host-frozen")
-	own := OwnBudget(balanced, d)
+	own := OwnBudget(balanced, d, nil)
 	if own.For(probe.Watch, true) != unbalancedFor || own.For(probe.Watch, false) != 8*time.Second || own.For(probe.Read, true) != 8*time.Second {
 		t.Errorf("%+v", own)
+	}
+	if own.Of(probe.Watch) != 8*time.Second || OwnBudget(balanced, d, []string{"lb-1"}).Of(probe.Watch) != unbalancedFor {
+		t.Error("watches through a load balancer that fell silent hear of it late, others do not")
 	}
 	if over, _ := ParseBudget("gap=1s"); own.With(over).For(probe.Watch, true) != time.Second {
 		t.Error("the user's budget does not hold for everybody")
 	}
-	if d, _ = Find("apiserver-killed"); OwnBudget(local, d).For(probe.Watch, true) != 2*time.Second {
+	if d, _ = Find("apiserver-killed"); OwnBudget(local, d, nil).For(probe.Watch, true) != 2*time.Second {
 		t.Error("a killed server's connections are noticed at once")
 	}
 	for _, bad := range []string{"", "2s", "gap=", "gap=-1s", "gaps=1s"} {

@@ -31,6 +31,8 @@ type Runner struct {
 	Load     *Load
 	// PauseImage is of pods that do nothing; every node has it.
 	PauseImage string
+	// Skips goes on with the next drill where the cluster does not stand one.
+	Skips bool
 	// Random chooses targets.
 	Random *rand.Rand
 	// Say tells how the run goes.
@@ -97,7 +99,7 @@ func (r *Runner) Start(ctx context.Context) error {
 // Run does the picks one after another, each on a healthy cluster. Next gives
 // them until it says no. It ends early, with an error, when a drill is refused,
 // cannot be done or leaves the cluster unhealthy.
-func (r *Runner) Run(ctx context.Context, budget func(Drill) Budget, next func() (Pick, bool)) error {
+func (r *Runner) Run(ctx context.Context, budget func(Drill, []string) Budget, next func() (Pick, bool)) error {
 	watching, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { r.leaders.run(watching) })
@@ -108,7 +110,12 @@ func (r *Runner) Run(ctx context.Context, budget func(Drill) Budget, next func()
 		if !more || ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := r.one(ctx, n, pick, budget(pick.Drill)); err != nil {
+		err := r.one(ctx, n, pick, budget)
+		if refused, ok := errors.AsType[*RefusedError](err); ok && refused.Healthy && r.Skips {
+			r.Say(fmt.Sprintf("%d. %s is left out: %v", n, pick, err))
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -118,7 +125,7 @@ func (r *Runner) Run(ctx context.Context, budget func(Drill) Budget, next func()
 // the fault's.
 const lead = 2 * time.Second
 
-func (r *Runner) one(ctx context.Context, n int, pick Pick, budget Budget) error {
+func (r *Runner) one(ctx context.Context, n int, pick Pick, budget func(Drill, []string) Budget) error {
 	d := pick.Drill
 	targets, err := r.choose(ctx, pick)
 	if err != nil {
@@ -131,7 +138,7 @@ func (r *Runner) one(ctx context.Context, n int, pick Pick, budget Budget) error
 	if err := r.pause(ctx, lead); err != nil {
 		return err
 	}
-	record := FaultRecord{Drill: d.Name, About: d.About, Targets: targets, Budget: budget, Injected: r.now()}
+	record := FaultRecord{Drill: d.Name, About: d.About, Targets: targets, Budget: budget(d, targets), Injected: r.now()}
 	name := strings.TrimSpace(d.Name + " " + strings.Join(targets, ", "))
 	r.Say(fmt.Sprintf("%d. %s: %s", n, name, d.About))
 	r.setTargets(targets)

@@ -89,7 +89,7 @@ func once(t *testing.T, name string, target Rule) func() (Pick, bool) {
 	return func() (Pick, bool) { left--; return Pick{Drill: d, Target: target}, left >= 0 }
 }
 
-func easy(Drill) Budget { return within(30*time.Second, time.Minute) }
+func easy(Drill, []string) Budget { return within(30*time.Second, time.Minute) }
 
 func same(r status.Report) status.Report { return r }
 
@@ -142,6 +142,25 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
+// Where all or any drills are to be done, one that the cluster does not stand is
+// passed over.
+func TestRunPassesOverWhatIsRefused(t *testing.T) {
+	s := &switches{}
+	r := running(t, s, same)
+	r.Allowed.Lab, r.Allowed.PowerOff, r.Skips = false, true, true
+	refused, done := once(t, "host-frozen", "cp-1"), once(t, "host-off", "cp-1")
+	next := func() (Pick, bool) {
+		if p, more := refused(); more {
+			return p, true
+		}
+		return done()
+	}
+	err := r.Run(t.Context(), easy, next)
+	if record, _ := r.Finish(t.Context(), err); err != nil || !record.OK || len(record.Faults) != 1 || len(s.events) != 2 {
+		t.Errorf("%v, %d faults, %v", err, len(record.Faults), s.events)
+	}
+}
+
 // What could not be done is told, and what may have been done is undone.
 func TestFaultThatFails(t *testing.T) {
 	s := &switches{}
@@ -155,7 +174,7 @@ func TestFaultThatFails(t *testing.T) {
 
 func TestGapsBeyondTheBudget(t *testing.T) {
 	r := running(t, &switches{}, same)
-	err := r.Run(t.Context(), func(Drill) Budget { return within(1, time.Minute) }, once(t, "host-off", "cp-1"))
+	err := r.Run(t.Context(), func(Drill, []string) Budget { return within(1, time.Minute) }, once(t, "host-off", "cp-1"))
 	record, _ := r.Finish(t.Context(), err)
 	if err != nil || record.OK || record.Faults[0].OK || !strings.Contains(strings.Join(record.Faults[0].Why, " "), "the budget is 1ns") {
 		t.Errorf("%v, %v", err, record.Faults[0].Why)
