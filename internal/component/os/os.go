@@ -116,6 +116,10 @@ func packages(family string, c *cluster.Cluster, h *cluster.Host) []string {
 	}
 	if slices.Contains(c.Balancers(), h) {
 		names = append(names, "haproxy", "keepalived")
+		if !h.IsNode() {
+			// Drills cut hosts off by its rules.
+			names = append(names, "nftables")
+		}
 	}
 	return names
 }

@@ -68,6 +68,11 @@ func TestPackagesOfBothFamilies(t *testing.T) {
 		if got := packages(family, c, worker); !slices.Contains(got, conntrack) || !slices.Contains(got, "haproxy") {
 			t.Errorf("%s: %v, want %s and haproxy among them", family, got, conntrack)
 		}
+		balancer := cluster.Host{Name: "lb-1", Roles: []cluster.Role{cluster.RoleLoadBalancer}}
+		managed := &cluster.Cluster{Hosts: []cluster.Host{balancer}, Endpoint: cluster.Endpoint{LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerManaged}}}
+		if got := packages(family, managed, &managed.Hosts[0]); !slices.Equal(got, []string{"haproxy", "keepalived", "nftables"}) {
+			t.Errorf("%s: a load balancer gets %v", family, got)
+		}
 		if got := packages(family, c, etcd); len(got) != 0 {
 			t.Errorf("%s: an etcd host gets %v", family, got)
 		}
