@@ -90,48 +90,22 @@ func gone(err error) bool {
 // connect watches on one connection until it ends. A nil error is the API's
 // own end of a watch.
 func (w *watcher) connect(ctx context.Context, enough func() bool) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	if enough() {
+		return nil
+	}
 	query := url.Values{"watch": {"1"}, "labelSelector": {keyLabel}, "resourceVersion": {w.from}, "allowWatchBookmarks": {"true"}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.api.view.URL(w.api.configMaps()+"?"+query.Encode()), nil)
-	if err != nil {
-		return err
-	}
-	response, err := w.api.client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		err := &probe.StatusError{Code: response.StatusCode, Body: "watch"}
-		if gone(err) {
-			return w.relist(ctx)
+	err := probe.WatchStream(ctx, w.api.client, w.api.view.URL(w.api.configMaps()+"?"+query.Encode()), func(e probe.Event) (bool, error) {
+		var o object
+		if err := json.Unmarshal(e.Object, &o); err != nil {
+			return false, err
 		}
-		return err
+		w.take(e.Type, o)
+		return !enough(), nil
+	})
+	if gone(err) {
+		return w.relist(ctx)
 	}
-	events := json.NewDecoder(response.Body)
-	for !enough() {
-		var e struct {
-			Type   string
-			Object struct {
-				object
-				Code    int
-				Message string
-			}
-		}
-		if err := events.Decode(&e); err != nil {
-			return err
-		}
-		if e.Type == "ERROR" {
-			err := &probe.StatusError{Code: e.Object.Code, Body: e.Object.Message}
-			if gone(err) {
-				return w.relist(ctx)
-			}
-			return err
-		}
-		w.take(e.Type, e.Object.object)
-	}
-	return nil
+	return err
 }
 
 func (w *watcher) take(kind string, o object) {
