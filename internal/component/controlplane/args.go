@@ -16,9 +16,17 @@ import (
 // leave it alone by then. Nothing is lost when it is restarted.
 const shutdownDelay = "5s"
 
+// watchTermination is how long it then takes at most to end the watches, which
+// go on elsewhere. Without it they are kept until the kubelet kills the API
+// server after 30 seconds.
+const watchTermination = "10s"
+
 // APIServerArgs are the flags that the API servers get beyond kubeadm's own.
 func (s settings) APIServerArgs() []cluster.Arg {
-	ours := []cluster.Arg{{Name: "shutdown-delay-duration", Value: shutdownDelay}}
+	ours := []cluster.Arg{
+		{Name: "shutdown-delay-duration", Value: shutdownDelay},
+		{Name: "shutdown-watch-termination-grace-period", Value: watchTermination},
+	}
 	if s.Cluster.SharesAPIPort() {
 		// A load balancer on the same host has the port on the VIP.
 		ours = append(ours, cluster.Arg{Name: "permit-port-sharing", Value: "true"})

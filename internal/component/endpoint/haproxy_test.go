@@ -232,7 +232,7 @@ func (b *balanced) healthy(question string) bool {
 	if err := os.WriteFile(path, text, 0o755); err != nil {
 		b.t.Fatal(err)
 	}
-	return exec.CommandContext(b.t.Context(), "/bin/bash", path, question).Run() == nil
+	return exec.CommandContext(b.t.Context(), "/bin/bash", path, question, "2").Run() == nil
 }
 
 // eventually waits for a condition.

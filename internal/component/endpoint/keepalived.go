@@ -85,7 +85,7 @@ func keepalivedService(d keepalivedConfig) component.Service {
 		Host: d.Host, Unit: keepalivedUnit, Reload: true,
 		Files: []component.File{
 			{Path: keepalivedCheck, Mode: 0o755, Content: component.Render(templates, "keepalived-check.sh.tmpl", check)},
-			{Path: keepalivedNote, Mode: 0o755, Content: component.Render(templates, "keepalived-note.sh.tmpl", holdingFile)},
+			{Path: keepalivedNote, Mode: 0o755, Content: component.Render(templates, "keepalived-note.sh.tmpl", d)},
 			{Path: keepalivedFile, Mode: 0o644, Content: component.Render(templates, "keepalived.conf.tmpl", d)},
 			{Path: keepalivedUnitFile, Mode: 0o644, Content: component.Render(templates, "quorate-keepalived.service.tmpl", d)},
 		},
