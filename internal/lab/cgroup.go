@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -168,6 +169,27 @@ func ignoreMissing(err error) error {
 		return nil
 	}
 	return err
+}
+
+// weigh gives the group so many times the processor time that its neighbours
+// get when all are busy. It must have been created.
+func (g cgroup) weigh(times int) error {
+	for _, h := range g.layout.hierarchies {
+		file, usual := "cpu.shares", 1024
+		switch {
+		case g.layout.pureV2():
+			file, usual = "cpu.weight", 100
+		case !h.holds("cpu"):
+			continue
+		}
+		err := writeFile(filepath.Join(h.mount, g.path, file), strconv.Itoa(times*usual))
+		// Under v2, a group whose parent could not hand the controller down has
+		// no such file.
+		if err := ignoreMissing(err); err != nil {
+			return fmt.Errorf("weighing cgroup %s: %w", g.path, err)
+		}
+	}
+	return nil
 }
 
 // remove deletes the group and all below it, which must hold no process.

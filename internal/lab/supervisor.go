@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -80,6 +81,11 @@ func (s supervisor) log(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%s %s: %s\n", time.Now().UTC().Format(time.RFC3339), s.host.Name, fmt.Sprintf(format, args...))
 }
 
+// balancerWeight is how much more processor time a load balancer gets than other
+// hosts when all are busy. It needs little, but at once: its adverts are due five
+// times a second, and on servers it does not wait behind API servers.
+const balancerWeight = 4
+
 // boot runs the host once, from power-on to power-off, and reports whether it
 // asked to be started again.
 func (s supervisor) boot(ctx context.Context) (again bool, err error) {
@@ -91,6 +97,11 @@ func (s supervisor) boot(ctx context.Context) (again bool, err error) {
 	}
 	if err := s.group.create(); err != nil {
 		return false, err
+	}
+	if slices.Contains(s.host.Roles, LoadBalancer) {
+		if err := s.group.weigh(balancerWeight); err != nil {
+			return false, err
+		}
 	}
 	init, err := s.start()
 	if err != nil {
