@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/test/hosts"
 )
 
 // options are what is measured, and on how much.
@@ -77,8 +78,8 @@ func run(ctx context.Context, o options) error {
 	if err := refuseLeftovers(); err != nil {
 		return err
 	}
-	machine := thisMachine()
-	fmt.Fprintln(os.Stderr, machine.describe())
+	machine := hosts.ThisMachine()
+	fmt.Fprintln(os.Stderr, machine.Describe())
 	var ours []quorateRun
 	var theirs []referenceRun
 	for n := range o.runs {

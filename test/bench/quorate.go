@@ -14,6 +14,7 @@ import (
 
 	"github.com/quorate/quorate/internal/event"
 	"github.com/quorate/quorate/internal/lab"
+	"github.com/quorate/quorate/test/hosts"
 )
 
 // quorateRun is one cluster built by quorate.
@@ -99,7 +100,7 @@ func measureQuorate(ctx context.Context, o options, work string) (quorateRun, er
 // runQuorate runs the binary to its end and returns its standard output. Its
 // journal goes to the state folder, away from the user's own.
 func runQuorate(ctx context.Context, o options, state string, args ...string) (process, []byte, error) {
-	cmd := command(ctx, syscall.SIGINT, o.quorate, args...)
+	cmd := hosts.Command(ctx, syscall.SIGINT, o.quorate, args...)
 	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+state)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -17,6 +17,7 @@ import (
 	"github.com/quorate/quorate/internal/bundle"
 	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/lab"
+	"github.com/quorate/quorate/test/hosts"
 )
 
 // referenceRun is one cluster built by the script.
@@ -83,7 +84,7 @@ func measureReference(ctx context.Context, o options, release catalog.Release, b
 
 // build runs the script and follows its phases.
 func (r *referenceRun) build(ctx context.Context, dir string, start time.Time) error {
-	cmd := command(ctx, syscall.SIGTERM, "bash", filepath.Join(scripts, "reference.sh"), dir)
+	cmd := hosts.Command(ctx, syscall.SIGTERM, "bash", filepath.Join(scripts, "reference.sh"), dir)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()

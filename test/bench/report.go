@@ -3,57 +3,21 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"os"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/event"
 	"github.com/quorate/quorate/internal/ui"
+	"github.com/quorate/quorate/test/hosts"
 )
 
-// machine is what the figures were measured on.
-type machine struct {
-	cores  int
-	memory int64   // bytes
-	load   float64 // before the first lab: how busy others kept it
-	kernel string
-}
-
-func thisMachine() machine {
-	m := machine{cores: runtime.NumCPU()}
-	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
-		first, _, _ := strings.Cut(string(load), " ")
-		m.load, _ = strconv.ParseFloat(first, 64)
-	}
-	if info, err := os.ReadFile("/proc/meminfo"); err == nil {
-		if fields := strings.Fields(string(info)); len(fields) > 1 {
-			kb, _ := strconv.ParseInt(fields[1], 10, 64)
-			m.memory = kb << 10
-		}
-	}
-	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.kernel = strings.TrimSpace(string(release))
-	}
-	return m
-}
-
-func (m machine) describe() string {
-	text := fmt.Sprintf("%d cores, %d GB of memory, Linux %s, load %.1f before", m.cores, (m.memory+1<<29)>>30, m.kernel, m.load)
-	if m.load > float64(m.cores)/2 {
-		text += ": the machine is busy, so take the ratio and not the times"
-	}
-	return text
-}
-
 // report words everything that was measured.
-func report(o options, m machine, ours []quorateRun, theirs []referenceRun) string {
+func report(o options, m hosts.Machine, ours []quorateRun, theirs []referenceRun) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "\nKubernetes %s on %d + %d hosts (control planes + workers), from bare hosts and a bundle\n%s\n"+
 		"b: all hosts at once where kubeadm allows it; stacked etcd; a HAProxy on each worker; the other control planes join through cp-1\n\n",
-		o.kubernetes, o.controlPlanes, o.workers, m.describe())
+		o.kubernetes, o.controlPlanes, o.workers, m.Describe())
 	out.WriteString(times(ours, theirs))
 	best := slices.MinFunc(ours, func(a, b quorateRun) int { return cmp.Compare(a.apply.took, b.apply.took) })
 	plain := slices.MinFunc(theirs, func(a, b referenceRun) int { return cmp.Compare(a.took, b.took) })

@@ -17,6 +17,7 @@ import (
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/config"
 	"github.com/quorate/quorate/internal/lab"
+	"github.com/quorate/quorate/test/hosts"
 )
 
 // staging fills the folder that the script works from: everything an expert
@@ -60,7 +61,7 @@ func (s *staging) prepare() error {
 
 // askHost finds out which settings the lab's hosts need that servers do not.
 func (s *staging) askHost() error {
-	out, err := onHost(s.ctx, s.lab, s.cluster.Hosts[0].Name, "stat -fc %T /sys/fs/cgroup; awk '/^CapBnd/ { print $2 }' /proc/1/status")
+	out, err := hosts.Run(s.ctx, s.lab, s.cluster.Hosts[0].Name, "stat -fc %T /sys/fs/cgroup; awk '/^CapBnd/ { print $2 }' /proc/1/status")
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/lab"
+	"github.com/quorate/quorate/test/hosts"
 )
 
 // The labs of the two sides. Only one of them is up at a time: a cluster that
@@ -34,68 +34,18 @@ func refuseLeftovers() error {
 	return nil
 }
 
-// command prepares a child that ends with ctx: it gets the signal, and is
-// killed when that does not help. A process group of its own keeps the
-// terminal's Ctrl-C from reaching it a second time.
-func command(ctx context.Context, sig syscall.Signal, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error {
-		if sig == syscall.SIGTERM { // a script: its children have to hear it too
-			return syscall.Kill(-cmd.Process.Pid, sig)
-		}
-		return cmd.Process.Signal(sig)
-	}
-	cmd.WaitDelay = 20 * time.Second
-	return cmd
-}
-
-// withLab makes fresh hosts, calls what is to be done with them, and takes
-// them down again, also after Ctrl-C.
-func withLab(ctx context.Context, o options, name string, do func(*lab.Lab) error) (err error) {
+// withLab makes bare hosts for one side.
+func withLab(ctx context.Context, o options, name string, do func(*lab.Lab) error) error {
 	fmt.Fprintf(os.Stderr, "lab %s: making %d + %d fresh hosts\n", name, o.controlPlanes, o.workers)
-	defer func() {
-		down := exec.Command(o.quorate, "lab", "down", "--name", name)
-		// Not of the terminal's process group: a second Ctrl-C must not stop it.
-		down.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		if out, downErr := down.CombinedOutput(); downErr != nil {
-			fmt.Fprintf(os.Stderr, "bench: lab %s is still there: %v\n%s\ntake it down: quorate lab down --name %[1]s\n", name, downErr, out)
-			err = errors.Join(err, fmt.Errorf("taking lab %s down: %w", name, downErr))
-		}
-	}()
-	out, err := command(ctx, syscall.SIGINT, o.quorate, "lab", "up", "--hosts-only", "--name", name,
-		"--control-planes", strconv.Itoa(o.controlPlanes), "--workers", strconv.Itoa(o.workers),
-		"--kubernetes", o.kubernetes).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("making lab %s: %w\n%s", name, err, out)
-	}
-	l, err := lab.DefaultStore().Open(name)
-	if err != nil {
-		return err
-	}
-	return do(l)
+	return hosts.WithLab(ctx, o.quorate, name, []string{
+		"--hosts-only", "--control-planes", strconv.Itoa(o.controlPlanes), "--workers", strconv.Itoa(o.workers),
+		"--kubernetes", o.kubernetes,
+	}, do)
 }
 
 // settle writes what is dirty to disk, so that neither side pays for the
 // writes of what came before it.
 func settle() { syscall.Sync() }
-
-// onHost runs a command on a lab host as root and returns its output.
-func onHost(ctx context.Context, l *lab.Lab, host string, argv ...string) (string, error) {
-	args, err := l.SSHArgs(host, "root")
-	if err != nil {
-		return "", err
-	}
-	out, err := command(ctx, syscall.SIGINT, "ssh", append(args, argv...)...).Output()
-	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			err = fmt.Errorf("%w: %s", err, strings.TrimSpace(string(exit.Stderr)))
-		}
-		return "", fmt.Errorf("on %s: %s: %w", host, strings.Join(argv, " "), err)
-	}
-	return string(out), nil
-}
 
 // traffic is how many bytes went where.
 type traffic struct {
@@ -115,13 +65,13 @@ func measureTraffic(ctx context.Context, l *lab.Lab) (traffic, error) {
 	if t.sent, err = readCounter(filepath.Join("/sys/class/net", uplink, "statistics/tx_bytes")); err != nil {
 		return t, err
 	}
-	hosts, err := l.Hosts()
+	all, err := l.Hosts()
 	if err != nil {
 		return t, err
 	}
 	var controlPlanes, workers int64
-	for _, h := range hosts {
-		out, err := onHost(ctx, l, h.Name, "cat", "/sys/class/net/eth0/statistics/rx_bytes")
+	for _, h := range all {
+		out, err := hosts.Run(ctx, l, h.Name, "cat", "/sys/class/net/eth0/statistics/rx_bytes")
 		if err != nil {
 			return t, err
 		}
@@ -180,7 +130,7 @@ func readCounter(path string) (int64, error) {
 // allReadySince asks the API when the last node became Ready, by the node's
 // own record, which has whole seconds. It fails unless all nodes are Ready.
 func allReadySince(ctx context.Context, l *lab.Lab, want int) (time.Time, error) {
-	out, err := onHost(ctx, l, "cp-1", "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "nodes", "-o", "json")
+	out, err := hosts.Run(ctx, l, "cp-1", "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "nodes", "-o", "json")
 	if err != nil {
 		return time.Time{}, err
 	}
