@@ -3,11 +3,14 @@
 package gap
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -21,6 +24,10 @@ import (
 const (
 	Every   = 20 * time.Millisecond
 	Timeout = 300 * time.Millisecond
+
+	// Path is what is asked for: something that a quorum of etcd has. (/readyz
+	// would fail on an API server that is about to stop, and still serves.)
+	Path = "/api/v1/namespaces/default"
 )
 
 const (
@@ -31,41 +38,119 @@ const (
 	patience = 2 * time.Minute
 )
 
+// calm is how long what keeps its connection must have been well.
+const calm = time.Second
+
+// Load is what clients do meanwhile.
+type Load struct {
+	// Timeout is when those that connect anew give up; 0 for the default. On a
+	// busy machine, a longer one tells what is lost from what is slow.
+	Timeout time.Duration
+
+	// What others do beside them.
+	Sessions int // clients that keep their connection
+	Watches  int // watches that are open
+	// Direct are addresses of API servers, host and port, through which is
+	// written what the watches see.
+	Direct []string
+}
+
+// Result is what came of all clients since something was done.
+type Result struct {
+	New      probe.Stats
+	Failures []probe.Sample // of New, in the order of their ends; At is since the thing was done
+	Sessions SessionStats
+	Watches  WatchStats
+}
+
+// FailedAfter is how long a new request took to fail, in the median.
+func (r Result) FailedAfter() time.Duration {
+	if len(r.Failures) == 0 {
+		return 0
+	}
+	var took []time.Duration
+	for _, f := range r.Failures {
+		took = append(took, f.Took)
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
+}
+
 // Measure asks the server of a kubeconfig from this machine while do does its
 // thing and until all is well again for a while, and returns what came of the
 // requests since do began.
-func Measure(ctx context.Context, kubeconfig string, do func() error) (probe.Stats, error) {
-	view, err := viewpoint(kubeconfig)
+func Measure(ctx context.Context, kubeconfig string, load Load, do func() error) (Result, error) {
+	view, err := Viewpoint(kubeconfig)
 	if err != nil {
-		return probe.Stats{}, err
+		return Result{}, err
 	}
 	clients := view.Clients()
 	defer clients.Close()
-	log := probe.NewLog(time.Now())
 	began := time.Now()
+	log := probe.NewLog(began)
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		probe.Prober{Every: Every, Timeout: Timeout, Ask: view.Get(clients.Fresh, "/readyz")}.Run(asking, log)
-	}()
-	if err := await(ctx, "the endpoint to answer", func() bool { return answered(log) >= before }); err != nil {
-		return probe.Stats{}, err
+	var asked sync.WaitGroup
+	asked.Go(func() {
+		probe.Prober{Every: Every, Timeout: cmp.Or(load.Timeout, Timeout), Ask: view.Get(clients.Fresh, Path)}.Run(asking, log)
+	})
+	kept := startSessions(asking, view, load.Sessions, began)
+	direct := view
+	direct.Dial, direct.Turn = probe.AnyOf(load.Direct)
+	watched, err := startWatches(asking, view, direct, load.Watches, began)
+	if err != nil {
+		return Result{}, err
+	}
+	err = await(ctx, "the endpoint to answer", func() bool {
+		return answered(log) >= before && kept.answered(load.Sessions) && watched.settled()
+	})
+	if err != nil {
+		return Result{}, err
 	}
 	from := time.Since(began)
 	if err := do(); err != nil {
-		return probe.Stats{}, err
+		return Result{}, err
 	}
 	done := time.Since(began)
 	err = await(ctx, "the endpoint to be well again", func() bool {
 		_, ok := probe.Recovered(log.Samples(), done, after)
-		return ok
+		return ok && kept.settled() && watched.settled()
 	})
 	to := time.Since(began)
 	stop()
-	<-ended
-	return probe.Summarise(log.Samples(), from, to, Every), err
+	asked.Wait()
+	kept.wg.Wait()
+	watched.wg.Wait()
+	if load.Watches > 0 {
+		err = errors.Join(err, cleanUp(ctx, direct))
+	}
+	result := Result{New: probe.Summarise(log.Samples(), from, to, Every), Sessions: kept.stats(from, to), Watches: watched.stats(from, to)}
+	for _, s := range log.Samples() {
+		if s.Outcome != probe.OK && s.At >= from && s.Done() <= to {
+			s.At -= from
+			result.Failures = append(result.Failures, s)
+		}
+	}
+	return result, err
+}
+
+// cleanUp removes what the watches saw.
+func cleanUp(ctx context.Context, direct probe.Viewpoint) error {
+	clients := direct.Clients()
+	defer clients.Close()
+	var last error
+	err := await(ctx, "what was watched to be removed", func() bool {
+		try, cancel := context.WithTimeout(ctx, writeTimeout)
+		defer cancel()
+		if last = removeWatched(try, direct, clients.Fresh); last != nil {
+			direct.Turn()
+		}
+		return last == nil
+	})
+	if err != nil {
+		return errors.Join(err, last)
+	}
+	return nil
 }
 
 func answered(log *probe.Log) int {
@@ -88,8 +173,8 @@ func await(ctx context.Context, what string, condition func() bool) error {
 	return nil
 }
 
-// viewpoint looks from this machine at the server of a kubeconfig.
-func viewpoint(kubeconfig string) (probe.Viewpoint, error) {
+// Viewpoint looks from this machine at the server of a kubeconfig.
+func Viewpoint(kubeconfig string) (probe.Viewpoint, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return probe.Viewpoint{}, err
