@@ -25,6 +25,9 @@ func newBundleCommand() *cobra.Command {
 		Long: "A bundle holds the binaries, container images and operating system packages of one\n" +
 			"Kubernetes version, each with its sha256. `quorate apply` installs from it, so hosts\n" +
 			"need no network of their own.",
+		Example: `  quorate bundle build --kubernetes v1.37.1
+  quorate bundle show
+  quorate bundle verify /media/usb/bundle      # after it was copied`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(newBundleBuildCommand(), newBundleVerifyCommand(), newBundleShowCommand())
@@ -125,7 +128,9 @@ func newBundleVerifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [DIRECTORY]",
 		Short: "Read every byte of a bundle and compare it with the manifest",
-		Args:  cobra.MaximumNArgs(1),
+		Example: `  quorate bundle verify
+  quorate bundle verify /media/usb/bundle`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runBundleVerify(cmd.Context(), o, args, cmd.OutOrStdout())
 		},
@@ -157,7 +162,9 @@ func newBundleShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show [DIRECTORY]",
 		Short: "List what a bundle holds and where it came from",
-		Args:  cobra.MaximumNArgs(1),
+		Example: `  quorate bundle show
+  quorate bundle show /media/usb/bundle -o json`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runBundleShow(o, args, cmd.OutOrStdout())
 		},

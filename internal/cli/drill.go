@@ -28,6 +28,9 @@ that every write that was acknowledged is there, once, and was seen in order.
 
 What undoes a fault is arranged on the host before the fault is done: it is
 undone though this program is killed, or its own connection is what was cut.`,
+		Example: `  quorate drill list
+  quorate drill run etcd-killed@leader -f cluster.yaml
+  quorate drill report`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -123,7 +126,7 @@ healthy again in time, and nothing was lost.`,
   quorate drill run haproxy-stopped host-rebooted@worker-1 --budget gap=2s
   quorate drill run --all --yes --html report.html
   quorate drill run --soak 30m --seed 7
-  quorate drill run nothing                  what the measurement itself sees`,
+  quorate drill run nothing                  # what the measurement itself sees`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.picks = args

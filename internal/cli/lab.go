@@ -28,9 +28,9 @@ disk and a network of its own, bare as a freshly installed server. ` + "`lab up`
 them and builds a cluster on them just as ` + "`quorate apply`" + ` does on servers; the
 other commands switch them off, freeze them or cut their cables, to see what
 the cluster makes of it. Needs root, on Debian or Ubuntu.`,
-		Example: `  quorate lab up                       three control planes, three workers, a cluster
+		Example: `  quorate lab up                       # three control planes, three workers, a cluster
   quorate lab up --hosts-only --name try --workers 1
-  quorate lab off cp-2                 pull the plug of a host
+  quorate lab off cp-2                 # pull the plug of a host
   quorate lab ssh cp-1
   quorate lab down`,
 		Args: cobra.NoArgs,
@@ -68,7 +68,7 @@ is simply run again. The first lab on a machine builds the hosts' root file
 system from Debian packages, which takes about a minute.`,
 		Example: `  quorate lab up
   quorate lab up --control-planes 1 --workers 0 --name small
-  quorate lab up --workers 4           add a worker to the lab that is up
+  quorate lab up --workers 4           # add a worker to the lab that is up
   quorate lab up --hosts-only`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -123,16 +124,18 @@ func newRootCommand() *cobra.Command {
 		Long: `Quorate builds highly available Kubernetes clusters on plain Linux servers over
 SSH, shows what it will change before it does, and can be interrupted and run
 again at any time.`,
-		Example: `  quorate lab up                     a real cluster on this one machine, to try
-  quorate init                       a cluster file to start from
-  quorate plan -f cluster.yaml       what would change on your servers
-  quorate apply -f cluster.yaml      do it
-  quorate status -f cluster.yaml     is it healthy, how many failures does it stand`,
+		Example: `  quorate lab up                     # a real cluster on this one machine, to try
+  quorate init                       # a cluster file to start from
+  quorate plan -f cluster.yaml       # what would change on your servers
+  quorate apply -f cluster.yaml      # do it
+  quorate status -f cluster.yaml     # is it healthy, how many failures does it stand`,
 		Version:       version.String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// For SuggestionsFor; cobra sets it only where it makes the error itself.
+		SuggestionsMinimumDistance: 2,
+		Args:                       cobra.NoArgs,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
@@ -142,5 +145,40 @@ again at any time.`,
 		newValidateCommand(), newImportCommand(), newVersionCommand(), newConfigCommand(), newInitCommand(),
 		newSecretCommand(), newBundleCommand(), newLabCommand(applyForLab),
 	)
+	checkArguments(root)
 	return root
+}
+
+// checkArguments makes wrong arguments of a command, and of those below it, wrong
+// usage, and says more of them than cobra does.
+func checkArguments(cmd *cobra.Command) {
+	for _, inner := range cmd.Commands() {
+		checkArguments(inner)
+	}
+	if cmd.HasSubCommands() && !cmd.Runnable() {
+		// Else cobra shows the help of whatever is misspelt below it, and all seems well.
+		cmd.Args, cmd.RunE = cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+	check := cmd.Args
+	if check == nil {
+		return
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		err := check(cmd, args)
+		var exit *exitError
+		switch {
+		case err == nil || errors.As(err, &exit):
+			return err
+		case cmd.HasAvailableSubCommands() && len(args) > 0:
+			err = fmt.Errorf("there is no command %q", args[0])
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+			}
+		case strings.HasPrefix(err.Error(), "unknown command") && cmd.Flags().Lookup("file") != nil:
+			err = fmt.Errorf("%q is one word too many; the cluster file is named with -f", args[0])
+		case strings.HasPrefix(err.Error(), "unknown command"):
+			err = fmt.Errorf("%q is one word too many", args[0])
+		}
+		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
+	}
 }

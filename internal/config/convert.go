@@ -121,6 +121,8 @@ func (c *converter) cidr(p strict.Path, what, value string) netip.Prefix {
 		c.Errorf(p, "", "%s: %s is not a network range such as %s", what, quote(value), defaultPodCIDR)
 	case prefix.Addr().Is6():
 		c.Errorf(p, "give an IPv4 range", "%s: IPv6 ranges are not supported by this version", what)
+	case prefix.Bits() == 0 || prefix.Addr().IsLoopback() || prefix.Addr().IsUnspecified() || prefix.Addr().IsMulticast() || prefix.Addr().IsLinkLocalUnicast():
+		c.Errorf(p, "give a private range, such as "+defaultPodCIDR, "%s: %s is not a range that pods and services can have addresses of", what, value)
 	case prefix != prefix.Masked():
 		c.Errorf(p, fmt.Sprintf("write %s", prefix.Masked()), "%s: %s is an address in a range, not the range itself", what, value)
 	default:

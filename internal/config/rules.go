@@ -156,17 +156,32 @@ func checkNetwork(r *strict.Report, c *cluster.Cluster) {
 // VIP: packets to it would stay inside the node.
 func checkHostsOutside(r *strict.Report, c *cluster.Cluster, p strict.Path, what string, of netip.Prefix) {
 	const hint = "choose a range that is used nowhere else"
+	// Where the range is the default one, the address is what the file says.
+	at := func(address strict.Path) strict.Path {
+		if r.Given(p) || !r.Given(address) {
+			return p
+		}
+		return address
+	}
 	if vip := c.Endpoint.LoadBalancer.VIP; vip.IsValid() && of.Contains(vip) {
-		r.Errorf(p, hint, "%s %v holds the load balancer's address %v", what, of, vip)
+		given := balancerPath.Key("vip")
+		if !r.Given(given) {
+			given = balancerPath.Key("address")
+		}
+		r.Errorf(at(given), hint, "%s %v holds the load balancer's address %v", what, of, vip)
 	}
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
 		address, err := netip.ParseAddr(h.Address)
 		switch {
 		case h.InternalAddress.IsValid() && of.Contains(h.InternalAddress):
-			r.Errorf(p, hint, "%s %v holds host %s's address %v", what, of, h.Name, h.InternalAddress)
+			given := hostPath(i).Key("internalAddress")
+			if !r.Given(given) {
+				given = hostPath(i).Key("address")
+			}
+			r.Errorf(at(given), hint, "%s %v holds host %s's address %v", what, of, h.Name, h.InternalAddress)
 		case err == nil && of.Contains(address.Unmap()):
-			r.Errorf(p, hint, "%s %v holds host %s's address %v", what, of, h.Name, address)
+			r.Errorf(at(hostPath(i).Key("address")), hint, "%s %v holds host %s's address %v", what, of, h.Name, address)
 		}
 	}
 }

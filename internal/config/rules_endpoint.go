@@ -130,16 +130,14 @@ func takenOn(h *cluster.Host, port int) string {
 // listens on.
 func checkPorts(r *strict.Report, c *cluster.Cluster) {
 	port, mode := c.Endpoint.Port, c.Endpoint.LoadBalancer.Mode
-	carries := func(h *cluster.Host) bool {
-		switch mode {
-		case cluster.BalancerLocalhost:
-			return h.Has(cluster.RoleWorker) && !h.Has(cluster.RoleControlPlane)
-		case cluster.BalancerManaged:
-			return h.Has(cluster.RoleLoadBalancer)
-		case cluster.BalancerKubeVIP:
-			return h.Has(cluster.RoleControlPlane)
+	carries := func(h *cluster.Host) bool { // an API server, or what balances them
+		switch {
+		case h.Has(cluster.RoleControlPlane):
+			return true
+		case mode == cluster.BalancerLocalhost:
+			return h.Has(cluster.RoleWorker)
 		}
-		return false
+		return mode == cluster.BalancerManaged && h.Has(cluster.RoleLoadBalancer)
 	}
 	for i := range c.Hosts {
 		h := &c.Hosts[i]

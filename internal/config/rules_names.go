@@ -15,6 +15,10 @@ func checkDomain(r *strict.Report, c *cluster.Cluster) {
 	if domain == "" {
 		return
 	}
+	if domain == "localhost" || strings.HasPrefix(domain, "localhost.") || strings.HasSuffix(domain, ".localhost") {
+		r.Errorf(at, "choose a name of its own, such as "+defaultDomain, "endpoint.domain %s is every host's name for itself", domain)
+		return
+	}
 	for i := range c.Hosts {
 		if h := &c.Hosts[i]; strings.EqualFold(h.Name, domain) || strings.EqualFold(h.Address, domain) {
 			r.Errorf(at, "choose a name of its own, such as "+defaultDomain,

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// TestHelp checks that every command has a help with examples, and that these
+// are commands and flags which there are.
+func TestHelp(t *testing.T) {
+	var check func(cmd *cobra.Command)
+	check = func(cmd *cobra.Command) {
+		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("%s: its short help is %q; want a line without a full stop", cmd.CommandPath(), cmd.Short)
+		}
+		if cmd.Example == "" {
+			t.Errorf("%s has no examples", cmd.CommandPath())
+		}
+		for _, line := range exampleCommands(cmd.Example) {
+			root := newRootCommand()
+			found, rest, err := root.Find(line[1:])
+			if err != nil {
+				t.Errorf("%s: example %q: %v", cmd.CommandPath(), line, err)
+				continue
+			}
+			if err := found.ParseFlags(rest); err != nil {
+				t.Errorf("%s: example %q: %v", cmd.CommandPath(), line, err)
+				continue
+			}
+			if err := found.ValidateArgs(found.Flags().Args()); err != nil {
+				t.Errorf("%s: example %q: %v", cmd.CommandPath(), line, err)
+			}
+		}
+		for _, inner := range cmd.Commands() {
+			if inner.IsAvailableCommand() && inner.Name() != "completion" && inner.Name() != "help" {
+				check(inner)
+			}
+		}
+	}
+	check(newRootCommand())
+}
+
+// exampleCommands are the calls of quorate in a text of examples, as words:
+// without what explains them, and each part of a line of several commands alone.
+func exampleCommands(examples string) [][]string {
+	var calls [][]string
+	for line := range strings.Lines(examples) {
+		var call []string
+		for _, word := range append(strings.Fields(line), "&&") {
+			switch {
+			case strings.HasPrefix(word, "#"), word == "&&", word == "|", word == ">", word == "|&", strings.HasPrefix(word, ">"):
+				if len(call) > 1 && call[0] == "quorate" {
+					calls = append(calls, call)
+				}
+				call = nil
+				if word != "&&" && word != "|" {
+					call = []string{"#"} // what follows is no command
+				}
+			case len(call) > 0 && call[0] == "#":
+			default:
+				call = append(call, strings.Trim(word, `'"`))
+			}
+		}
+	}
+	return calls
+}
+
+// TestWrongArguments checks that they are wrong usage, with a word of what is
+// right.
+func TestWrongArguments(t *testing.T) {
+	for line, want := range map[string]string{
+		"validte":                           "did you mean validate?",
+		"confg show":                        "did you mean config?",
+		"validate cluster.yaml":             "named with -f",
+		"version now":                       `"now" is one word too many`,
+		"import":                            "requires at least 1 arg",
+		"lab of cp-1":                       "there is no command",
+		"apply a.json b.json":               "one plan at a time",
+		"validate --file":                   "flag needs an argument",
+		"validate --with-kubernetes v1.2.3": "supported are v1.37.1",
+	} {
+		var stderr strings.Builder
+		root := newRootCommand()
+		root.SetArgs(strings.Fields(line))
+		root.SetOut(&stderr)
+		root.SetErr(&stderr)
+		if code := run(t.Context(), root, &stderr); code != exitUsage || !strings.Contains(stderr.String(), want) {
+			t.Errorf("quorate %s: exit code %d and %q; want 2 and %q", line, code, &stderr, want)
+		}
+	}
+}
