@@ -33,6 +33,11 @@ const (
 
 // Cluster is a whole cluster file.
 type Cluster struct {
+	// Schema is where an editor finds the JSON schema of the file. Nothing else
+	// reads it.
+	//
+	// Example: quorate.schema.json
+	Schema string `yaml:"$schema,omitempty"`
 	// APIVersion is the version of the format: quorate.dev/v1alpha1.
 	//
 	// Example: quorate.dev/v1alpha1

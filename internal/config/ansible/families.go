@@ -86,7 +86,7 @@ func clusterFamilies() []family {
 		{what: "folders, files and kubespray's own work", names: []string{"bin_dir", "kube_config_dir", "kube_script_dir", "kube_manifest_dir", "kube_cert_dir", "kube_token_dir", "credentials_dir", "kube_owner", "kube_cert_group", "kube_log_level", "k8s_image_pull_policy", "helm_deployment_type", "kubectl_deployment_type", "vault_deployment_type", "cert_management", "unsafe_show_logs", "ignore_assert_errors", "ping_access_ip", "deploy_netchecker", "kube_override_hostname", "certificates_key_size", "certificates_duration", "is_atomic", "bootstrap_os", "access_ip", "ip"},
 			prefixes: []string{"netcheck_"}, follows: "files are where kubeadm puts them"},
 		{what: "your own machine", names: []string{"kubeconfig_localhost", "kubeconfig_localhost_ansible_host", "kubectl_localhost", "artifacts_dir"}, switches: []string{"kubeconfig_localhost", "kubectl_localhost"},
-			follows: "no kubeconfig and no kubectl is copied to your machine by itself", hint: "quorate kubeconfig writes one"},
+			follows: "no kubectl is copied to your machine, and the kubeconfig is called after the cluster", hint: "quorate apply writes it beside the cluster file"},
 		{what: "volumes and storage classes", names: []string{"volume_cross_zone_attachment", "persistent_volumes_enabled", "expand_persistent_volumes"}, switches: []string{"persistent_volumes_enabled", "volume_cross_zone_attachment", "expand_persistent_volumes"}, follows: "the cluster has no storage class", hint: addonHint},
 	}
 }

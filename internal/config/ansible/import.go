@@ -84,10 +84,11 @@ func Import(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
 		}
 		inv.readYAML(f, f.Roots[0])
 	}
+	_, isNew := inv.groupNamed(groupCluster)
 	inv.connect()
 	m := &importer{r: r, inv: inv, files: files, doc: &v1alpha1.Cluster{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind},
 		handled: map[string]bool{}, referred: map[*variable]bool{}, told: map[*variable]bool{}}
-	m.isKubeSphere = isKubeSphere(inv, rest)
+	m.isKubeSphere = !isNew && isKubeSphere(inv, rest)
 	for _, f := range rest {
 		inv.readVariables(f, !m.isKubeSphere)
 	}
@@ -106,7 +107,8 @@ func Import(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
 
 // isKubeSphere tells KubeSphere 2.x by what only it has: files of variables
 // beside the inventory instead of group_vars, and the old names of groups with
-// none of what kubespray's own inventories have.
+// none of what kubespray's own inventories have. One that calls the cluster's
+// group k8s_cluster is kubespray's, whatever its other names.
 func isKubeSphere(inv *inventory, rest []*strict.File) bool {
 	for _, name := range []string{groupBastion, groupReflector} {
 		if _, ok := inv.groups[name]; ok {

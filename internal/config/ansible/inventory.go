@@ -121,6 +121,12 @@ func (inv *inventory) group(name string, at strict.Place) *group {
 	return g
 }
 
+// groupNamed finds a group by the name that the inventory has for it.
+func (inv *inventory) groupNamed(name string) (*group, bool) {
+	g, ok := inv.groups[plainName(name)]
+	return g, ok && g.name == name
+}
+
 // count notes that there are so many further entries, and reports whether the
 // inventory is still of a sane size.
 func (inv *inventory) count(entries int, at strict.Place) bool {
@@ -178,9 +184,20 @@ func (inv *inventory) addHosts(pattern string, in *group, vars []*variable, at s
 			h.groups[in] = at
 		}
 		for _, v := range vars {
+			inv.overridden(h, v)
 			h.vars[v.name] = v
 		}
 	}
+}
+
+// overridden tells about a variable that a host has already, with another value:
+// whoever gave it there did not mean it to be forgotten.
+func (inv *inventory) overridden(h *host, v *variable) {
+	before := h.vars[v.name]
+	if before == nil || before == v || inv.r.Full(diag.SeverityWarning) || canonical(before.value) == canonical(v.value) {
+		return
+	}
+	inv.warn(v.at, "say it once", "host %s has another %s on line %d; as with Ansible, the last one counts", quote(h.name), strict.Clip(strict.Printable(v.name)), before.at.Position.Line)
 }
 
 // connect works out which groups each host is in. It reports groups that are
