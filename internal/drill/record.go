@@ -54,6 +54,8 @@ type FaultRecord struct {
 	Injected time.Duration `json:"injected"`
 	Undone   time.Duration `json:"undone"`
 	Healthy  time.Duration `json:"healthy"`
+	// NotDone tells that the fault could not be done on every target.
+	NotDone bool `json:"notDone,omitempty"`
 	// Takeovers are how long after the fault somebody else led, by what is led.
 	Takeovers map[string]time.Duration `json:"takeovers,omitempty"`
 	// Moved is how long after the fault a pod of the target was ready elsewhere,

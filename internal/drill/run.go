@@ -150,6 +150,7 @@ func (r *Runner) one(ctx context.Context, n int, pick Pick, budget func(Drill, [
 	} else if err == nil {
 		_ = r.pause(ctx, d.Hold) // an interrupt ends the fault early
 	}
+	record.NotDone = err != nil
 	undoErr := undo(context.WithoutCancel(ctx))
 	record.Undone = r.now()
 	r.mark("undone", name)

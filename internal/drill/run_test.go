@@ -167,7 +167,7 @@ func TestFaultThatFails(t *testing.T) {
 	r := running(t, s, same)
 	err := r.Run(t.Context(), easy, once(t, "host-frozen", "cp-1"))
 	record, _ := r.Finish(t.Context(), err)
-	if record.OK || !strings.Contains(strings.Join(record.Faults[0].Why, " "), "no freezer") {
+	if record.OK || !record.Faults[0].NotDone || !strings.Contains(strings.Join(record.Faults[0].Why, " "), "no freezer") {
 		t.Errorf("%v, %v", err, record.Faults[0].Why)
 	}
 }

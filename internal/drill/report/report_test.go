@@ -85,7 +85,10 @@ func TestReports(t *testing.T) {
 	golden(t, "report.txt", Text(r, ui.Look{Unicode: true}))
 	golden(t, "report-ascii.txt", Text(r, ui.Look{}))
 	golden(t, "list.txt", List([]drill.Record{r}))
-	golden(t, "track-record.md", TrackRecord([]drill.Record{r}))
+	undone := sample()
+	undone.Faults = undone.Faults[:1]
+	undone.Faults[0].NotDone = true // counts nowhere
+	golden(t, "track-record.md", TrackRecord([]drill.Record{r, undone}))
 	better := sample()
 	better.RunID, better.Faults = "91cc0000", better.Faults[:1]
 	better.Faults[0].Figures = better.Faults[0].Figures[:1]

@@ -50,6 +50,9 @@ func tallies(records []drill.Record) map[string]*tally {
 	out := map[string]*tally{}
 	for _, r := range records {
 		for _, f := range r.Faults {
+			if f.NotDone {
+				continue
+			}
 			t := out[f.Drill]
 			if t == nil {
 				t = &tally{worst: map[probe.Kind]time.Duration{}}
@@ -141,7 +144,7 @@ func TrackRecord(records []drill.Record) string {
 	for _, r := range records {
 		acknowledged, lost = acknowledged+r.Verdict.Acknowledged, lost+r.Verdict.Lost
 		for _, f := range r.Faults {
-			if f.Drill != drill.Baseline {
+			if f.Drill != drill.Baseline && !f.NotDone {
 				faults++
 			}
 		}
