@@ -52,7 +52,12 @@ type pageData struct {
 	Kinds  []string
 	Faults []faultRow
 	Chart  chart
+	// More is how many violations there are beyond those that are shown.
+	More int
 }
+
+// mostViolations bounds what is shown of them: the history is kept as a whole.
+const mostViolations = 100
 
 type faultRow struct {
 	drill.FaultRecord
@@ -97,7 +102,8 @@ type leaderMark struct {
 }
 
 func page(r drill.Record) pageData {
-	p := pageData{Record: r, Chart: drawChart(r)}
+	p := pageData{Record: r, Chart: drawChart(r), More: max(len(r.Verdict.Violations)-mostViolations, 0)}
+	p.Verdict.Violations = r.Verdict.Violations[:len(r.Verdict.Violations)-p.More]
 	for _, k := range kinds {
 		p.Kinds = append(p.Kinds, string(k))
 	}

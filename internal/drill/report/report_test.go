@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -126,6 +127,21 @@ func TestPageStandsAlone(t *testing.T) {
 		} else if err != nil {
 			t.Fatalf("the drawing is not well-formed: %v", err)
 		}
+	}
+}
+
+// What is wrong a thousand times makes no page of a thousand lines.
+func TestPageOfManyViolations(t *testing.T) {
+	r := sample()
+	for i := range 1000 {
+		r.Verdict.Violations = append(r.Verdict.Violations, drill.Violation{Kind: "lost", Key: fmt.Sprintf("key-%04d", i)})
+	}
+	text, err := HTML(r)
+	if err != nil || !strings.Contains(string(text), "And 901 more") || strings.Contains(string(text), "key-0500") || !strings.Contains(string(text), "key-0050") {
+		t.Errorf("%d bytes, %v", len(text), err)
+	}
+	if len(r.Verdict.Violations) != 1001 {
+		t.Error("the record was changed")
 	}
 }
 
