@@ -10,6 +10,6 @@
 // process of its own.
 //
 // The catalogue, the rules of safety and targets, the budgets, the check of a
-// history and the figures are pure; what does I/O is in run.go, inject.go,
-// workload.go and watch.go.
+// history and the figures are pure; what does I/O is in run.go, inject.go, move.go,
+// load.go and watcher.go.
 package drill
