@@ -164,7 +164,10 @@ func (a *Agent) undo(ctx context.Context, request protocol.UndoRequest) (protoco
 		// The unit's end removes the folder when it undid the fault; one that a
 		// reboot ended is undone and only has to be cleared away.
 		if text, err := os.ReadFile(filepath.Join(dir, errorFile)); err == nil {
-			return reply, protocol.Failure(protocol.KindOther, "undoing %s: %s", id, text)
+			// It failed, or an earlier time did: it is tried once more here.
+			if err := UndoFault(ctx, dir); err != nil {
+				return reply, protocol.Failure(protocol.KindOther, "undoing %s: %s; and once more: %v", id, text, err)
+			}
 		}
 		if err := clearFault(dir); err != nil {
 			return reply, err

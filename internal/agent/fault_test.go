@@ -255,4 +255,14 @@ func TestUndoTellsWhatItEndedAndWhatFailed(t *testing.T) {
 	if _, err := a.undo(t.Context(), protocol.UndoRequest{ID: "c"}); err == nil || !strings.Contains(err.Error(), "nft: no such") {
 		t.Errorf("a failed undo is told as %v", err)
 	}
+	// What failed before is tried once more.
+	text := `{"id":"c","lastsMillis":1000,"process":{"program":"x","hang":true}}`
+	os.WriteFile(filepath.Join(folder, "c", requestFile), []byte(text), 0o600)
+	os.WriteFile(filepath.Join(folder, "c", replyFile), []byte("{}"), 0o600)
+	if reply, err := a.undo(t.Context(), protocol.UndoRequest{ID: "c"}); err != nil || !slices.Equal(reply.Ended, []string{"c"}) {
+		t.Errorf("undone by a second try: %v, %v", reply, err)
+	}
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Errorf("the folder is still there: %v", err)
+	}
 }

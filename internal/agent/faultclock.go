@@ -12,30 +12,35 @@ import (
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
 
-// clock is a host's clock and how long the host has been up, which no setting
-// of the clock changes.
+// clock is a host's clock and how long the host has been up since which start,
+// which no setting of the clock changes.
 type clock interface {
 	now() time.Time
-	uptime() (time.Duration, error)
+	uptime() (up time.Duration, boot string, err error)
 	set(time.Time) error
 }
 
 // clockState is where the clock stood when it was shifted, as the time of the
-// host's start by it.
+// host's start by it, and which start that was.
 type clockState struct {
 	Start time.Time     `json:"start"`
+	Boot  string        `json:"boot"`
 	Shift time.Duration `json:"shift"`
 }
+
+// stillShifted is how near to the shift a clock must be to be put right: what is
+// further off was set by somebody else.
+const stillShifted = time.Minute
 
 // shiftClock sets the clock forward or back, and notes in a file before where
 // it stood.
 func shiftClock(c clock, file string, fault protocol.ClockFault) error {
-	up, err := c.uptime()
+	up, boot, err := c.uptime()
 	if err != nil {
 		return err
 	}
 	now := c.now()
-	state := clockState{Start: now.Add(-up), Shift: time.Duration(fault.ShiftMillis) * time.Millisecond}
+	state := clockState{Start: now.Add(-up), Boot: boot, Shift: time.Duration(fault.ShiftMillis) * time.Millisecond}
 	text, err := json.Marshal(state)
 	if err != nil {
 		return err
@@ -63,14 +68,13 @@ func unshiftClock(c clock, file string) error {
 	if err := json.Unmarshal(text, &state); err != nil {
 		return err
 	}
-	up, err := c.uptime()
+	up, boot, err := c.uptime()
 	if err != nil {
 		return err
 	}
 	right := state.Start.Add(up)
-	off := c.now().Sub(right)
-	if (off - state.Shift).Abs() > off.Abs() {
-		return nil
+	if off := c.now().Sub(right); boot != state.Boot || (off-state.Shift).Abs() > min(stillShifted, state.Shift.Abs()/2) {
+		return nil // the host was started anew, or somebody else has set the clock
 	}
 	return c.set(right)
 }
@@ -80,13 +84,18 @@ type kernelClock struct{}
 
 func (kernelClock) now() time.Time { return time.Now().Round(0) } // the clock alone
 
-func (kernelClock) uptime() (time.Duration, error) {
+func (kernelClock) uptime() (time.Duration, string, error) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return 0, "", err
+	}
 	text, err := os.ReadFile("/proc/uptime")
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	first, _, _ := strings.Cut(string(text), " ")
-	return time.ParseDuration(first + "s")
+	up, err := time.ParseDuration(first + "s")
+	return up, strings.TrimSpace(string(boot)), err
 }
 
 func (kernelClock) set(t time.Time) error {

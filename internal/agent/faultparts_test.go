@@ -12,7 +12,6 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,26 +21,30 @@ import (
 
 // fakeClock is a clock and an uptime that go only when they are told to.
 type fakeClock struct {
-	t  time.Time
-	up time.Duration
+	t    time.Time
+	up   time.Duration
+	boot string
 }
 
-func (c *fakeClock) now() time.Time                 { return c.t }
-func (c *fakeClock) uptime() (time.Duration, error) { return c.up, nil }
-func (c *fakeClock) set(t time.Time) error          { c.t = t; return nil }
-func (c *fakeClock) pass(d time.Duration)           { c.t, c.up = c.t.Add(d), c.up+d }
+func (c *fakeClock) now() time.Time                         { return c.t }
+func (c *fakeClock) uptime() (time.Duration, string, error) { return c.up, c.boot, nil }
+func (c *fakeClock) set(t time.Time) error                  { c.t = t; return nil }
+func (c *fakeClock) pass(d time.Duration)                   { c.t, c.up = c.t.Add(d), c.up+d }
 
 func TestClockIsSetBack(t *testing.T) {
 	begin := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	for name, x := range map[string]struct {
 		shift time.Duration
-		mend  func(*fakeClock) // what a time service did meanwhile
+		mend  func(*fakeClock) // what happened meanwhile
+		want  time.Duration    // where the clock stands in the end
 	}{
-		"ahead":             {10 * time.Minute, func(*fakeClock) {}},
-		"behind":            {-10 * time.Minute, func(*fakeClock) {}},
-		"put right already": {10 * time.Minute, func(c *fakeClock) { c.t = begin.Add(c.up - time.Hour) }},
+		"ahead":             {10 * time.Minute, func(*fakeClock) {}, 20 * time.Second},
+		"behind":            {-10 * time.Minute, func(*fakeClock) {}, 20 * time.Second},
+		"put right already": {10 * time.Minute, func(c *fakeClock) { c.t = begin.Add(c.up - time.Hour) }, 20 * time.Second},
+		"set by somebody":   {10 * time.Minute, func(c *fakeClock) { c.t = begin.Add(3 * time.Hour) }, 3 * time.Hour},
+		"started anew":      {10 * time.Minute, func(c *fakeClock) { c.t, c.up, c.boot = begin.Add(time.Minute), time.Second, "b" }, time.Minute},
 	} {
-		c := &fakeClock{t: begin, up: time.Hour}
+		c := &fakeClock{t: begin, up: time.Hour, boot: "a"}
 		file := filepath.Join(t.TempDir(), clockFile)
 		if err := shiftClock(c, file, protocol.ClockFault{ShiftMillis: x.shift.Milliseconds()}); err != nil {
 			t.Fatal(err)
@@ -54,15 +57,15 @@ func TestClockIsSetBack(t *testing.T) {
 		if err := unshiftClock(c, file); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.t.Sub(begin); got != 20*time.Second {
-			t.Errorf("%s: after 20 s the clock stands at %s", name, got)
+		if got := c.t.Sub(begin); got != x.want {
+			t.Errorf("%s: the clock stands at %s, want %s", name, got, x.want)
 		}
 	}
 	if err := unshiftClock(&fakeClock{}, filepath.Join(t.TempDir(), clockFile)); err != nil {
 		t.Errorf("a clock that was not shifted: %v", err)
 	}
-	if up, err := (kernelClock{}).uptime(); err != nil || up <= 0 {
-		t.Errorf("this machine is up for %s: %v", up, err)
+	if up, boot, err := (kernelClock{}).uptime(); err != nil || up <= 0 || boot == "" {
+		t.Errorf("this machine is up for %s since %q: %v", up, boot, err)
 	}
 }
 
@@ -85,17 +88,19 @@ func TestMachineIsWoken(t *testing.T) {
 	if err := a.wakes(); err != nil {
 		t.Fatal(err)
 	}
-	before := time.Now()
-	if err := a.armWake(time.Second); err != nil {
+	if err := a.armWake(time.Second); err == nil {
+		t.Error("an alarm of a clock that tells no time")
+	}
+	if err := os.WriteFile(filepath.Join(root, ownTime), []byte("1000\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil || time.Unix(at, 0).Before(before.Add(shortestSleep-time.Second)) {
-		t.Errorf("the alarm is at %q: %v", text, err)
+	for lasts, want := range map[time.Duration]string{time.Second: "1030", time.Minute: "1060"} {
+		if err := a.armWake(lasts); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := os.ReadFile(path); err != nil || string(text) != want {
+			t.Errorf("to be off for %s the alarm is at %q: %v", lasts, text, err)
+		}
 	}
 }
 

@@ -40,10 +40,12 @@ func (a *Agent) ownKernel(what string) error {
 	return nil
 }
 
-// wakeAlarm is what sets the time at which the machine's clock switches it on,
-// in seconds; sysrq is where the kernel takes orders from.
+// wakeAlarm is what sets the time at which the machine's own clock switches it on,
+// and ownTime what that clock says, both in seconds: it may keep another time than
+// the system's. Sysrq is where the kernel takes orders from.
 const (
 	wakeAlarm = "/sys/class/rtc/rtc0/wakealarm"
+	ownTime   = "/sys/class/rtc/rtc0/since_epoch"
 	sysrq     = "/proc/sysrq-trigger"
 )
 
@@ -90,20 +92,32 @@ func (a *Agent) powerOff(lasts time.Duration) error {
 
 // armWake sets the machine's alarm, and reads it back.
 func (a *Agent) armWake(lasts time.Duration) error {
+	own, err := a.path(ownTime)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(own)
+	if err != nil {
+		return fmt.Errorf("reading the clock that switches the machine on again: %w", err)
+	}
+	now, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return fmt.Errorf("reading the clock that switches the machine on again: %w", err)
+	}
 	path, err := a.path(wakeAlarm)
 	if err != nil {
 		return err
 	}
-	at := time.Now().Add(max(lasts, shortestSleep)).Unix()
+	at := strconv.FormatInt(now+int64(max(lasts, shortestSleep).Seconds()), 10)
 	// One that is set already must be taken off before.
-	for _, value := range []string{"0", strconv.FormatInt(at, 10)} {
+	for _, value := range []string{"0", at} {
 		if err := os.WriteFile(path, []byte(value), 0); err != nil {
 			return fmt.Errorf("setting the clock that switches the machine on again: %w", err)
 		}
 	}
-	text, err := os.ReadFile(path)
-	if err == nil && strings.TrimSpace(string(text)) != strconv.FormatInt(at, 10) {
-		err = protocol.Failure(protocol.KindOther, "the clock that switches the machine on again holds %q, not %d", strings.TrimSpace(string(text)), at)
+	text, err = os.ReadFile(path)
+	if got := strings.TrimSpace(string(text)); err == nil && got != at {
+		err = protocol.Failure(protocol.KindOther, "the clock that switches the machine on again holds %q, not %s", got, at)
 	}
 	return err
 }
