@@ -468,6 +468,19 @@ func TestChecks(t *testing.T) {
 			[]string{"error vip: lb-2 has no interface eth7 with an address"},
 		},
 	}
+	found := map[string]bool{}
+	for _, test := range tests {
+		for _, line := range test.want {
+			_, rest, _ := strings.Cut(line, " ")
+			name, _, _ := strings.Cut(rest, ":")
+			found[name] = true
+		}
+	}
+	for _, c := range preflight.Checks() {
+		if !found[c.Name] {
+			t.Errorf("no case has the check %s find anything", c.Name)
+		}
+	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := fit(t)

@@ -1,6 +1,7 @@
 package preflight_test
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,8 +18,15 @@ import (
 // Names are what users write on command lines and in scripts.
 func TestNamesAreUniqueAndPlain(t *testing.T) {
 	plain := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+	page, err := os.ReadFile("../../docs/preflight.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := map[string]bool{}
 	for _, c := range preflight.Checks() {
+		if !strings.Contains(string(page), "`"+c.Name+"`") {
+			t.Errorf("docs/preflight.md has no word about %s", c.Name)
+		}
 		if !plain.MatchString(c.Name) || seen[c.Name] {
 			t.Errorf("the name %q is taken or not plain", c.Name)
 		}
