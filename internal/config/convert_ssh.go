@@ -149,6 +149,8 @@ func (c *converter) user(p strict.Path, what, user string) string {
 	switch odd := strict.OddCharacter(user, userCharacter); {
 	case user == "":
 		c.Errorf(p, "", "%s is empty", what)
+	case strings.Contains(user, ":"):
+		c.Errorf(p, "write the name alone", "%s is not a user's name: it holds a colon, and perhaps a password behind it", what)
 	case odd != "":
 		c.Errorf(p, "", "%s: %s is not a user's name: it holds %s", what, quote(user), odd)
 	case strings.HasPrefix(user, "-"):

@@ -1,17 +1,11 @@
 package config
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
-	"unicode"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/quorate/quorate/internal/config/strict"
-	"github.com/quorate/quorate/internal/diag"
 )
 
 // seedInventories adds the inventories of testdata that have one of some names,
@@ -37,41 +31,13 @@ func seedInventories(f *testing.F, patterns ...string) {
 	}
 }
 
-// checkInventory reads an inventory with a file of variables, whatever they
-// are. They are either a cluster or an error; findings have a place inside
-// their file; what is printed does not steer the terminal; and a cluster means
-// the same once it is written in our own format.
+// checkInventory reads an inventory with a file of variables, whatever they are.
 func checkInventory(t *testing.T, inventory, vars []byte) {
 	files := []*strict.File{strict.NewFile("/files/hosts.ini", inventory)}
 	if len(vars) > 0 {
 		files = append(files, strict.NewFile("/files/group_vars/all.yml", vars))
 	}
-	file, list := read(files, testOptions())
-	if (file == nil) != list.HasErrors() {
-		t.Fatalf("cluster %v with findings %v", file, list)
-	}
-	texts := map[string][]byte{files[0].Source.Name(): inventory, "/files/group_vars/all.yml": vars}
-	for _, d := range list {
-		checkPlaces(t, texts[d.File], diag.List{d})
-	}
-	var out bytes.Buffer
-	if err := list.Print(&out, diag.PrintOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
-		t.Errorf("the output holds a control character: %q", out.String()[i:])
-	}
-	if file == nil {
-		return
-	}
-	written := Format(file.Document)
-	again, list := read([]*strict.File{strict.NewFile("/files/fuzz.yaml", written)}, testOptions())
-	if again == nil {
-		t.Fatalf("what Format wrote is refused: %v\n%s", list, written)
-	}
-	if diff := cmp.Diff(file.Cluster, again.Cluster, compareAddresses, cmp.Comparer(sameSecret)); diff != "" {
-		t.Errorf("what Format wrote means something else (-before +after):\n%s", diff)
-	}
+	checkReading(t, files...)
 }
 
 // FuzzINI feeds INI inventories and variables.

@@ -65,7 +65,10 @@ func FuzzKubeKey(f *testing.F) {
 	})
 }
 
-// checkReading reads files and checks what must be so whatever is in them.
+// checkReading reads files and checks what must be so whatever is in them: they
+// are either a cluster or an error; findings have a place inside their file; what
+// is printed does not steer the terminal; and a cluster means the same once it is
+// written in our own format.
 func checkReading(t *testing.T, files ...*strict.File) {
 	t.Helper()
 	texts := map[string][]byte{}

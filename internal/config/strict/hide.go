@@ -64,16 +64,11 @@ func (s *secretNodes) add(n *yaml.Node, secret bool) {
 			s.add(key, IsSecretKey(glued(key.Value)))
 			inside := IsSecretKey(key.Value)
 			if inside && strings.HasSuffix(key.Value, "From") && value.Kind == yaml.MappingNode {
-				inside = false
+				s.addReference(value)
+				continue
 			}
-			// A password given as the name of its variable is one too.
-			if key.Value == "env" && OddCharacter(value.Value, EnvCharacter) != "" {
-				inside = true
-			}
-			// So is one given in the clear where an encrypted one should be.
-			if key.Value == "age" && !cluster.IsAge(value.Value) {
-				inside = true
-			}
+			// A login that has its password with it is one too.
+			inside = inside || strings.HasSuffix(key.Value, "user") && strings.Contains(value.Value, ":")
 			s.add(value, secret || inside)
 		}
 	case yaml.SequenceNode:
@@ -82,6 +77,29 @@ func (s *secretNodes) add(n *yaml.Node, secret bool) {
 			name, _, isSetting := strings.Cut(item.Value, "=")
 			s.add(item, secret || isSetting && IsSecretKey(name))
 		}
+	}
+}
+
+// addReference takes in a mapping that says where a secret is, such as {env: X}.
+// What is none of that may be the secret itself, put in the wrong place.
+func (s *secretNodes) addReference(n *yaml.Node) {
+	s.nodes, s.secret = append(s.nodes, n), append(s.secret, false)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		isOne := false
+		switch {
+		case value.Kind != yaml.ScalarNode:
+		case key.Value == "env":
+			isOne = OddCharacter(value.Value, EnvCharacter) == ""
+		case key.Value == "file":
+			isOne = true
+		case key.Value == "prompt":
+			isOne = value.ShortTag() == "!!bool"
+		case key.Value == "age":
+			isOne = cluster.IsAge(value.Value)
+		}
+		s.add(key, IsSecretKey(glued(key.Value)))
+		s.add(value, !isOne)
 	}
 }
 
