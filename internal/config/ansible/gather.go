@@ -72,7 +72,24 @@ func InFolder(folder string) (string, *diag.Diagnostic) {
 	case len(odd) > 0:
 		return filepath.Join(folder, odd[0]), nil
 	}
-	return refuse("name the cluster file in it", "this is a folder without an inventory (%s)", strings.Join(inventoryNames()[:6], ", "))
+	return refuse(nameOneIn(folder), "this is a folder without an inventory (%s)", strings.Join(inventoryNames()[:6], ", "))
+}
+
+// nameOneIn is how to name a cluster file that is in a folder, of whatever format.
+func nameOneIn(folder string) string {
+	const most = 4
+	var names []string
+	for _, pattern := range []string{"*.yaml", "*.yml"} {
+		found, _ := filepath.Glob(filepath.Join(folder, pattern)) // an odd name of a folder only costs the hint
+		names = append(names, found...)
+	}
+	switch {
+	case len(names) == 0 || len(names) > most:
+		return "name the cluster file in it"
+	case len(names) == 1:
+		return strict.Printable("name the cluster file in it: -f " + names[0])
+	}
+	return strict.Printable("name the cluster file in it: -f " + strings.Join(names, ", or -f "))
 }
 
 // prepare parses a file for a first look, and reports whether it is text.

@@ -372,6 +372,9 @@ func TestInFolder(t *testing.T) {
 				if d == nil || !strings.Contains(d.Summary, test.err) {
 					t.Errorf("InFolder = %s, %v; want an error with %q", got, d, test.err)
 				}
+				if name == "none" && (d == nil || !strings.Contains(d.Hint, "-f "+filepath.Join(folder, "cluster.yaml"))) {
+					t.Errorf("the hint names no file of the folder: %v", d)
+				}
 				return
 			}
 			if d != nil || got != filepath.Join(folder, test.want) {
