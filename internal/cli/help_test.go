@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,19 +20,9 @@ func TestHelp(t *testing.T) {
 		if cmd.Example == "" {
 			t.Errorf("%s has no examples", cmd.CommandPath())
 		}
-		for _, line := range exampleCommands(cmd.Example) {
-			root := newRootCommand()
-			found, rest, err := root.Find(line[1:])
-			if err != nil {
-				t.Errorf("%s: example %q: %v", cmd.CommandPath(), line, err)
-				continue
-			}
-			if err := found.ParseFlags(rest); err != nil {
-				t.Errorf("%s: example %q: %v", cmd.CommandPath(), line, err)
-				continue
-			}
-			if err := found.ValidateArgs(found.Flags().Args()); err != nil {
-				t.Errorf("%s: example %q: %v", cmd.CommandPath(), line, err)
+		for _, call := range exampleCommands(cmd.Example) {
+			if err := callable(call); err != nil {
+				t.Errorf("%s: example %q: %v", cmd.CommandPath(), call, err)
 			}
 		}
 		for _, inner := range cmd.Commands() {
@@ -40,6 +32,52 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	check(newRootCommand())
+}
+
+// callable says why a call of quorate is none that there is.
+func callable(call []string) error {
+	found, rest, err := newRootCommand().Find(call[1:])
+	if err != nil {
+		return err
+	}
+	if err := found.ParseFlags(rest); err != nil {
+		return err
+	}
+	return found.ValidateArgs(found.Flags().Args())
+}
+
+// TestPagesCallWhatThereIs checks the calls of quorate in the blocks of commands
+// that the pages show.
+func TestPagesCallWhatThereIs(t *testing.T) {
+	pages, _ := filepath.Glob("../../docs/*.md")
+	calls := 0
+	for _, page := range append(pages, "../../README.md", "../../README.zh.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inBlock := false
+		for line := range strings.Lines(string(text)) {
+			line = strings.TrimSpace(line)
+			if strings.HasPrefix(line, "```") {
+				inBlock = line == "```console"
+				continue
+			}
+			command := strings.TrimPrefix(line, "$ ")
+			if !inBlock || !strings.HasPrefix(command, "quorate ") {
+				continue
+			}
+			for _, call := range exampleCommands(command) {
+				calls++
+				if err := callable(call); err != nil {
+					t.Errorf("%s: %q: %v", page, call, err)
+				}
+			}
+		}
+	}
+	if calls < 40 {
+		t.Errorf("only %d calls were found", calls)
+	}
 }
 
 // exampleCommands are the calls of quorate in a text of examples, as words:
