@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -74,8 +75,7 @@ func Main() int {
 // silenceLibraries keeps the Kubernetes libraries' own log off the terminal: what
 // matters of it comes as errors, and the rest are questions that were asked again.
 func silenceLibraries() {
-	klog.LogToStderr(false)
-	klog.SetOutput(io.Discard)
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 }
 
 func run(ctx context.Context, root *cobra.Command, stderr io.Writer) int {

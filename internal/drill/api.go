@@ -231,6 +231,26 @@ func (a api) podAddress(ctx context.Context) (string, error) {
 // pollEvery is how often a condition is looked at again.
 const pollEvery = 250 * time.Millisecond
 
+// pollGently is poll for a condition that costs something to look at: between two
+// looks it lets at least as much time pass as the last one took, so that looking
+// does not weigh on what is looked at.
+func pollGently(ctx context.Context, cond func() error) error {
+	for {
+		began := time.Now()
+		err := cond()
+		if err == nil {
+			return nil
+		}
+		rest := time.NewTimer(max(time.Since(began), pollEvery))
+		select {
+		case <-ctx.Done():
+			rest.Stop()
+			return fmt.Errorf("%w (the last reason: %w)", context.Cause(ctx), err)
+		case <-rest.C:
+		}
+	}
+}
+
 // poll looks at a condition until it is nil or the context ends, and then
 // gives the last reason.
 func poll(ctx context.Context, cond func() error) error {

@@ -30,7 +30,7 @@ func (r *Runner) choose(ctx context.Context, pick Pick) ([]string, error) {
 	defer cancel()
 	var targets []string
 	var refused error
-	err := poll(ctx, func() error {
+	err := pollGently(ctx, func() error {
 		report := r.Observe(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -158,8 +158,7 @@ func (r *Runner) one(ctx context.Context, n int, pick Pick, budget func(Drill, [
 		record.fail("%v", err)
 		r.Say("   " + err.Error())
 	}
-	wrong := r.recover(ctx, &record)
-	until := r.now()
+	until, wrong := r.recover(ctx, &record)
 	record.judge(d, r.Load.series, r.leaders.seen(), until, wrong)
 	r.faults = append(r.faults, record)
 	r.Say("   " + Line(record))
@@ -218,40 +217,42 @@ func (r *Runner) pause(ctx context.Context, d time.Duration) error {
 // steady is how long every series must have succeeded before a drill is over.
 const steady = 2 * time.Second
 
-// recover waits until the cluster is healthy and clients are served again. It
-// gives what was wrong to the end.
-func (r *Runner) recover(ctx context.Context, record *FaultRecord) (wrong string) {
+// recover waits until clients are served again and the cluster is healthy. It
+// gives when the last look at the whole cluster began, since that look weighs on
+// small hosts and what clients see of it is not the fault's, and what was wrong to
+// the end.
+func (r *Runner) recover(ctx context.Context, record *FaultRecord) (until time.Duration, wrong string) {
 	// What was broken is seen to be mended though the run was interrupted.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(record.Budget.Recovery, time.Minute))
 	defer cancel()
 	said := time.Now()
-	err := poll(ctx, func() error {
-		report := r.Observe(ctx)
-		if ctx.Err() != nil {
-			return errors.New(wrong)
-		}
-		// What was wrong when there was time to look.
-		if wrong = report.Summary; !report.Healthy {
-			if time.Since(said) > 10*time.Second {
-				said = time.Now()
-				r.Say("   waiting for the cluster to be healthy: " + report.Summary)
-			}
-			return errors.New(report.Summary)
-		}
+	err := pollGently(ctx, func() error {
+		until = r.now()
 		for _, s := range r.Load.series {
-			if _, ok := probe.Recovered(s.Since(r.now()-2*steady), r.now()-2*steady, steady); !ok {
+			if _, ok := probe.Recovered(s.Since(until-2*steady), until-2*steady, steady); !ok {
 				wrong = fmt.Sprintf("%s from %s still fails", s.Kind, s.Name)
 				return errors.New(wrong)
 			}
 		}
-		return nil
+		report := r.Observe(ctx)
+		switch {
+		case report.Healthy:
+			return nil
+		case ctx.Err() == nil:
+			wrong = report.Summary
+		}
+		if time.Since(said) > 10*time.Second {
+			said = time.Now()
+			r.Say("   waiting for the cluster to be healthy: " + wrong)
+		}
+		return errors.New(wrong)
 	})
 	if err != nil {
-		return wrong
+		return r.now(), wrong
 	}
-	record.Healthy = r.now()
-	r.mark("healthy", record.Drill)
-	return ""
+	record.Healthy = until
+	r.marks = append(r.marks, Mark{At: until, Kind: "healthy", Text: record.Drill})
+	return until, ""
 }
 
 // Finish stops the load, checks the history and makes the run's record.
