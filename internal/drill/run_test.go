@@ -84,7 +84,7 @@ func once(t *testing.T, name string, target Rule) func() (Pick, bool) {
 	if !ok {
 		t.Fatalf("no drill %s", name)
 	}
-	d.Hold = 1500 * ms
+	d.Hold = 2500 * ms
 	left := 1
 	return func() (Pick, bool) { left--; return Pick{Drill: d, Target: target}, left >= 0 }
 }
@@ -102,7 +102,7 @@ func TestRun(t *testing.T) {
 		t.Fatalf("%v, %d faults, %v", err, len(record.Faults), record.Error)
 	}
 	f := record.Faults[0]
-	if !(f.Injected < f.Undone && f.Undone < f.Healthy) || f.Undone-f.Injected < 1500*ms || len(f.Figures) != 4 {
+	if !(f.Injected < f.Undone && f.Undone < f.Healthy) || f.Undone-f.Injected < 2500*ms || len(f.Figures) != 4 {
 		t.Errorf("%s to %s, healthy %s, %d figures", f.Injected, f.Undone, f.Healthy, len(f.Figures))
 	}
 	if !slices.Equal(s.events, []string{"off cp-2", "on cp-2"}) {
