@@ -113,6 +113,21 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// What clients see of a look at the whole cluster is not the fault's: the time
+// that is judged ends before it.
+func TestLookIsNotJudged(t *testing.T) {
+	var last time.Time
+	r := running(t, &switches{}, func(report status.Report) status.Report { last = time.Now(); return report })
+	err := r.Run(t.Context(), easy, once(t, "host-off", "cp-1"))
+	record, _ := r.Finish(t.Context(), err)
+	if err != nil || len(record.Faults) != 1 {
+		t.Fatal(err)
+	}
+	if f := record.Faults[0]; f.Healthy < f.Undone || f.Healthy > last.Sub(r.Load.began) {
+		t.Errorf("undone at %s, healthy at %s, and the last look began at %s", f.Undone, f.Healthy, last.Sub(r.Load.began))
+	}
+}
+
 // An interrupt ends the fault, not the undoing of it.
 func TestInterruptedRunUndoes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
