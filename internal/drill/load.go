@@ -54,9 +54,14 @@ type Load struct {
 	clients    []probe.Clients
 	pooled     []api // one of each viewpoint
 
-	stop context.CancelFunc
-	wg   sync.WaitGroup
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
+	started int // probers
 }
+
+// phases are the moments between two questions over which probers are spread: a
+// number that shares no factor with that of a viewpoint's probers.
+const phases = 7
 
 // swapEvery is the time between two swaps of one client, in probes: swaps of
 // several clients get in one another's way, which is what they are for.
@@ -119,7 +124,10 @@ func (l *Load) startEyes(ctx context.Context, eyes Eyes, watchFrom string) {
 	fresh.client = clients.Fresh
 	register := pooled.configMaps() + "/" + registerName
 	start := func(kind probe.Kind, every time.Duration, ask func(context.Context) error) {
-		p := probe.Prober{Every: every, Timeout: l.Timeout, Ask: ask, Turn: eyes.Turn}
+		// Clients of their own do not ask at the same moment.
+		l.started++
+		offset := l.Every * time.Duration(l.started%phases) / phases
+		p := probe.Prober{Every: every, Timeout: l.Timeout, Offset: offset, Ask: ask, Turn: eyes.Turn}
 		log := probe.NewLog(l.began)
 		if kind != "" {
 			log = l.log(eyes, kind)

@@ -11,6 +11,9 @@ import (
 type Prober struct {
 	// Every is the time between two questions, Timeout how long each may take.
 	Every, Timeout time.Duration
+	// Offset is how long it waits before the first question: probers that start
+	// together do not have to ask together.
+	Offset time.Duration
 	// Ask asks once.
 	Ask func(ctx context.Context) error
 	// Turn, when set, is called after each failure.
@@ -28,6 +31,13 @@ const mostAtOnce = 64
 // What was under way when it ended is not noted: it says nothing of the
 // endpoint.
 func (p Prober) Run(ctx context.Context, log *Log) {
+	offset := time.NewTimer(p.Offset)
+	defer offset.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-offset.C:
+	}
 	tick := time.NewTicker(p.Every)
 	defer tick.Stop()
 	var wg sync.WaitGroup
