@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,19 @@ func checkRules(r *strict.Report, c *cluster.Cluster) {
 	}
 	checkDomain(r, c)
 	checkNetwork(r, c)
+	checkAnonymous(r, c)
+}
+
+// checkAnonymous checks that a cluster without anonymous access can be told so
+// by a file: that and OIDC's flags exclude each other.
+func checkAnonymous(r *strict.Report, c *cluster.Cluster) {
+	args := c.Kubernetes.APIServerArgs
+	off := slices.Index(args, cluster.Arg{Name: "anonymous-auth", Value: "false"})
+	oidc := slices.ContainsFunc(args, func(a cluster.Arg) bool { return strings.HasPrefix(a.Name, "oidc-") })
+	if off >= 0 && oidc {
+		r.Errorf(strict.Path("spec.kubernetes.apiServer.extraArgs").Index(off), "remove it, or OIDC's flags",
+			"without anonymous access, the API servers get an authentication configuration that leaves health checks open, and Kubernetes takes none beside the flags oidc-*")
+	}
 }
 
 // hostPath is where a host of the model stands in the document.

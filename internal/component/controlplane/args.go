@@ -31,7 +31,12 @@ func (s settings) APIServerArgs() []cluster.Arg {
 		// A load balancer on the same host has the port on the VIP.
 		ours = append(ours, cluster.Arg{Name: "permit-port-sharing", Value: "true"})
 	}
-	return withUsers(append(ours, s.gates()...), s.Cluster.Kubernetes.APIServerArgs)
+	users := s.Cluster.Kubernetes.APIServerArgs
+	if noAnonymous(s.Cluster) {
+		users = slices.DeleteFunc(slices.Clone(users), func(a cluster.Arg) bool { return a == anonymousOff })
+		ours = append(ours, cluster.Arg{Name: argAuthentication, Value: authenticationFile})
+	}
+	return withUsers(append(ours, s.gates()...), users)
 }
 
 // ControllerManagerArgs are the same of the controller managers.

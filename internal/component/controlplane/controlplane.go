@@ -77,7 +77,7 @@ func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.F
 	if !h.Has(cluster.RoleControlPlane) {
 		return
 	}
-	component.AskFiles(q, configFile, podRecord)
+	component.AskFiles(q, configFile, podRecord, authenticationFile)
 	for _, leaf := range leafFiles(c) {
 		path := component.KubernetesPKI + "/" + leaf
 		q.Files = append(q.Files, protocol.FileQuery{Path: path + ".crt", Certificate: true}, protocol.FileQuery{Path: path + ".key"})

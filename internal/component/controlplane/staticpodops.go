@@ -25,7 +25,8 @@ func (o runStaticPods) Check(context.Context, *component.Runtime) (bool, error) 
 
 // Apply implements component.Op.
 func (o runStaticPods) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
-	if _, err := component.WriteFiles(ctx, rt, o.name, []component.File{without(o.record, o.pods)}); err != nil {
+	files := append([]component.File{without(o.record, o.pods)}, o.files...)
+	if _, err := component.WriteFiles(ctx, rt, o.name, files); err != nil {
 		return err
 	}
 	if len(o.pods) == len(ownPods()) {

@@ -85,18 +85,24 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 		op.pods = append(op.pods, staticPod{name, digests[name]})
 		changes = append(changes, plan.Change{What: manifest(name), Action: action})
 	}
-	if len(op.pods) == 0 {
+	files, fileChanges := component.FileChanges(facts, authenticationFiles(in.Cluster))
+	if len(op.pods) == 0 && len(files) == 0 {
 		return
+	}
+	op.files = files
+	why := whyPods(missing, differ)
+	if why == "" {
+		why = component.WhyOf(fileChanges) // API servers read it again while they run
 	}
 	step := plan.Step{
 		ID: plan.On(component.StepControlPlane, h.Name), Host: h.Name, Title: "run the API server, controller manager and scheduler",
-		Why: whyPods(missing, differ),
+		Why: why,
 		Needs: []plan.ID{
 			plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name),
 		},
 	}
 	_, settings := component.FileChanges(facts, []component.File{op.config})
-	step.Changes = append(changes, settings...)
+	step.Changes = slices.Concat(changes, fileChanges, settings)
 	// An API server whose host runs a member waits for that one alone, which
 	// is healthy only when there is a quorum. One that runs is not restarted
 	// while members are.
@@ -105,7 +111,7 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 	} else {
 		step.Needs = append(step.Needs, component.Each(component.StepEtcdMember, in.Cluster.EtcdHosts())...)
 	}
-	if exist {
+	if exist && len(op.pods) > 0 {
 		op.restarts = true
 		step.Impact = plan.ImpactRestart
 		step.Needs = append(step.Needs, component.Each(component.StepControlPlane, before)...)
@@ -128,8 +134,9 @@ func whyPods(missing, differ []string) string {
 type runStaticPods struct {
 	host
 	pods     []staticPod
-	record   component.File // of all of them
-	restarts bool           // some may run already, as they were made before
+	files    []component.File // that the pods read, and that differ
+	record   component.File   // of all of them
+	restarts bool             // some may run already, as they were made before
 	address  netip.Addr
 	port     int
 	ports    map[string]int // where the others listen on the host, by their names
