@@ -70,6 +70,9 @@ func (a *Agent) facts(ctx context.Context, request protocol.FactsRequest) (proto
 	if len(request.LocalHTTP) > 0 {
 		wg.Go(func() { facts.LocalHTTP = a.askHTTP(ctx, request.LocalHTTP) })
 	}
+	if request.ConnectedTo > 0 {
+		wg.Go(func() { facts.Connected = connectedTo(request.ConnectedTo) })
+	}
 	wg.Wait()
 	return facts, ctx.Err()
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"os"
 	"slices"
@@ -14,20 +15,23 @@ import (
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
 
-// socket is a listening TCP socket.
+// socket is a TCP socket that listens or is connected.
 type socket struct {
 	address netip.AddrPort
+	peer    netip.AddrPort // of one that is connected
 	inode   string
 }
+
+// The states of TCP sockets as the kernel counts them.
+const (
+	stateEstablished = 1
+	stateListen      = 10
+)
 
 // listening lists the TCP sockets that listen, with the programs that own them
 // as far as they can be found quickly.
 func listening() []protocol.Listener {
-	sockets, err := askListening()
-	if err != nil {
-		sockets = parseListening(text("/proc/net/tcp"))
-		sockets = append(sockets, parseListening(text("/proc/net/tcp6"))...)
-	}
+	sockets := socketsIn(stateListen)
 	inodes := map[string]string{}
 	for _, s := range sockets {
 		inodes[s.inode] = ""
@@ -44,10 +48,38 @@ func listening() []protocol.Listener {
 	return listeners
 }
 
-// askListening asks the kernel for its listening sockets alone. To read
+// connectedPatience bounds the search for the programs behind connections.
+const connectedPatience = time.Second
+
+// connectedTo lists the connections to a port of whatever host.
+func connectedTo(port int) []protocol.Connection {
+	sockets := slices.DeleteFunc(socketsIn(stateEstablished), func(s socket) bool { return int(s.peer.Port()) != port })
+	inodes := map[string]string{}
+	for _, s := range sockets {
+		inodes[s.inode] = ""
+	}
+	nameOwners(inodes, time.Now().Add(connectedPatience))
+	var out []protocol.Connection
+	for _, s := range sockets {
+		out = append(out, protocol.Connection{Address: s.peer.Addr().Unmap().String(), Port: int(s.peer.Port()), Process: inodes[s.inode]})
+	}
+	return out
+}
+
+// socketsIn lists the TCP sockets in a state.
+func socketsIn(state int) []socket {
+	sockets, err := askSockets(state)
+	if err != nil {
+		sockets = parseSockets(text("/proc/net/tcp"), state)
+		sockets = append(sockets, parseSockets(text("/proc/net/tcp6"), state)...)
+	}
+	return sockets
+}
+
+// askSockets asks the kernel for its sockets in a state alone. To read
 // /proc/net/tcp, it walks its table of all connections, which takes several
 // milliseconds on a machine with much memory.
-func askListening() ([]socket, error) {
+func askSockets(state int) ([]socket, error) {
 	const sockDiag = 4 // NETLINK_SOCK_DIAG
 	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, sockDiag)
 	if err != nil {
@@ -60,10 +92,10 @@ func askListening() ([]socket, error) {
 	}
 	var sockets []socket
 	for _, family := range []byte{syscall.AF_INET, syscall.AF_INET6} {
-		if err := syscall.Sendto(fd, listeningRequest(family), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
+		if err := syscall.Sendto(fd, socketsRequest(family, state), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
 			return nil, err
 		}
-		found, err := receiveListening(fd)
+		found, err := receiveSockets(fd)
 		if err != nil {
 			return nil, err
 		}
@@ -72,12 +104,11 @@ func askListening() ([]socket, error) {
 	return sockets, nil
 }
 
-// listeningRequest is a netlink header with a struct inet_diag_req_v2 that
-// asks for the TCP sockets of one family that listen.
-func listeningRequest(family byte) []byte {
+// socketsRequest is a netlink header with a struct inet_diag_req_v2 that asks
+// for the TCP sockets of one family that are in a state.
+func socketsRequest(family byte, state int) []byte {
 	const (
 		byFamily = 20 // SOCK_DIAG_BY_FAMILY
-		listen   = 10 // TCP_LISTEN
 		size     = 16 + 56
 	)
 	b := make([]byte, size)
@@ -85,12 +116,12 @@ func listeningRequest(family byte) []byte {
 	binary.NativeEndian.PutUint16(b[4:], byFamily)
 	binary.NativeEndian.PutUint16(b[6:], syscall.NLM_F_REQUEST|syscall.NLM_F_DUMP)
 	b[16], b[17] = family, syscall.IPPROTO_TCP
-	binary.NativeEndian.PutUint32(b[20:], 1<<listen)
+	binary.NativeEndian.PutUint32(b[20:], 1<<state)
 	return b
 }
 
-// receiveListening reads the answers to one request until they are done.
-func receiveListening(fd int) ([]socket, error) {
+// receiveSockets reads the answers to one request until they are done.
+func receiveSockets(fd int) ([]socket, error) {
 	var sockets []socket
 	buffer := make([]byte, 64<<10)
 	for {
@@ -119,41 +150,45 @@ func receiveListening(fd int) ([]socket, error) {
 	}
 }
 
-// parseDiag reads a struct inet_diag_msg: the family at 0, the local port at 4
-// and the local address at 8 (both as on the wire), the inode at 68.
+// parseDiag reads a struct inet_diag_msg: the family at 0, the ports at 4 and 6
+// and the addresses at 8 and 24 (all as on the wire, the local one first), the
+// inode at 68.
 func parseDiag(b []byte) (socket, bool) {
 	if len(b) < 72 {
 		return socket{}, false
 	}
-	var address netip.Addr
+	var address, peer netip.Addr
 	switch b[0] {
 	case syscall.AF_INET:
-		address = netip.AddrFrom4([4]byte(b[8:12]))
+		address, peer = netip.AddrFrom4([4]byte(b[8:12])), netip.AddrFrom4([4]byte(b[24:28]))
 	case syscall.AF_INET6:
-		address = netip.AddrFrom16([16]byte(b[8:24]))
+		address, peer = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
 	default:
 		return socket{}, false
 	}
-	port := binary.BigEndian.Uint16(b[4:])
-	inode := strconv.FormatUint(uint64(binary.NativeEndian.Uint32(b[68:])), 10)
-	return socket{address: netip.AddrPortFrom(address, port), inode: inode}, true
+	return socket{
+		address: netip.AddrPortFrom(address, binary.BigEndian.Uint16(b[4:])),
+		peer:    netip.AddrPortFrom(peer, binary.BigEndian.Uint16(b[6:])),
+		inode:   strconv.FormatUint(uint64(binary.NativeEndian.Uint32(b[68:])), 10),
+	}, true
 }
 
-// parseListening reads /proc/net/tcp or tcp6. Lines it does not understand are
-// passed over.
-func parseListening(text string) []socket {
-	const listen = "0A"
+// parseSockets reads those in a state from /proc/net/tcp or tcp6. Lines it does
+// not understand are passed over.
+func parseSockets(text string, state int) []socket {
+	code := fmt.Sprintf("%02X", state)
 	var sockets []socket
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
-		if len(fields) < 10 || fields[3] != listen {
+		if len(fields) < 10 || fields[3] != code {
 			continue
 		}
 		address, ok := parseProcAddress(fields[1])
 		if !ok {
 			continue
 		}
-		sockets = append(sockets, socket{address: address, inode: fields[9]})
+		peer, _ := parseProcAddress(fields[2])
+		sockets = append(sockets, socket{address: address, peer: peer, inode: fields[9]})
 	}
 	return sockets
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
 )
 
 // The kernel's short answer and its long list must say the same.
@@ -21,11 +23,11 @@ func TestListening(t *testing.T) {
 		defer l.Close()
 		want = append(want, netip.MustParseAddrPort(l.Addr().String()))
 	}
-	asked, err := askListening()
+	asked, err := askSockets(stateListen)
 	if err != nil {
 		t.Skipf("this kernel does not list its sockets: %v", err)
 	}
-	read := append(parseListening(text("/proc/net/tcp")), parseListening(text("/proc/net/tcp6"))...)
+	read := append(parseSockets(text("/proc/net/tcp"), stateListen), parseSockets(text("/proc/net/tcp6"), stateListen)...)
 	for _, address := range want {
 		var found []socket
 		for _, s := range append(asked, read...) {
@@ -54,6 +56,32 @@ func TestListening(t *testing.T) {
 		if diff := cmp.Diff(strings.TrimSpace(string(self)), name); diff != "" {
 			t.Errorf("the owner of socket %s (-want +got):\n%s", inode, diff)
 		}
+	}
+}
+
+// A connection is found by the other end's port, with the program that made it.
+func TestConnectedTo(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	if got := connectedTo(port); len(got) != 0 {
+		t.Fatalf("before anybody connects: %+v", got)
+	}
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	self, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []protocol.Connection{{Address: "127.0.0.1", Port: port, Process: strings.TrimSpace(string(self))}}
+	if diff := cmp.Diff(want, connectedTo(port)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

@@ -68,13 +68,20 @@ const procNetTCP6 = `  sl  local_address                         remote_address 
 `
 
 func TestParseListening(t *testing.T) {
-	got := append(parseListening(procNetTCP), parseListening(procNetTCP6)...)
+	got := append(parseSockets(procNetTCP, stateListen), parseSockets(procNetTCP6, stateListen)...)
 	want := []socket{
-		{netip.MustParseAddrPort("127.0.0.1:6443"), "23456"},
-		{netip.MustParseAddrPort("[::]:22"), "17001"},
-		{netip.MustParseAddrPort("[2001:db8::dc]:11426"), "17002"},
+		{netip.MustParseAddrPort("127.0.0.1:6443"), netip.MustParseAddrPort("0.0.0.0:0"), "23456"},
+		{netip.MustParseAddrPort("[::]:22"), netip.MustParseAddrPort("[::]:0"), "17001"},
+		{netip.MustParseAddrPort("[2001:db8::dc]:11426"), netip.MustParseAddrPort("[::]:0"), "17002"},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(socket{}), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestParseConnections(t *testing.T) {
+	want := []socket{{netip.MustParseAddrPort("192.168.0.2:22"), netip.MustParseAddrPort("192.168.0.1:53448"), "23999"}}
+	if diff := cmp.Diff(want, parseSockets(procNetTCP, stateEstablished), cmp.AllowUnexported(socket{}), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -83,7 +90,7 @@ func FuzzParseListening(f *testing.F) {
 	f.Add(procNetTCP)
 	f.Add(procNetTCP6)
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, s := range parseListening(text) {
+		for _, s := range parseSockets(text, stateListen) {
 			if !s.address.IsValid() {
 				t.Errorf("an invalid address from %q", text)
 			}

@@ -84,7 +84,7 @@ system from Debian packages, which takes about a minute.`,
 	flags.IntVar(&o.spec.Workers, "workers", 3, "number of workers, worker-1 and on")
 	flags.IntVar(&o.spec.LoadBalancers, "load-balancers", 0, "number of load-balancer hosts, lb-1 and on; two or more carry the endpoint")
 	flags.IntVar(&o.spec.Etcds, "etcds", 0, "number of etcd hosts, etcd-1 and on; 0 puts etcd on the control-plane hosts")
-	flags.BoolVar(&o.spec.ExternalLB, "external-lb", false, "add the host balancer-1, whose HAProxy Quorate does not manage, and let it carry the endpoint")
+	flags.BoolVar(&o.spec.ExternalLB, "external-lb", false, "add the host balancer-1, whose HAProxy Quorate does not manage, and let it carry the endpoint unless load balancers do")
 	flags.BoolVar(&o.spec.SharedLB, "vip-on-control-planes", false, "let the control planes carry the endpoint, each beside its API server")
 	flags.StringVar(&o.spec.Kubernetes, "kubernetes", "", "Kubernetes version to build (default: that of quorate apply)")
 	flags.BoolVar(&o.hostsOnly, "hosts-only", false, "make the hosts and stop before the cluster")

@@ -31,3 +31,13 @@ func ReplaceBlock(text, lines string) string {
 	}
 	return before + blockBegin + lines + blockEnd + after
 }
+
+// Block returns the lines of Quorate's block in a text; empty where it has none.
+func Block(text string) string {
+	_, after, _ := strings.Cut(text, blockBegin)
+	lines, _, ok := strings.Cut(after, blockEnd)
+	if !ok {
+		return ""
+	}
+	return lines
+}

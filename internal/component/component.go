@@ -14,6 +14,7 @@ package component
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,6 +49,34 @@ func (in Input) APIExpected() bool {
 		}
 	}
 	return false
+}
+
+// Moving are the nodes that have joined and are to reach the API servers another
+// way than they do, or of which it is not known how they do: control-plane hosts
+// first.
+func (in Input) Moving() []*cluster.Host {
+	var out []*cluster.Host
+	for _, h := range slices.Concat(in.Cluster.ControlPlanes(), in.Cluster.Workers()) {
+		facts := in.Snapshot.Facts(h.Name)
+		if facts == nil || !Joined(facts) {
+			continue
+		}
+		if has, known := RecordedWay(facts); !known || has != cluster.WayOf(in.Cluster, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// LeavesAPIPort reports whether some control-plane host still has a load balancer
+// beside its API server, and is not to any more: the API server must share its port
+// until that has ended.
+func (in Input) LeavesAPIPort() bool {
+	balancers := in.Cluster.Balancers()
+	return slices.ContainsFunc(in.Cluster.ControlPlanes(), func(h *cluster.Host) bool {
+		facts := in.Snapshot.Facts(h.Name)
+		return facts != nil && !slices.Contains(balancers, h) && (facts.Files[HAProxyUnitFile].Exists || facts.Files[KeepalivedUnitFile].Exists)
+	})
 }
 
 // NewNodes are the nodes that the API does not list yet, as far as it is known.

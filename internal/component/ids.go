@@ -23,6 +23,10 @@ const (
 	StepProxy        = "endpoint/proxy"
 	StepVIP          = "endpoint/vip"
 	StepProof        = "endpoint/proof"    // nothing is installed before it
+	StepWay          = "endpoint/way"      // the way that nodes are about to be given leads to the API servers
+	StepNames        = "endpoint/name"     // a node learns the endpoint's new name, beside the old one
+	StepMove         = "endpoint/node"     // a node is given its way
+	StepRetire       = "endpoint/retire"   // what nobody needs any more ends
 	StepBackends     = "endpoint/backends" // of an external balancer, all active
 	StepJoin         = "worker/join"
 	StepMark         = "controlplane/mark"

@@ -14,6 +14,10 @@ const (
 	EtcdDir       = "/etc/etcd"
 	// KubeletConfig is what the kubelet reads; kubeadm writes it.
 	KubeletConfig = "/var/lib/kubelet/config.yaml"
+	// HAProxyUnitFile is on hosts that balance the endpoint, KeepalivedUnitFile on
+	// those that carry its address.
+	HAProxyUnitFile    = "/etc/systemd/system/quorate-haproxy.service"
+	KeepalivedUnitFile = "/etc/systemd/system/quorate-keepalived.service"
 	// QuorateDir holds what Quorate itself notes on a host.
 	QuorateDir = "/etc/quorate"
 )

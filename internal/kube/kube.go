@@ -47,9 +47,13 @@ type EndpointInfo struct {
 	Addresses map[string]string
 }
 
+// serverName is a name that kubeadm gives every API server's certificate, whatever
+// the endpoint is called now, was before, or will be.
+const serverName = "kubernetes"
+
 // Endpoint describes the API servers of a cluster.
 func Endpoint(c *cluster.Cluster) EndpointInfo {
-	e := EndpointInfo{Name: c.Endpoint.Domain, Port: c.Endpoint.Port, Addresses: map[string]string{}}
+	e := EndpointInfo{Name: serverName, Port: c.Endpoint.Port, Addresses: map[string]string{}}
 	for _, h := range c.ControlPlanes() {
 		e.Addresses[h.Name] = h.InternalAddress.String()
 	}

@@ -142,7 +142,7 @@ func TestEndpoint(t *testing.T) {
 		{Name: "cp-1", Roles: []cluster.Role{cluster.RoleControlPlane}, Address: "bastion.example", InternalAddress: netip.MustParseAddr("10.0.0.1")},
 		{Name: "node-1", Roles: []cluster.Role{cluster.RoleWorker}, InternalAddress: netip.MustParseAddr("10.0.0.4")},
 	}}
-	want := EndpointInfo{Name: domain, Port: 6443, Addresses: map[string]string{"cp-1": "10.0.0.1"}}
+	want := EndpointInfo{Name: "kubernetes", Port: 6443, Addresses: map[string]string{"cp-1": "10.0.0.1"}}
 	if d := cmp.Diff(want, Endpoint(c)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -322,6 +322,57 @@ func TestRecord(t *testing.T) {
 	}
 	if !managers["quorate-flannel"] || !managers["quorate-kube-proxy"] {
 		t.Errorf("field managers %v", managers)
+	}
+}
+
+// Of a workload's pods, those of one node are found, and a pod is deleted, not its
+// successor of the same name.
+func TestPodsOn(t *testing.T) {
+	api, c, _ := ready(t)
+	const path = "/api/v1/namespaces/kube-system/pods/"
+	put := func(name, node, owner, ready string) {
+		api.Put(path+name, kubetest.Object{
+			"apiVersion": "v1", "kind": "Pod", "metadata": kubetest.Object{
+				"name": name, "namespace": "kube-system", "uid": "uid-" + name, "ownerReferences": []any{kubetest.Object{"kind": "DaemonSet", "name": owner}},
+			},
+			"spec": kubetest.Object{"nodeName": node}, "status": kubetest.Object{"conditions": []any{kubetest.Object{"type": "Ready", "status": ready}}},
+		})
+	}
+	put("kube-proxy-a", "node-1", "kube-proxy", "True")
+	put("kube-proxy-b", "node-2", "kube-proxy", "True")
+	put("other", "node-1", "other", "True")
+	put("kube-proxy-c", "node-1", "kube-proxy", "False")
+	got, err := c.PodsOn(t.Context(), "DaemonSet/kube-system/kube-proxy", "node-1")
+	want := []Pod{
+		{Namespace: "kube-system", Name: "kube-proxy-a", UID: "uid-kube-proxy-a", Ready: true},
+		{Namespace: "kube-system", Name: "kube-proxy-c", UID: "uid-kube-proxy-c"},
+	}
+	if d := cmp.Diff(want, got); err != nil || d != "" {
+		t.Fatalf("%v (-want +got):\n%s", err, d)
+	}
+	for range 2 { // a missing one is no error
+		if err := c.DeletePod(t.Context(), got[0]); err != nil || api.Get(path+"kube-proxy-a") != nil {
+			t.Errorf("%v, left %v", err, api.Get(path+"kube-proxy-a"))
+		}
+	}
+	requests := api.Requests()
+	if body := string(requests[len(requests)-1].Body); !strings.Contains(body, "uid-kube-proxy-a") {
+		t.Errorf("the deletion is of whatever has the name: %s", body)
+	}
+}
+
+// A node that never renewed its lease is told from one that did.
+func TestNodeRenewed(t *testing.T) {
+	api, c, _ := ready(t)
+	if at, err := c.NodeRenewed(t.Context(), "node-1"); err != nil || !at.IsZero() {
+		t.Errorf("%v, %v", at, err)
+	}
+	api.Put("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-1", kubetest.Object{
+		"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": kubetest.Object{"name": "node-1"},
+		"spec": kubetest.Object{"renewTime": "2026-11-20T10:00:00.000000Z"},
+	})
+	if at, err := c.NodeRenewed(t.Context(), "node-1"); err != nil || !at.Equal(time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)) {
+		t.Errorf("%v, %v", at, err)
 	}
 }
 

@@ -37,7 +37,7 @@ type Spec struct {
 	Workers       int    `json:"workers"`
 	LoadBalancers int    `json:"loadBalancers,omitempty"` // 0: each worker balances for itself
 	Etcds         int    `json:"etcds,omitempty"`         // 0: etcd runs on the control-plane hosts
-	ExternalLB    bool   `json:"externalLB,omitempty"`    // a balancer that Quorate does not manage carries the endpoint
+	ExternalLB    bool   `json:"externalLB,omitempty"`    // a balancer that Quorate does not manage is there; it carries the endpoint unless load balancers do
 	SharedLB      bool   `json:"sharedLB,omitempty"`      // the control-plane hosts are the load balancers
 	Kubernetes    string `json:"kubernetes,omitempty"`    // written into the cluster file; "" leaves the choice to it
 }
@@ -80,9 +80,6 @@ func (s Spec) Validate() error {
 		if count.n < 0 || count.n > count.limit {
 			errs = append(errs, fmt.Errorf("%d %s: a lab can have 0 to %d", count.n, count.what, count.limit))
 		}
-	}
-	if s.ExternalLB && s.LoadBalancers > 0 {
-		errs = append(errs, errors.New("a lab has either load balancers or an external one in front of its control planes"))
 	}
 	if s.ExternalLB && s.ControlPlanes == 0 {
 		errs = append(errs, errors.New("an external load balancer needs control planes behind it"))

@@ -11,14 +11,12 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
-	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component/endpoint"
 )
 
@@ -32,6 +30,16 @@ type balancer struct {
 // carry is where the balancer takes the next connection; nil refuses it. The
 // world's lock is held.
 func (w *world) carry() chan net.Conn {
+	up := w.up()
+	if len(up) == 0 {
+		return nil
+	}
+	w.balancer.turn++
+	return up[w.balancer.turn%len(up)]
+}
+
+// up is what the balancer finds behind it.
+func (w *world) up() []chan net.Conn {
 	var up []chan net.Conn
 	for _, h := range w.cluster.ControlPlanes() {
 		m := w.machine(h.Name)
@@ -43,41 +51,18 @@ func (w *world) carry() chan net.Conn {
 			up = append(up, w.listeners[h.Name])
 		}
 	}
-	if len(up) == 0 {
-		return nil
-	}
-	w.balancer.turn++
-	return up[w.balancer.turn%len(up)]
+	return up
 }
 
-// reachesAPI reports whether the machine finds an API server that is ready
-// under the endpoint's name.
-func (m *machine) reachesAPI() bool {
-	switch m.world.cluster.Endpoint.LoadBalancer.Mode {
-	case cluster.BalancerExternal:
-		return m.world.carry() != nil
-	case cluster.BalancerKubeVIP:
-		return slices.ContainsFunc(m.world.machines, func(o *machine) bool {
-			return o.has("/etc/kubernetes/manifests/kube-vip.yaml") && o.unready() == ""
-		})
+// carried are the machines with API servers that the balancer carries to.
+func (w *world) carried() []*machine {
+	var out []*machine
+	for _, h := range w.cluster.ControlPlanes() {
+		if m := w.machine(h.Name); h.Name != w.balancer.lacks && m.unready() == "" {
+			out = append(out, m)
+		}
 	}
-	if m.units["quorate-nginx.service"].Running() {
-		nginx := string(m.files["/etc/quorate/nginx/nginx.conf"].content)
-		return slices.ContainsFunc(m.world.cluster.ControlPlanes(), func(h *cluster.Host) bool {
-			return m.world.machine(h.Name).unready() == "" && strings.Contains(nginx, "server "+h.InternalAddress.String()+":")
-		})
-	}
-	if len(m.world.cluster.Balancers()) > 0 {
-		carrier := m.world.carrier()
-		return carrier != nil && len(carrier.backends()) > 0
-	}
-	return m.units["quorate-haproxy.service"].Running() && len(m.backends()) > 0
-}
-
-// isBalancer reports whether an address is the balancer's.
-func (w *world) isBalancer(address string) bool {
-	lb := w.cluster.Endpoint.LoadBalancer
-	return lb.Mode == cluster.BalancerExternal && lb.VIP.IsValid() && strings.HasPrefix(address, lb.VIP.String()+":")
+	return out
 }
 
 // listen stands in for an API server until the request ends.

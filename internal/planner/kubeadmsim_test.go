@@ -47,6 +47,11 @@ func (m *machine) run(argv []string, stdin []byte) protocol.RunReply {
 				return fail("there is no HAProxy in %s", root)
 			}
 		}
+	case "getent":
+		if at := m.world.resolve(m.hostsFile(), argv[2]); at != "" {
+			return protocol.RunReply{Stdout: []byte(at + " STREAM " + argv[2] + "\n")}
+		}
+		return protocol.RunReply{ExitCode: 2}
 	case "journalctl":
 		return protocol.RunReply{Stdout: []byte("the last words\n")}
 	case "ctr":
@@ -117,8 +122,9 @@ type settings struct {
 		// TLSBootstrapToken is the token that the worker shows.
 		TLSBootstrapToken string
 	}
-	Patches   struct{ Directory string }
-	APIServer struct {
+	ControlPlaneEndpoint string
+	Patches              struct{ Directory string }
+	APIServer            struct {
 		CertSANs  []string
 		ExtraArgs []arg
 	}
@@ -168,7 +174,7 @@ func (m *machine) kubeadm(args []string) error {
 	case "certs":
 		return m.certs(s)
 	case "kubeconfig":
-		return m.kubeconfigs()
+		return m.kubeconfigs(s)
 	case "kubelet-start":
 		m.write("/var/lib/kubelet/config.yaml", kubelet, 0o644)
 		return m.startKubelet()
@@ -193,7 +199,7 @@ func (m *machine) kubeadm(args []string) error {
 	case "addon":
 		m.world.addons[args[3]] = true
 		if args[3] == "kube-proxy" {
-			m.world.storeProxyConfig(documentOf(string(m.files[path].content), "KubeProxyConfiguration"))
+			m.world.storeProxyConfig(documentOf(string(m.files[path].content), "KubeProxyConfiguration"), s.ControlPlaneEndpoint)
 		}
 	case "upload-config":
 		m.world.uploads++
@@ -258,7 +264,7 @@ func (m *machine) certs(s settings) error {
 	return nil
 }
 
-func (m *machine) kubeconfigs() error {
+func (m *machine) kubeconfigs(s settings) error {
 	const dir = "/etc/kubernetes/pki/"
 	ca := pki.Pair{Cert: m.files[dir+"ca.crt"].content, Key: m.files[dir+"ca.key"].content}
 	for _, name := range []string{"admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf"} {
@@ -272,11 +278,15 @@ func (m *machine) kubeconfigs() error {
 		encode := base64.StdEncoding.EncodeToString
 		m.write("/etc/kubernetes/"+name, fmt.Sprintf(`apiVersion: v1
 kind: Config
-clusters: [{name: c, cluster: {server: "https://unused", certificate-authority-data: %s}}]
+clusters:
+- name: c
+  cluster:
+    server: https://%s
+    certificate-authority-data: %s
 users: [{name: u, user: {client-certificate-data: %s, client-key-data: %s}}]
 contexts: [{name: x, context: {cluster: c, user: u}}]
 current-context: x
-`, encode(ca.Cert), encode(pair.Cert), encode(pair.Key)), 0o600)
+`, s.ControlPlaneEndpoint, encode(ca.Cert), encode(pair.Cert), encode(pair.Key)), 0o600)
 	}
 	return nil
 }
@@ -307,11 +317,16 @@ func (m *machine) join(s settings) error {
 		return fmt.Errorf("the API does not know token %s", id)
 	case m.world.uploads == 0:
 		return fmt.Errorf("configmap kubeadm-config not found")
-	case !m.reachesAPI():
-		return fmt.Errorf("the endpoint does not answer")
+	}
+	server := ""
+	if f := serverIn.FindStringSubmatch(string(m.files[s.Discovery.File.KubeConfigPath].content)); f != nil {
+		server = f[1]
+	}
+	if why := m.well(server, m.leads(server, m.hostsFile())); why != "" {
+		return fmt.Errorf("the endpoint does not answer: %s", why)
 	}
 	m.joined = string(m.files["/etc/quorate/join/join.yaml"].content) + "--- discovery\n" + string(m.files[s.Discovery.File.KubeConfigPath].content)
-	m.write("/etc/kubernetes/kubelet.conf", "apiVersion: v1\nkind: Config\n", 0o600)
+	m.write("/etc/kubernetes/kubelet.conf", fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    server: https://%s\n", server), 0o600)
 	m.write("/var/lib/kubelet/config.yaml", m.world.kubeletConfig, 0o644)
 	return m.startKubelet()
 }

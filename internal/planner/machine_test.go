@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -47,6 +48,14 @@ type machine struct {
 	loaded   map[string]string // digest of the settings that a unit runs with
 	joined   string            // what kubeadm joined it with
 	pods     map[string]*staticPod
+	read     map[string]string // the settings that a unit runs with
+
+	address string
+	served  *tls.Certificate // what its API server proves itself with
+	// agent is its kubelet as a client of the API, clients the pods on its own
+	// network, by their workloads' names.
+	agent   *client
+	clients map[string]*podClient
 }
 
 type file struct {
@@ -74,7 +83,7 @@ func newMachine(w *world, name string) *machine {
 		},
 		units: map[string]protocol.Unit{}, packages: map[string]string{}, images: map[string]string{},
 		modules: map[string]bool{}, sysctls: map[string]string{}, starts: map[string]int{}, reloads: map[string]int{}, loaded: map[string]string{},
-		pods: map[string]*staticPod{},
+		pods: map[string]*staticPod{}, read: map[string]string{}, clients: map[string]*podClient{},
 	}
 }
 
@@ -126,6 +135,9 @@ func (m *machine) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := m.world.interrupt(m, op, args); err != nil {
 		return nil, err
 	}
+	if op != protocol.OpFacts && op != protocol.OpRead {
+		m.world.last = fmt.Sprintf("%s %s on %s", op, args[:min(len(args), 100)], m.name)
+	}
 	if m.off {
 		return nil, errors.New("no route to host")
 	}
@@ -166,7 +178,7 @@ func (m *machine) connect(r *http.Request, args []byte) (*http.Response, error) 
 		return nil, err
 	}
 	m.world.mu.Lock()
-	off, listener := m.off, m.world.listening(request.Address)
+	off, listener := m.off, m.listening(request.Address)
 	m.world.mu.Unlock()
 	if off || listener == nil {
 		r.Body.Close()
@@ -282,6 +294,9 @@ func (m *machine) facts(q protocol.FactsRequest) (any, error) {
 		f.LocalHTTP = append(f.LocalHTTP, m.ask(ask))
 	}
 	f.Interfaces = m.interfaces()
+	if q.ConnectedTo > 0 {
+		f.Connected = m.connected()
+	}
 	return f, nil
 }
 
@@ -369,14 +384,29 @@ func (m *machine) unit(q protocol.UnitRequest) (any, error) {
 		u.Active, u.Sub, u.Enabled = "inactive", "dead", "disabled"
 	case q.Verb == "reload-or-restart" && u.Running():
 		m.reloads[q.Name]++
-		m.loaded[q.Name] = m.settingsOf(q.Name)
+		m.load(q.Name)
 	case q.Verb == "restart", q.Verb != "" && q.Verb != "reset-failed" && u.Active != "active":
 		m.starts[q.Name]++
-		m.loaded[q.Name] = m.settingsOf(q.Name)
+		m.load(q.Name)
 		u.Active, u.Sub = "active", "running"
 	}
 	m.units[q.Name] = u
 	return protocol.UnitReply{Unit: u, Changed: true}, nil
+}
+
+// load lets a unit read its settings.
+func (m *machine) load(unit string) {
+	m.loaded[unit] = m.settingsOf(unit)
+	switch unit {
+	case haproxy:
+		m.read[unit] = string(m.files["/etc/quorate/haproxy/haproxy.cfg"].content)
+	case nginx:
+		m.read[unit] = string(m.files["/etc/quorate/nginx/nginx.conf"].content)
+	case keepalived:
+		m.read[unit] = string(m.files["/etc/quorate/keepalived/keepalived.conf"].content)
+	case kubelet:
+		m.agent = m.startClient(m.kubeletServer(), m.hostsFile())
+	}
 }
 
 // settingsOf is a digest of what a unit reads when it starts or reloads, and of

@@ -93,10 +93,15 @@ func (w *world) settleLeases() {
 		if slices.ContainsFunc(w.machines, func(m *machine) bool { return !m.off && m.podReady(name) }) {
 			w.api.Put("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/"+name, kubetest.Object{
 				"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": kubetest.Object{"name": name},
-				"spec": kubetest.Object{"holderIdentity": "some_host", "renewTime": time.Unix(w.renewals, 0).UTC().Format("2006-01-02T15:04:05.000000Z07:00")},
+				"spec": kubetest.Object{"holderIdentity": "some_host", "renewTime": w.moment()},
 			})
 		}
 	}
+}
+
+// moment is a time that is later than any before, as leases have it.
+func (w *world) moment() string {
+	return time.Unix(w.renewals, 0).UTC().Format("2006-01-02T15:04:05.000000Z07:00")
 }
 
 // podPorts are where static pods listen, besides the API server.
@@ -113,6 +118,9 @@ func (m *machine) podPorts() []protocol.Listener {
 // watchRestart fails the test when a restart takes down what others are down of,
 // too: the last API server that is ready, or a quorum of etcd.
 func (w *world) watchRestart(m *machine, name string) {
+	if shares := strings.Contains(m.pods[name].manifest, "--permit-port-sharing=true"); name == "kube-apiserver" && !shares && m.runs(haproxy) != "" {
+		w.t.Errorf("the API server of %s is started anew and cannot have its port: HAProxy has it", m.name)
+	}
 	for _, o := range w.machines {
 		if p := o.pods[name]; o != m && p != nil && p.starting > 0 {
 			w.t.Errorf("%s of %s is restarted while that of %s is", name, m.name, o.name)

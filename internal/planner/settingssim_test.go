@@ -9,6 +9,7 @@ import (
 // proxy is kube-proxy: its pods read their settings when they start only.
 type proxy struct {
 	config    string // stored
+	server    string // that they are told to connect to
 	runs      string // that the pods were started with
 	replacing string // the annotation that the pods were last replaced for
 }
@@ -17,7 +18,8 @@ const proxyPath = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy"
 
 // storeProxyConfig does what kubeadm's phase leaves behind: it writes the whole
 // DaemonSet, without what others have annotated.
-func (w *world) storeProxyConfig(config string) {
+func (w *world) storeProxyConfig(config, server string) {
+	w.proxy.server = server
 	if w.proxy.runs == "" {
 		w.proxy.runs = config
 	}

@@ -49,7 +49,13 @@ type world struct {
 	// kubeletConfig and proxy are what is stored in the API.
 	kubeletConfig string
 	renewals      int64 // of leases
-	proxy         proxy
+	dns           map[string]string
+	external      map[string]bool // addresses of the user's balancer
+	// watching lets watchNodes look; last is what was done last, and told that it
+	// found something.
+	watching, told bool
+	last           string
+	proxy          proxy
 	// budget is how many operations may still change something before the
 	// operator's process is killed; negative means no end.
 	budget int
@@ -65,7 +71,7 @@ var errCut = errors.New("the connection was cut")
 
 func newWorld(t testing.TB, c *cluster.Cluster) *world {
 	t.Helper()
-	w := &world{t: t, listeners: map[string]chan net.Conn{}, api: kubetest.New(), addons: map[string]bool{}, budget: -1, over: make(chan struct{})}
+	w := &world{t: t, listeners: map[string]chan net.Conn{}, api: kubetest.New(), addons: map[string]bool{}, dns: map[string]string{}, external: map[string]bool{}, budget: -1, over: make(chan struct{})}
 	w.end = sync.OnceFunc(func() { close(w.over) })
 	t.Cleanup(w.end)
 	w.api.Forbid(true) // until a kubeadm phase has given the administrator rights
@@ -81,10 +87,14 @@ func (w *world) use(c *cluster.Cluster) {
 		w.t.Fatal(err)
 	}
 	w.cluster, w.release = c, release
+	if lb := c.Endpoint.LoadBalancer; lb.Mode == cluster.BalancerExternal && lb.VIP.IsValid() {
+		w.external[lb.VIP.String()] = true
+	}
 	for i := range c.Hosts {
 		if w.machine(c.Hosts[i].Name) == nil {
 			w.machines = append(w.machines, newMachine(w, c.Hosts[i].Name))
 		}
+		w.machine(c.Hosts[i].Name).address = c.Hosts[i].InternalAddress.String()
 		if c.Hosts[i].Has(cluster.RoleControlPlane) {
 			w.serveAPI(w.machine(c.Hosts[i].Name))
 		}
@@ -117,6 +127,7 @@ func (w *world) interrupt(m *machine, op string, _ []byte) error {
 // pods come up.
 func (w *world) settle() {
 	w.settlePods()
+	w.settleCertificates()
 	w.settleEtcd()
 	ready := slices.ContainsFunc(w.machines, func(m *machine) bool { return m.unready() == "" })
 	if !ready {
@@ -159,6 +170,9 @@ func (w *world) settle() {
 	if w.api.Get("/apis/apps/v1/namespaces/kube-flannel/daemonsets/kube-flannel-ds") != nil {
 		daemonSet("kube-flannel", "kube-flannel-ds")
 	}
+	w.settleClients()
+	w.renew()
+	w.watchNodes()
 }
 
 // unready is why the machine's own API server does not answer; empty means
@@ -174,17 +188,6 @@ func (m *machine) unready() string {
 		return "[-]etcd failed"
 	}
 	return ""
-}
-
-// backends are the API servers that the machine's proxy finds ready.
-func (m *machine) backends() []string {
-	var out []string
-	for _, o := range m.world.machines {
-		if o.unready() == "" && strings.Contains(string(m.files["/etc/quorate/haproxy/haproxy.cfg"].content), "server "+o.name+" ") {
-			out = append(out, o.name)
-		}
-	}
-	return out
 }
 
 // ask answers the health questions that a host asks itself.
@@ -208,26 +211,49 @@ func (m *machine) ask(q protocol.HTTPQuery) protocol.HTTPReply {
 		}
 		return protocol.HTTPReply{Status: 200, Body: `{"health":"true"}`}
 	}
+	if address, ok := strings.CutSuffix(strings.TrimPrefix(q.URL, "https://"), "/readyz"); ok {
+		return m.askThrough(address) // of a balancer
+	}
 	if why := m.unready(); why != "" {
 		return protocol.HTTPReply{Error: why}
 	}
-	return protocol.HTTPReply{Status: 200, Body: "ok"}
+	return protocol.HTTPReply{Status: 200, Body: "ok", PeerSHA256: m.leafDigest()}
 }
 
-// listening is the API server at an address, where it is ready.
-func (w *world) listening(address string) chan net.Conn {
-	if w.isBalancer(address) {
+// askThrough asks whichever API server is behind an address.
+func (m *machine) askThrough(address string) protocol.HTTPReply {
+	ready, _ := m.behind(address)
+	if len(ready) == 0 {
+		return protocol.HTTPReply{Error: "connection refused"}
+	}
+	m.world.balancer.turn++
+	return protocol.HTTPReply{Status: 200, Body: "ok", PeerSHA256: ready[m.world.balancer.turn%len(ready)].leafDigest()}
+}
+
+// leafDigest is that of the certificate that the machine's API server serves.
+func (m *machine) leafDigest() string {
+	if m.served == nil {
+		return ""
+	}
+	return digestOf(m.served.Certificate[0])
+}
+
+// listening is what takes a connection of this machine to an address; nil where
+// nobody does.
+func (m *machine) listening(address string) chan net.Conn {
+	w := m.world
+	if host, _, err := net.SplitHostPort(address); err == nil && w.external[w.resolve(m.hostsFile(), host)] {
 		return w.carry()
 	}
-	if w.isVIP(address) {
-		return w.atVIP()
+	ready, listens := m.behind(address)
+	switch {
+	case !listens:
+		return nil
+	case len(ready) == 0:
+		return w.refusing()
 	}
-	for _, m := range w.machines {
-		if h := w.cluster.Host(m.name); h != nil && m.unready() == "" && strings.HasPrefix(address, h.InternalAddress.String()+":") {
-			return w.listeners[m.name]
-		}
-	}
-	return nil
+	w.balancer.turn++
+	return w.listeners[ready[w.balancer.turn%len(ready)].name]
 }
 
 // pipes is a listener of connections that are handed to it.
@@ -264,8 +290,10 @@ func (w *world) serveAPI(m *machine) {
 	config := &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		pair, err := tls.X509KeyPair(m.files["/etc/kubernetes/pki/apiserver.crt"].content, m.files["/etc/kubernetes/pki/apiserver.key"].content)
-		return &pair, err
+		if m.served == nil {
+			return nil, errors.New("it has no certificate")
+		}
+		return m.served, nil
 	}}
 	go func() { _ = server.Serve(tls.NewListener(pipes{conns, w.over}, config)) }()
 	w.t.Cleanup(func() {

@@ -52,6 +52,11 @@ func (a assessment) loadBalancers() {
 
 // isVIP reports whether an address, with its prefix length, is the endpoint's.
 func (a assessment) isVIP(address string) bool {
-	prefix, err := netip.ParsePrefix(address)
-	return err == nil && prefix.Addr() == a.c.Endpoint.LoadBalancer.VIP
+	return isAddress(address, a.c.Endpoint.LoadBalancer.VIP)
+}
+
+// isAddress compares an address with its prefix length with one that has none.
+func isAddress(text string, address netip.Addr) bool {
+	prefix, err := netip.ParsePrefix(text)
+	return err == nil && prefix.Addr() == address
 }

@@ -66,6 +66,9 @@ func (a assessment) nodes() {
 // proxy judges a node's own balancer. What it cannot reach because it is down
 // is no problem of the proxy.
 func (a assessment) proxy(h *cluster.Host) *Proxy {
+	if _, behind := a.moving.behind[h.Name]; behind {
+		return nil // it does not go by it yet; see switches
+	}
 	if a.c.Endpoint.LoadBalancer.Mode == cluster.BalancerExternal {
 		return a.ownBalancer(h)
 	}

@@ -214,6 +214,7 @@ const (
 	NodeMissing         Kind = "node-missing"
 	NodeNotReady        Kind = "node-not-ready"
 	NodeNotInFile       Kind = "node-not-in-file"
+	EndpointSwitching   Kind = "endpoint-switching" // some nodes reach the API another way than the file's
 	ProxyUnreachable    Kind = "proxy-unreachable"
 	ProxyBackendDown    Kind = "proxy-backend-down"
 	ProxyNoBackend      Kind = "proxy-no-backend"

@@ -14,8 +14,9 @@ import (
 // assessment is a report in the making.
 type assessment struct {
 	*Report
-	c *cluster.Cluster
-	s *state.Snapshot
+	c      *cluster.Cluster
+	s      *state.Snapshot
+	moving switching
 }
 
 // Of judges what was observed of a cluster. Pending are the steps that an apply
@@ -43,10 +44,14 @@ func Of(c *cluster.Cluster, s *state.Snapshot, pending ...plan.Step) Report {
 		a.conclude()
 		return *a.Report
 	}
+	a.moving = a.switchingOf()
 	a.etcd()
 	a.controlPlanes()
 	a.hosts()
-	a.loadBalancers()
+	a.switches()
+	if !a.moving.fresh() {
+		a.loadBalancers()
+	}
 	a.nodes()
 	a.addOns()
 	a.certificates()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/diag"
 	"github.com/quorate/quorate/internal/state"
@@ -362,6 +363,48 @@ func TestProblems(t *testing.T) {
 				delete(w.Snapshot.API.Workloads, "DaemonSet/kube-flannel/kube-flannel-ds")
 			},
 			[]problem{err(status.AddOnNotReady, "flannel")}, status.Degraded, 1, []string{"is not installed"},
+		},
+		{
+			"the endpoint is being changed, nobody goes the new way yet", func(w statustest.World) {
+				w.Manage()
+				w.Carry("lb-1", false)
+				w.Snapshot.Hosts["lb-1"].Facts.Units = nil
+				w.Snapshot.Hosts["lb-2"].Proxy = nil
+				for _, name := range []string{"worker-1", "worker-2", "worker-3"} {
+					w.Goes(name, "127.0.0.1 lb.example.org:6443")
+					w.Snapshot.Hosts[name].Facts.Units["quorate-haproxy.service"] = protocol.Unit{Active: "active"}
+				}
+			},
+			[]problem{warn(status.EndpointSwitching, "")}, status.Healthy, 1,
+			[]string{"not as the file says for worker-1, worker-2 and worker-3 yet", "127.0.0.1 lb.example.org:6443", "goes on with the change"},
+		},
+		{
+			"one that was not given the new way yet loses the old one", func(w statustest.World) {
+				w.Manage()
+				w.Goes("worker-1", "10.0.0.100 lb.example.org:6443")
+				w.Goes("worker-2", "")
+				w.Goes("worker-3", "127.0.0.1 lb.example.org:6443")
+			},
+			[]problem{err(status.ProxyUnreachable, "worker-3"), warn(status.EndpointSwitching, ""), warn(status.EndpointSwitching, "")}, status.Degraded, 1,
+			[]string{"its proxy does not run, and it has not been given another way", "how worker-2 reach the API is not noted"},
+		},
+		{
+			"the new way is judged once a node goes it", func(w statustest.World) {
+				w.Manage()
+				w.Goes("worker-1", "10.0.0.100 lb.example.org:6443")
+				w.Carry("lb-1", false)
+			},
+			[]problem{err(status.VIPNowhere, "")}, status.Degraded, 1, []string{"no load balancer carries the endpoint's address"},
+		},
+		{
+			"the old address is carried by nobody", func(w statustest.World) {
+				w.Manage()
+				w.Carry("lb-1", false)
+				w.Cluster.Endpoint.LoadBalancer = cluster.LoadBalancer{Mode: cluster.BalancerLocalhost}
+				w.Goes("worker-1", "10.0.0.100 lb.example.org:6443")
+				w.Snapshot.Hosts["worker-2"].Proxy, w.Snapshot.Hosts["worker-3"].Proxy = w.Snapshot.Hosts["lb-1"].Proxy, w.Snapshot.Hosts["lb-1"].Proxy
+			},
+			[]problem{err(status.VIPNowhere, ""), warn(status.EndpointSwitching, "")}, status.Degraded, 1, []string{"no load balancer carries 10.0.0.100, by which nodes still reach the API"},
 		},
 		{"load balancers", func(w statustest.World) { w.Manage() }, nil, status.Healthy, 1, []string{"healthy; tolerates 1 failure"}},
 		{

@@ -114,6 +114,9 @@ type FactsRequest struct {
 	CtrPath string `json:"ctrPath,omitempty"`
 	// LocalHTTP are health endpoints on the host itself to ask.
 	LocalHTTP []HTTPQuery `json:"localHTTP,omitempty"`
+	// ConnectedTo asks which programs of the host are connected to this TCP port,
+	// of whatever host; 0 asks nothing.
+	ConnectedTo int `json:"connectedTo,omitempty"`
 }
 
 // FileQuery asks for one file.
@@ -205,6 +208,8 @@ type Facts struct {
 	// Images maps an image's name to its manifest digest.
 	Images    map[string]string `json:"images,omitempty"`
 	LocalHTTP []HTTPReply       `json:"localHTTP,omitempty"`
+	// Connected are the connections that ConnectedTo asked for.
+	Connected []Connection `json:"connected,omitempty"`
 	// Unknown says why a part that was asked for could not be told: "units",
 	// "packages" or "images". What is unknown is empty, and not to be taken
 	// for absent.
@@ -244,6 +249,14 @@ type Interface struct {
 type Listener struct {
 	Address string `json:"address"` // IP, as 0.0.0.0 or ::
 	Port    int    `json:"port"`
+	Process string `json:"process,omitempty"`
+}
+
+// Connection is an established TCP connection that a program of the host's own
+// network (its pods' are others) has to somebody.
+type Connection struct {
+	Address string `json:"address"` // the other end's IP
+	Port    int    `json:"port"`    // the other end's
 	Process string `json:"process,omitempty"`
 }
 

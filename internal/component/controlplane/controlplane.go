@@ -142,7 +142,7 @@ func forCluster(h *cluster.Host, s settings) host {
 }
 
 func planCertificates(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, out *component.Output) {
-	op := certificates{host: hostOf(h, s)}
+	op := certificates{address: h.InternalAddress, port: s.Port, restarts: facts.Files[manifest(podAPIServer)].Exists}
 	var why []string
 	step := plan.Step{
 		ID: plan.On(component.StepCertificates, h.Name), Host: h.Name, Title: "make certificates and kubeconfigs",
@@ -159,6 +159,10 @@ func planCertificates(in component.Input, h *cluster.Host, facts *protocol.Facts
 		crt, key := component.KubernetesPKI+"/"+leaf+".crt", component.KubernetesPKI+"/"+leaf+".key"
 		if !facts.Files[crt].Exists || !facts.Files[key].Exists {
 			note(crt, "create", "missing")
+			if leaf == "apiserver" && op.restarts {
+				// A run was cut off between the old one and the new one.
+				s.SANs = withNames(s.SANs, listOf(facts.Files[configFile].Content, "certSANs"))
+			}
 			continue
 		}
 		certs, err := pki.Parse([]byte(facts.Files[crt].Certificates))
@@ -171,6 +175,7 @@ func planCertificates(in component.Input, h *cluster.Host, facts *protocol.Facts
 		case leaf == "apiserver":
 			if missing := pki.Covers(certs[0], names, addresses); len(missing) > 0 {
 				reason = "lacks " + strings.Join(missing, ", ")
+				s.SANs = withNames(s.SANs, namesOf(certs[0]))
 			}
 		}
 		if reason != "" {
@@ -186,6 +191,7 @@ func planCertificates(in component.Input, h *cluster.Host, facts *protocol.Facts
 	if len(step.Changes) == 0 {
 		return
 	}
+	op.host = hostOf(h, s)
 	step.Why = strings.Join(why, "; ")
 	out.Add(step, op)
 }
@@ -255,11 +261,17 @@ func planClusterSteps(in component.Input, s settings, out *component.Output) {
 		}
 		return "not done yet"
 	}
+	// Whichever API server is ready first will do.
+	ready := component.Each(component.StepControlPlane, controlPlanes)
+	if in.LeavesAPIPort() {
+		ready = nil // they run, and are restarted in the end
+	}
 	if record(recordCluster) != digests.cluster {
 		out.Add(plan.Step{
 			ID: component.StepClusterInit, Title: "store the cluster's settings and the rules for joining", Why: why(recordCluster),
-			// Whichever API server is ready first will do.
-			NeedsAny: component.Each(component.StepControlPlane, controlPlanes),
+			// cluster-info is made of what a host's admin.conf says.
+			Needs:    component.Each(component.StepMove, controlPlanes),
+			NeedsAny: ready,
 			Changes: []plan.Change{
 				{What: "configmap kube-system/kubeadm-config", Action: "update"},
 				{What: "configmap kube-system/kubelet-config", Action: "update"},
@@ -272,7 +284,9 @@ func planClusterSteps(in component.Input, s settings, out *component.Output) {
 	}
 	if record(recordProxy) != digests.kubeProxy {
 		step := plan.Step{
-			ID: component.StepKubeProxy, Title: "run kube-proxy", Why: why(recordProxy), Needs: []plan.ID{component.StepClusterInit},
+			ID: component.StepKubeProxy, Title: "run kube-proxy", Why: why(recordProxy),
+			// Where the endpoint has a new name, every node must know it, and be led somewhere by it.
+			Needs:   append(component.Each(component.StepNames, in.Cluster.Nodes()), component.StepWay, component.StepClusterInit),
 			Changes: []plan.Change{{What: component.KubeProxy, Action: "update"}},
 		}
 		if record(recordProxy) != "" {

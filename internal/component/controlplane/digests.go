@@ -27,19 +27,22 @@ type digests struct {
 }
 
 func (s settings) digests() digests {
-	s.SANs, s.EtcdInitialCluster, s.EtcdInitialState = nil, "", ""
+	s.EtcdInitialCluster, s.EtcdInitialState = "", ""
+	whole := component.RenderPart(templates, "kubeadm.yaml.tmpl", "cluster", s)
+	s.SANs = nil
 	text := component.RenderPart(templates, "kubeadm.yaml.tmpl", "cluster", s)
 	var all map[string]any
 	if err := yaml.Unmarshal(text, &all); err != nil {
 		panic(fmt.Sprintf("controlplane: the embedded template renders no YAML: %v", err))
 	}
 	common := maps.Clone(all)
-	for _, section := range []string{"apiServer", "controllerManager", "scheduler", "etcd"} {
+	endpoint := all["controlPlaneEndpoint"]
+	for _, section := range []string{"apiServer", "controllerManager", "scheduler", "etcd", "controlPlaneEndpoint"} {
 		delete(common, section)
 	}
 	return digests{
-		cluster:   digestOf(string(text), s.Kubelet(), s.KubeProxy()),
-		kubeProxy: digestOf(common, s.KubeProxy()),
+		cluster:   digestOf(string(whole), s.Kubelet(), s.KubeProxy()),
+		kubeProxy: digestOf(common, endpoint, s.KubeProxy()),
 		coreDNS:   digestOf(common),
 		pods: map[string]string{
 			// Where the API server listens and which members it asks is in its flags.

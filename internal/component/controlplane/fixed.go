@@ -1,7 +1,6 @@
 package controlplane
 
 import (
-	"net"
 	"strconv"
 	"strings"
 
@@ -10,13 +9,13 @@ import (
 
 // refuseFixed refuses to change, on a running cluster, what its nodes and
 // objects were made with: an apply would change it in some places and not in
-// others (a kubelet's kubeconfig keeps the old endpoint, a service its address)
-// and cut nodes off.
+// others (a service keeps its address, and an API server has one port) and cut
+// nodes off.
 func refuseFixed(in component.Input, out *component.Output) {
 	c := in.Cluster
 	fixed := []struct{ key, what, want string }{
 		{"kubernetesVersion", "Kubernetes' version", c.Kubernetes.Version},
-		{"controlPlaneEndpoint", "the endpoint", net.JoinHostPort(c.Endpoint.Domain, strconv.Itoa(c.Endpoint.Port))},
+		{"bindPort", "the endpoint's port, on which the API servers listen,", strconv.Itoa(c.Endpoint.Port)},
 		{"dnsDomain", "the DNS domain", c.Kubernetes.DNSDomain},
 		{"podSubnet", "the pod range", c.Network.PodCIDR.String()},
 		{"serviceSubnet", "the service range", c.Network.ServiceCIDR.String()},
@@ -46,4 +45,21 @@ func valueOf(text, key string) string {
 		}
 	}
 	return ""
+}
+
+// listOf finds a list of words in a kubeadm file as this package writes it.
+func listOf(text, key string) []string {
+	_, after, found := strings.Cut(text, key+":\n")
+	if !found {
+		return nil
+	}
+	var out []string
+	for line := range strings.Lines(after) {
+		item, ok := strings.CutPrefix(strings.TrimSpace(line), "- ")
+		if !ok {
+			break
+		}
+		out = append(out, strings.Trim(item, `"`))
+	}
+	return out
 }

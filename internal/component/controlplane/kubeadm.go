@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"crypto/x509"
 	"embed"
 	"net/netip"
 	"slices"
@@ -82,6 +83,25 @@ func sans(c *cluster.Cluster) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// withNames adds the names that a certificate has, or was to have: somebody may
+// still know the API servers under those, as long as the endpoint is given another
+// one, and after that. They end with the certificate, when it is made anew because
+// it ends.
+func withNames(sans, more []string) []string {
+	out := slices.Concat(sans, more)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// namesOf are the names and addresses in a certificate.
+func namesOf(certificate *x509.Certificate) []string {
+	out := slices.Clone(certificate.DNSNames)
+	for _, ip := range certificate.IPAddresses {
+		out = append(out, ip.String())
+	}
+	return out
 }
 
 func sanParts(c *cluster.Cluster) (names []string, addresses []netip.Addr) {

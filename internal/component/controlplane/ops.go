@@ -2,11 +2,18 @@ package controlplane
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
 	remote "github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/kube"
@@ -34,10 +41,16 @@ func (h host) phase(ctx context.Context, rt *component.Runtime, args ...string) 
 	return err
 }
 
+// apiServerCertificate is what an API server proves itself with.
+const apiServerCertificate = component.KubernetesPKI + "/apiserver.crt"
+
 // certificates is the work of making a host's certificates and kubeconfigs.
 type certificates struct {
 	host
-	replace []string // files to make anew
+	replace  []string // files to make anew
+	address  netip.Addr
+	port     int
+	restarts bool // an API server may run with the certificate of before
 }
 
 // Check implements component.Op: kubeadm keeps what is there.
@@ -47,6 +60,10 @@ func (o certificates) Check(context.Context, *component.Runtime) (bool, error) {
 func (o certificates) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	handle, err := rt.Host(o.name)
 	if err != nil {
+		return err
+	}
+	// The file says which names the new ones have, should the run end in between.
+	if _, err := component.WriteFiles(ctx, rt, o.name, []component.File{o.config}); err != nil {
 		return err
 	}
 	for _, path := range o.replace {
@@ -60,8 +77,45 @@ func (o certificates) Apply(ctx context.Context, rt *component.Runtime, _ func(s
 	return o.phase(ctx, rt, "kubeconfig", "all")
 }
 
-// Verify implements component.Op: a phase that ended well wrote its files.
-func (o certificates) Verify(context.Context, *component.Runtime, func(string)) error { return nil }
+// servedTimeout bounds how long an API server may take to prove itself with a new
+// certificate: it sees at once that the file is another one, and looks every
+// minute where it does not.
+const servedTimeout = 2 * time.Minute
+
+// Verify implements component.Op: an API server that runs proves itself with the
+// certificate that is on disk, so that those who go by a new name come after it.
+// One that does not answer reads it when it starts.
+func (o certificates) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	if !o.restarts || !slices.Contains(o.replace, apiServerCertificate) {
+		return nil
+	}
+	handle, err := rt.Host(o.name)
+	if err != nil {
+		return err
+	}
+	query := protocol.FactsRequest{
+		Brief: true, Files: []protocol.FileQuery{{Path: apiServerCertificate, Certificate: true}},
+		LocalHTTP: []protocol.HTTPQuery{{
+			URL:    "https://" + net.JoinHostPort(o.address.String(), fmt.Sprint(o.port)) + "/livez",
+			CAFile: component.KubernetesPKI + "/ca.crt", TimeoutMillis: 2000,
+		}},
+	}
+	return component.Until(ctx, servedTimeout, "the API server of "+o.name+" to prove itself with its new certificate", say, func(ctx context.Context) error {
+		facts, err := handle.Facts(ctx, query)
+		if err != nil {
+			return err
+		}
+		block, _ := pem.Decode([]byte(facts.Files[apiServerCertificate].Certificates))
+		if block == nil {
+			return fmt.Errorf("%s holds no certificate", apiServerCertificate)
+		}
+		sum := sha256.Sum256(block.Bytes)
+		if served := facts.LocalHTTP[0].PeerSHA256; served != "" && served != hex.EncodeToString(sum[:]) {
+			return errors.New("it still has the old one")
+		}
+		return nil
+	})
+}
 
 // startKubelet is the work of starting a control-plane host's kubelet.
 type startKubelet struct {

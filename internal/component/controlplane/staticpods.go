@@ -115,6 +115,11 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 		op.restarts = true
 		step.Impact = plan.ImpactRestart
 		step.Needs = append(step.Needs, component.Each(component.StepControlPlane, before)...)
+		if in.LeavesAPIPort() {
+			// One that does not share its port any more cannot have it before the load
+			// balancer beside it has ended.
+			step.Needs = append(step.Needs, component.Each(component.StepRetire, in.Cluster.ControlPlanes())...)
+		}
 	}
 	out.Add(step, op)
 }

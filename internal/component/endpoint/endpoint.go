@@ -4,10 +4,13 @@
 //
 //	external.go    a balancer of the user's, proved first (proof*.go)
 //	localhost.go   a proxy of its own on every node that is not control plane;
-//	               nginx.go, where it is nginx; retire.go: when it is another one;
-//	               moved.go: what a running cluster cannot have changed
+//	               nginx.go, where it is nginx
 //	kubevip.go     an address that kube-vip on the control-plane hosts shares
 //	managed.go     HAProxy on load-balancer hosts; keepalived.go: the address they share
+//
+// When the choice changes on a cluster that runs, the new way comes up beside the
+// old one, nodes are given it one after another (move.go), and then the old one
+// ends (retire.go); switch.go refuses what cannot be changed like that.
 //
 // All of them judge an API server by its /readyz, asked over TLS that is
 // verified against the cluster's authority.
@@ -85,8 +88,8 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	if h.Has(cluster.RoleControlPlane) {
 		q.Files = append(q.Files, protocol.FileQuery{Path: authorityFile, Digest: true})
 	}
-	queryMoved(q)
-	queryRetired(c, h, q)
+	queryMove(h, q)
+	queryRetired(q)
 	switch on(c, h) {
 	case localHAProxy:
 		queryHAProxy(q)
@@ -97,17 +100,14 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	case managed:
 		queryHAProxy(q)
 		queryKeepalived(q)
-	case nothing:
-		if c.Endpoint.LoadBalancer.Mode == cluster.BalancerManaged {
-			queryLeft(q)
-		}
 	}
 }
 
 // Plan makes the steps for every host that balances.
 func Plan(in component.Input, out *component.Output) {
-	refuseMoved(in, out)
+	refuseSwitch(in, out)
 	planExternal(in, out)
+	planMoves(in, out)
 	for i := range in.Cluster.Hosts {
 		h := &in.Cluster.Hosts[i]
 		facts := in.Snapshot.Facts(h.Name)
@@ -117,19 +117,14 @@ func Plan(in component.Input, out *component.Output) {
 		switch on(in.Cluster, h) {
 		case localHAProxy:
 			planLocalhost(in, h, facts, out)
-			planRetired(in, h, facts, out)
 		case localNginx:
 			planNginx(in, h, facts, out)
-			planRetired(in, h, facts, out)
 		case kubeVIP:
 			planKubeVIP(in, h, facts, out)
 		case managed:
 			planManaged(in, h, facts, out)
-		case nothing:
-			if in.Cluster.Endpoint.LoadBalancer.Mode == cluster.BalancerManaged {
-				planLeft(in, h, facts, out)
-			}
 		}
+		planRetired(in, h, facts, out)
 	}
 }
 
@@ -163,4 +158,13 @@ func step(h *cluster.Host, title string, changes []plan.Change, impact plan.Impa
 		Why: component.WhyOf(changes), Impact: impact, Changes: changes,
 		Needs: append(needs, component.StepAuthorities, plan.On(component.StepPackages, h.Name)),
 	}
+}
+
+// certified are the steps after which the API servers that run prove themselves
+// with all their names: those who ask under a new one must not be told to sooner.
+func certified(in component.Input) []plan.ID {
+	if !in.APIExpected() {
+		return nil
+	}
+	return component.Each(component.StepCertificates, in.Cluster.ControlPlanes())
 }

@@ -39,6 +39,12 @@ func planExternal(in component.Input, out *component.Output) {
 	planBackends(in, out)
 }
 
+// provedRecord is the note of a proof that succeeded: what was proved, and
+// which balancer that was.
+func provedRecord(c *cluster.Cluster) component.File {
+	return component.File{Path: provedFile, Content: fmt.Appendf(nil, "%s %s\n", provenDigest(c), balancerName(c)), Mode: 0o644}
+}
+
 // provenDigest identifies what a proof proves: who calls whom through what. A
 // node that only calls matters to itself alone, so that one that is added does
 // not unprove the others.
@@ -109,13 +115,15 @@ func (o proveBalancer) Verify(ctx context.Context, rt *component.Runtime, _ func
 
 func planBackends(in component.Input, out *component.Output) {
 	digest := provenDigest(in.Cluster)
-	if in.Snapshot.API != nil && in.Snapshot.API.Record[recordBackends] == digest {
+	proving := slices.ContainsFunc(out.Steps, func(s plan.Step) bool { return s.ID == component.StepProof })
+	if in.Snapshot.API != nil && in.Snapshot.API.Record[recordBackends] == digest && !proving {
 		return
 	}
 	step := plan.Step{
 		ID: component.StepBackends, Title: "see every API server through " + balancerName(in.Cluster), Why: "not seen yet",
 		Needs: append(component.Each(component.StepControlPlane, in.Cluster.ControlPlanes()), component.StepClusterInit),
 	}
+	step.Needs = append(step.Needs, certified(in)...)
 	for _, h := range in.Cluster.ControlPlanes() {
 		step.Changes = append(step.Changes, plan.Change{What: "backend " + h.Name, Action: "follow until active"})
 	}

@@ -20,7 +20,7 @@ import (
 
 const (
 	haproxyUnit     = "quorate-haproxy.service"
-	haproxyUnitFile = "/etc/systemd/system/quorate-haproxy.service"
+	haproxyUnitFile = component.HAProxyUnitFile
 	haproxyDir      = component.QuorateDir + "/haproxy"
 	haproxyFile     = haproxyDir + "/haproxy.cfg"
 	haproxyCAFile   = haproxyDir + "/ca.crt"
@@ -102,7 +102,7 @@ func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, d h
 		changes = append(changes, plan.Change{What: haproxyCAFile, Action: why})
 	}
 	if len(changes) > 0 {
-		out.Add(step(h, title, changes, impact, needs...), runHAProxy{s, d.Root, facts.SELinux != ""})
+		out.Add(step(h, title, changes, impact, append(needs, certified(in)...)...), runHAProxy{s, d.Root, facts.SELinux != ""})
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 const (
 	keepalivedUnit     = "quorate-keepalived.service"
-	keepalivedUnitFile = "/etc/systemd/system/" + keepalivedUnit
+	keepalivedUnitFile = component.KeepalivedUnitFile
 	keepalivedDir      = component.QuorateDir + "/keepalived"
 	keepalivedFile     = keepalivedDir + "/keepalived.conf"
 	keepalivedCheck    = keepalivedDir + "/check.sh"
@@ -148,12 +148,13 @@ func runningBalancers(in component.Input) []*cluster.Host {
 }
 
 // refuseTakenVIP refuses a VIP that a host of the cluster has which is no load
-// balancer.
+// balancer, and was none.
 func refuseTakenVIP(in component.Input, out *component.Output) {
 	balancers, vip := in.Cluster.Balancers(), in.Cluster.Endpoint.LoadBalancer.VIP
 	for i := range in.Cluster.Hosts {
 		h := &in.Cluster.Hosts[i]
-		if f := in.Snapshot.Facts(h.Name); f != nil && !slices.Contains(balancers, h) && carries(f, vip) {
+		f := in.Snapshot.Facts(h.Name)
+		if f != nil && !slices.Contains(balancers, h) && !f.Files[keepalivedUnitFile].Exists && carries(f, vip) {
 			out.Refuse("give a free address in the load balancers' subnet", "loadBalancer.vip %s is an address of %s", vip, h.Name)
 		}
 	}

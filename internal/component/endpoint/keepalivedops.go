@@ -139,7 +139,7 @@ func (o runKeepalived) Verify(ctx context.Context, rt *component.Runtime, say fu
 // leave is the work of ending a load balancer on a host that is none any more.
 type leave struct {
 	host                string
-	keepalived, haproxy localProxy
+	keepalived, haproxy program
 }
 
 // Check implements component.Op.
@@ -151,16 +151,18 @@ func (o leave) Apply(ctx context.Context, rt *component.Runtime, say func(string
 	if err != nil {
 		return err
 	}
-	if _, err := h.Unit(ctx, protocol.UnitRequest{Name: o.keepalived.unit, Enable: "disable", Verb: "stop"}); err != nil {
+	for _, p := range []program{o.keepalived, o.haproxy} {
+		if _, err := h.Unit(ctx, protocol.UnitRequest{Name: p.unit, Enable: "disable", Verb: "stop"}); err != nil {
+			return err
+		}
+	}
+	if err := removeProgram(ctx, h, o.haproxy); err != nil {
 		return err
 	}
-	if err := (retire{o.host, o.haproxy}).Apply(ctx, rt, say); err != nil {
-		return err
-	}
-	return retire{o.host, o.keepalived}.Apply(ctx, rt, say)
+	return removeProgram(ctx, h, o.keepalived)
 }
 
 // Verify implements component.Op.
 func (o leave) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	return retire{o.host, o.keepalived}.Verify(ctx, rt, say)
+	return retire{host: o.host, programs: []program{o.keepalived, o.haproxy}}.Verify(ctx, rt, say)
 }

@@ -81,9 +81,10 @@ func planKubeVIP(in component.Input, h *cluster.Host, facts *protocol.Facts, out
 	s := plan.Step{
 		ID: plan.On(component.StepVIP, h.Name), Host: h.Name, Title: "run kube-vip, which shares " + lb.VIP.String(),
 		Why: component.WhyOf(changes), Changes: changes,
-		Needs: []plan.ID{
-			component.StepClusterInit, plan.On(component.StepControlPlane, h.Name), plan.On(stepVIPImage, h.Name),
-		},
+		Needs: []plan.ID{component.StepClusterInit, plan.On(stepVIPImage, h.Name)},
+	}
+	if !in.LeavesAPIPort() { // else the API servers run, and are restarted in the end
+		s.Needs = append(s.Needs, plan.On(component.StepControlPlane, h.Name))
 	}
 	if facts.Files[kubeVIPFile].Exists {
 		s.Impact = plan.ImpactRestart

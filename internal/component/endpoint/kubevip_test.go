@@ -142,8 +142,11 @@ func TestKubeVIPPlan(t *testing.T) {
 // What changes on hosts that run kube-vip is changed on one after another.
 func TestKubeVIPRestartsInTurn(t *testing.T) {
 	c := kubeVIPCluster(cluster.KubeVIP{})
-	out := planned(c, nil, func(_ string, f *protocol.Facts) {
+	out := planned(c, nil, func(host string, f *protocol.Facts) {
 		f.Images = map[string]string{kubeVIPImage: "sha256:1"}
+		if !c.Host(host).Has(cluster.RoleControlPlane) {
+			return
+		}
 		f.Files = map[string]protocol.File{kubeVIPFile: {Exists: true, Mode: 0o600, SHA256: "other"}}
 	})
 	if len(out.Steps) != 3 {

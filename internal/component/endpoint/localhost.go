@@ -30,5 +30,8 @@ func planLocalhost(in component.Input, h *cluster.Host, facts *protocol.Facts, o
 		needs = append(needs, program)
 		replaced = component.PlanOwnHAProxy(in, h, facts, program, haproxyUnit, out)
 	}
+	if lingers(in, h) {
+		needs = append(needs, plan.On(component.StepRetire, h.Name))
+	}
 	planHAProxy(in, h, facts, config.of(in.Cluster), replaced, "balance the API servers on 127.0.0.1", out, needs...)
 }

@@ -27,7 +27,9 @@ const (
 
 // managedHAProxy is a load-balancer host's HAProxy. It has the endpoint's port
 // on the VIP, also while another host carries that (transparent), and on the
-// host's own address, unless the host's own API server has it there.
+// host's own address, unless the host's own API server has it there. On a worker
+// it also has it where the worker's own proxy would, so that the one can take the
+// other's place while the worker goes on.
 func managedHAProxy(c *cluster.Cluster, h *cluster.Host) haproxyConfig {
 	port := strconv.Itoa(c.Endpoint.Port)
 	vip := c.Endpoint.LoadBalancer.VIP.String()
@@ -40,6 +42,9 @@ func managedHAProxy(c *cluster.Cluster, h *cluster.Host) haproxyConfig {
 	}
 	if !h.Has(cluster.RoleControlPlane) {
 		d.Binds = append(d.Binds, net.JoinHostPort(h.InternalAddress.String(), port))
+		if h.IsNode() {
+			d.Binds = append(d.Binds, net.JoinHostPort("127.0.0.1", port))
+		}
 	}
 	for _, l := range c.Endpoint.Listeners {
 		f := listener{
@@ -76,11 +81,6 @@ func planManaged(in component.Input, h *cluster.Host, facts *protocol.Facts, out
 // stepLeave is the subject of the step by which a host stops to carry the VIP.
 const stepLeave = "endpoint/leave-vip"
 
-// queryLeft asks a host that is no load balancer for what planLeft looks at.
-func queryLeft(q *protocol.FactsRequest) {
-	component.AskFiles(q, keepalivedUnitFile)
-}
-
 // planLeft plans the end of keepalived and HAProxy on a host that was a load
 // balancer: it would go on to carry the VIP to the API servers of now. Where
 // none of the others runs yet, it waits for them.
@@ -88,10 +88,7 @@ func planLeft(in component.Input, h *cluster.Host, facts *protocol.Facts, out *c
 	if !facts.Files[keepalivedUnitFile].Exists {
 		return
 	}
-	parts := []localProxy{
-		{managed, keepalivedUnit, keepalivedUnitFile, keepalivedDir},
-		{managed, haproxyUnit, haproxyUnitFile, haproxyDir},
-	}
+	keepalived, haproxy := keepalivedUnits(), haproxyUnits()
 	var needs []plan.ID
 	if len(runningBalancers(in)) == 0 {
 		needs = component.Each(component.StepVIP, in.Cluster.Balancers())
@@ -101,12 +98,8 @@ func planLeft(in component.Input, h *cluster.Host, facts *protocol.Facts, out *c
 	out.Add(plan.Step{
 		ID: plan.On(stepLeave, h.Name), Host: h.Name, Title: "leave the endpoint to the other load balancers",
 		Why: "no load balancer any more", Needs: needs, Impact: plan.ImpactRestart,
-		Changes: []plan.Change{
-			{What: keepalivedUnit, Action: "stop"}, {What: haproxyUnit, Action: "stop"},
-			{What: parts[1].dir, Action: "remove"}, {What: haproxyUnitFile, Action: "remove"},
-			{What: keepalivedDir, Action: "remove"}, {What: keepalivedUnitFile, Action: "remove"},
-		},
-	}, leave{host: h.Name, keepalived: parts[0], haproxy: parts[1]})
+		Changes: append([]plan.Change{{What: keepalivedUnit, Action: "stop"}, {What: haproxyUnit, Action: "stop"}}, append(haproxy.removals(), keepalived.removals()...)...),
+	}, leave{host: h.Name, keepalived: keepalived, haproxy: haproxy})
 }
 
 // vipInterface finds the interface that carries the VIP on a host.

@@ -40,6 +40,8 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, be
 	}
 	// API servers are not restarted while kubelets are.
 	step.Needs = append(step.Needs, component.Each(component.StepControlPlane, in.Cluster.ControlPlanes())...)
+	// Nor while nodes are given another way to them.
+	step.Needs = append(step.Needs, component.Each(component.StepMove, in.Cluster.Nodes())...)
 	step.Changes = append([]plan.Change{{What: component.KubeletConfig, Action: "update"}, {What: unit, Action: "restart"}}, changes...)
 	service := component.Service{Host: h.Name, Unit: unit, Prepare: func(ctx context.Context, rt *component.Runtime) error {
 		return fetch(ctx, rt, h.Name)

@@ -69,7 +69,9 @@ func Plan(in component.Input, out *component.Output) {
 	}
 	out.Add(plan.Step{
 		ID: component.StepNetwork, Title: "run flannel on every node", Why: why, Impact: impact,
-		Needs:   []plan.ID{component.StepClusterInit},
+		// flannel goes by the endpoint's name: where that is a new one, every node must
+		// know it, and be led somewhere by it.
+		Needs:   append(component.Each(component.StepNames, in.Cluster.Nodes()), component.StepWay, component.StepClusterInit),
 		Changes: []plan.Change{{What: "daemonset kube-flannel/kube-flannel-ds", Action: "update"}},
 	}, op)
 }

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -23,7 +22,6 @@ import (
 const (
 	modulesFile = "/etc/modules-load.d/quorate.conf"
 	sysctlFile  = "/etc/sysctl.d/90-quorate.conf"
-	hostsFile   = "/etc/hosts"
 	fstabFile   = "/etc/fstab"
 )
 
@@ -40,7 +38,8 @@ var sysctls = map[string]string{
 
 // Query asks for what Plan compares.
 func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
-	component.AskFiles(q, modulesFile, sysctlFile, hostsFile, fstabFile)
+	component.AskFiles(q, modulesFile, sysctlFile, component.HostsFile, component.WayRecord, fstabFile)
+	q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConfig})
 	q.Modules = append(q.Modules, modules...)
 	q.Sysctls = append(q.Sysctls, slices.Sorted(maps.Keys(sysctls))...)
 	q.Candidates = map[string][]string{}
@@ -170,15 +169,12 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 			}
 		}
 	}
-	if entries := hostEntries(in.Cluster, h); entries != "" {
-		if f := facts.Files[hostsFile]; !whole(f) {
-			out.Refuse("make it smaller than 256 KiB, and UTF-8 text", "%s of %s cannot be kept to the letter while the endpoint's name is added", hostsFile, h.Name)
+	if h.IsNode() {
+		if f := facts.Files[component.HostsFile]; !whole(f) {
+			out.Refuse("make it smaller than 256 KiB, and UTF-8 text", "%s of %s cannot be kept to the letter while the endpoint's name is added", component.HostsFile, h.Name)
 			return
 		}
-		op.files = append(op.files, component.File{
-			Path: hostsFile, Mode: 0o644,
-			Content: []byte(component.ReplaceBlock(facts.Files[hostsFile].Content, entries)),
-		})
+		op.files = append(op.files, wayFiles(in.Cluster, h, facts)...)
 	}
 	differ, changes := component.FileChanges(facts, op.files)
 	op.files = differ
@@ -207,27 +203,20 @@ func renderSysctls() []byte {
 	return b.Bytes()
 }
 
-// hostEntries is the endpoint's name as a node must resolve it: to its own
-// API server on a control-plane host, to its own proxy on a worker in
-// localhost mode, else to the balancer. It is empty where the name is left to
-// DNS, since the balancer has a name and no address, or the host is no node.
-func hostEntries(c *cluster.Cluster, h *cluster.Host) string {
-	if !h.IsNode() {
-		return ""
+// wayFiles are the files by which a node finds the API servers. On one that has
+// joined, another way is not for this part to give: what runs there has the old
+// one, and package endpoint gives the new one to all of it together.
+func wayFiles(c *cluster.Cluster, h *cluster.Host, facts *protocol.Facts) []component.File {
+	way := cluster.WayOf(c, h)
+	if has, known := component.RecordedWay(facts); component.Joined(facts) && (!known || has != way) {
+		return nil
 	}
-	var addr netip.Addr
-	switch {
-	case h.Has(cluster.RoleControlPlane):
-		addr = h.InternalAddress
-	case c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost:
-		addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	default:
-		addr = c.Endpoint.LoadBalancer.VIP
+	files := []component.File{component.RecordOf(way)}
+	old := facts.Files[component.HostsFile]
+	if text := component.WithWay(way, old.Content); text != old.Content {
+		files = append(files, component.File{Path: component.HostsFile, Mode: 0o644, Content: []byte(text)})
 	}
-	if !addr.IsValid() {
-		return ""
-	}
-	return fmt.Sprintf("%s %s\n", addr, c.Endpoint.Domain)
+	return files
 }
 
 // withoutSwap comments the swap entries of an fstab out.

@@ -1,7 +1,6 @@
 package os
 
 import (
-	"net/netip"
 	"slices"
 	"testing"
 
@@ -28,35 +27,6 @@ func TestWithoutSwap(t *testing.T) {
 				t.Errorf("a second time changes it to %q", again)
 			}
 		})
-	}
-}
-
-func TestHostEntries(t *testing.T) {
-	c := &cluster.Cluster{Endpoint: cluster.Endpoint{Domain: "api.example", LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerLocalhost}}}
-	host := func(roles ...cluster.Role) *cluster.Host {
-		return &cluster.Host{Roles: roles, InternalAddress: netip.MustParseAddr("10.0.0.7")}
-	}
-	managed := *c
-	managed.Endpoint.LoadBalancer = cluster.LoadBalancer{Mode: cluster.BalancerManaged, VIP: netip.MustParseAddr("10.0.0.100")}
-	named := *c
-	named.Endpoint.LoadBalancer = cluster.LoadBalancer{Mode: cluster.BalancerExternal, VIPHost: "lb.example"}
-	for _, tt := range []struct {
-		name string
-		c    *cluster.Cluster
-		h    *cluster.Host
-		want string
-	}{
-		{"a control plane asks itself", c, host(cluster.RoleControlPlane, cluster.RoleWorker), "10.0.0.7 api.example\n"},
-		{"a worker asks its proxy", c, host(cluster.RoleWorker), "127.0.0.1 api.example\n"},
-		{"an etcd host asks nobody", c, host(cluster.RoleEtcd), ""},
-		{"a control plane asks itself, whoever balances", &managed, host(cluster.RoleControlPlane), "10.0.0.7 api.example\n"},
-		{"others ask the VIP", &managed, host(cluster.RoleWorker), "10.0.0.100 api.example\n"},
-		{"a control plane asks itself, whatever DNS says", &named, host(cluster.RoleControlPlane), "10.0.0.7 api.example\n"},
-		{"a name is left to DNS", &named, host(cluster.RoleWorker), ""},
-	} {
-		if got := hostEntries(tt.c, tt.h); got != tt.want {
-			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
-		}
 	}
 }
 

@@ -119,7 +119,7 @@ func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, body []byte
 		if exists {
 			answer(w, http.StatusOK, have)
 		} else if isCollection(path) {
-			answer(w, http.StatusOK, Object{"kind": "List", "apiVersion": "v1", "metadata": Object{}, "items": s.below(path)})
+			answer(w, http.StatusOK, Object{"kind": "List", "apiVersion": "v1", "metadata": Object{}, "items": onNode(s.below(path), r.URL.Query().Get("fieldSelector"))})
 		} else {
 			refuse(w, http.StatusNotFound, "NotFound", path+" not found")
 		}
@@ -156,6 +156,19 @@ func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, body []byte
 	}
 }
 
+// onNode keeps the pods that a field selector of a node's name selects; another
+// selector, or none, selects everything.
+func onNode(items []any, selector string) []any {
+	node, ok := strings.CutPrefix(selector, "spec.nodeName=")
+	if !ok {
+		return items
+	}
+	return slices.DeleteFunc(items, func(item any) bool {
+		spec, _ := item.(Object)["spec"].(Object)
+		return spec["nodeName"] != node
+	})
+}
+
 func (s *Server) below(path string) []any {
 	items := []any{}
 	for _, p := range slices.Sorted(maps.Keys(s.objects)) {
@@ -174,7 +187,7 @@ func kinds() map[string][]Object {
 	return map[string][]Object{
 		"v1": {
 			kind("Namespace", "namespaces", false), kind("Node", "nodes", false), kind("ConfigMap", "configmaps", true),
-			kind("Secret", "secrets", true), kind("ServiceAccount", "serviceaccounts", true),
+			kind("Secret", "secrets", true), kind("ServiceAccount", "serviceaccounts", true), kind("Pod", "pods", true),
 		},
 		"apps/v1":                      {kind("DaemonSet", "daemonsets", true), kind("Deployment", "deployments", true)},
 		"rbac.authorization.k8s.io/v1": {kind("ClusterRole", "clusterroles", false), kind("ClusterRoleBinding", "clusterrolebindings", false)},

@@ -39,3 +39,16 @@ func (w World) Carry(host string, has bool) {
 		eth0.Addresses = append(eth0.Addresses, w.Cluster.Endpoint.LoadBalancer.VIP.String()+"/32")
 	}
 }
+
+// Goes notes the way by which a node reaches the API; empty for a node that is
+// just being given another one.
+func (w World) Goes(host, way string) {
+	facts := w.Snapshot.Hosts[host].Facts
+	facts.Files["/var/lib/kubelet/config.yaml"] = protocol.File{Exists: true}
+	if way != "" {
+		facts.Files["/etc/quorate/endpoint"] = protocol.File{Exists: true, Content: way + "\n"}
+	}
+	if facts.Units == nil {
+		facts.Units = map[string]protocol.Unit{}
+	}
+}
