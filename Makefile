@@ -12,7 +12,7 @@ BUNDLE_FLAGS := $(if $(KUBERNETES),--kubernetes $(KUBERNETES))
 
 .PHONY: help
 help: ## Show what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/quorate, with the agents for both architectures in it
@@ -58,6 +58,10 @@ lab-test: build prepare ## The lab's own tests: kills, power, cables, and that n
 .PHONY: bench
 bench: bundle ## Time an apply beside a plain kubeadm sequence, on the same lab hosts
 	hack/bench
+
+.PHONY: bench-failover
+bench-failover: bundle ## Break the load balancers in every way, with the published configuration and with ours
+	hack/bench-failover
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for a while
