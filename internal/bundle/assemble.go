@@ -42,7 +42,7 @@ func (b *builder) assemble() error {
 		}
 		m.Provenance.Sources = append(m.Provenance.Sources, source)
 	}
-	for _, add := range []func(string, *Manifest) error{b.addBinaries, b.addImages, b.addPackages, b.addSelfContained} {
+	for _, add := range []func(string, *Manifest) error{b.addBinaries, b.addImages, b.addPackages} {
 		if err := add(stage, &m); err != nil {
 			return err
 		}
@@ -187,30 +187,25 @@ func layerPart(spec layerSpec) string {
 	return "layer-" + spec.Name
 }
 
-// addPackages adds the operating system packages.
+// addPackages adds the operating system packages, and what is made of them for
+// hosts that can have none.
 func (b *builder) addPackages(stage string, m *Manifest) error {
-	p := b.finished(b.plan.osPackages.Name)
-	for _, f := range p.files {
-		from := filepath.Join(p.dir, f.Path)
-		f.Path = path.Join("os", f.OS, f.Path)
-		if err := linkOrCopy(from, filepath.Join(stage, filepath.FromSlash(f.Path))); err != nil {
-			return err
+	for _, add := range []struct {
+		part  plannedPart
+		below func(File) string
+	}{
+		{b.plan.osPackages, func(f File) string { return path.Join("os", f.OS) }},
+		{b.plan.haproxy, func(f File) string { return path.Join("self-contained", f.Name) }},
+	} {
+		p := b.finished(add.part.Name)
+		for _, f := range p.files {
+			from := filepath.Join(p.dir, f.Path)
+			f.Path = path.Join(add.below(f), f.Path)
+			if err := linkOrCopy(from, filepath.Join(stage, filepath.FromSlash(f.Path))); err != nil {
+				return err
+			}
+			m.Files = append(m.Files, f)
 		}
-		m.Files = append(m.Files, f)
-	}
-	return nil
-}
-
-// addSelfContained adds the programs that bring all that they need.
-func (b *builder) addSelfContained(stage string, m *Manifest) error {
-	p := b.finished(b.plan.haproxy.Name)
-	for _, f := range p.files {
-		from := filepath.Join(p.dir, f.Path)
-		f.Path = path.Join("self-contained", f.Name, f.Path)
-		if err := linkOrCopy(from, filepath.Join(stage, filepath.FromSlash(f.Path))); err != nil {
-			return err
-		}
-		m.Files = append(m.Files, f)
 	}
 	return nil
 }

@@ -185,10 +185,23 @@ var errTimeUp = errors.New("the time of the proof is up")
 func (p *proof) callUntilDone(ctx context.Context, c *caller) error {
 	tick := time.NewTicker(callPace)
 	defer tick.Stop()
+	var kept []net.Conn
+	defer func() {
+		for _, conn := range kept {
+			_ = conn.Close() // nothing was sent that could be lost
+		}
+	}()
 	for !p.done() {
-		outcome, backend, err := p.call(ctx, c)
+		outcome, backend, conn, err := p.call(ctx, c)
+		if conn != nil {
+			kept = append(kept, conn)
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if len(kept) > keptCalls {
+			_ = kept[0].Close()
+			kept = kept[1:]
 		}
 		if errors.Is(err, host.ErrUnreachable) {
 			return err

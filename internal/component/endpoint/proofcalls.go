@@ -110,31 +110,43 @@ const (
 	answerTimeout  = 5 * time.Second
 )
 
-// call makes one call through the balancer.
-func (p *proof) call(ctx context.Context, c *caller) (outcome, string, error) {
+// keptCalls is how many connections a caller keeps open. A balancer that goes by
+// the number of connections never gives one to a backend that has more than the
+// others, as one that serves a node's kubelet has, unless the others catch up.
+const keptCalls = 32
+
+// call makes one call through the balancer. Where it came to a backend, the
+// connection is the caller's to close.
+func (p *proof) call(ctx context.Context, c *caller) (outcome, string, net.Conn, error) {
 	dialling, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	conn, err := c.host.Dial(dialling, "tcp", c.target)
 	if err != nil {
-		return notConnected(err), "", err
+		return notConnected(err), "", nil, err
 	}
-	defer conn.Close()
+	keep := false
+	defer func() {
+		if !keep {
+			_ = conn.Close() // it is of no use
+		}
+	}()
 	shaking, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	leaf, err := leafOf(shaking, conn, p.cluster.Endpoint.Domain)
 	switch {
 	case err == nil:
 	case errors.Is(err, context.DeadlineExceeded):
-		return hung, "", err
+		return hung, "", nil, err
 	default:
-		return cut, "", err
+		return cut, "", nil, err
 	}
 	for _, b := range p.backends {
 		if bytes.Equal(b.certificate, leaf) {
-			return reached, b.name, nil
+			keep = true
+			return reached, b.name, conn, nil
 		}
 	}
-	return stranger, "", errors.New(describeLeaf(leaf))
+	return stranger, "", nil, errors.New(describeLeaf(leaf))
 }
 
 // notConnected classes why a connection was not made; the agent's words are
