@@ -42,7 +42,7 @@ func TestFrames(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.c.now = at(tt.second, nil).Time
-			golden(t, "frame-"+tt.name, boardAt(t, tt.second).frame(tt.c)+"\n")
+			check(t, "frame-"+tt.name, boardAt(t, tt.second).frame(tt.c)+"\n")
 		})
 	}
 }
@@ -56,7 +56,7 @@ func TestFrameAllDone(t *testing.T) {
 		b.take(at(1, event.StepDone{ID: id}))
 	}
 	b.take(at(62, event.RunDone{OK: true}))
-	golden(t, "frame-all-done", b.frame(canvas{look: Look{Unicode: true}, now: at(62, nil).Time, width: 80, height: 24})+"\n")
+	check(t, "frame-all-done", b.frame(canvas{look: Look{Unicode: true}, now: at(62, nil).Time, width: 80, height: 24})+"\n")
 }
 
 // Whatever happens on however many hosts, a frame fits its terminal.

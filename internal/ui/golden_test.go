@@ -1,40 +1,24 @@
 package ui
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/quorate/quorate/internal/event"
+	"github.com/quorate/quorate/internal/golden"
 	"github.com/quorate/quorate/internal/plan"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// golden compares got with testdata/<name>.golden.
-func golden(t *testing.T, name, got string) {
+// check compares got with testdata/<name>.golden.
+func check(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s (-want +got):\n%s", path, d)
-	}
+	golden.Check(t, filepath.Join("testdata", name+".golden"), got)
 }
 
 // t0 is when the scripts of the tests begin.
@@ -95,13 +79,13 @@ func samplePlan(t testing.TB) *plan.Plan {
 
 func TestPlanTexts(t *testing.T) {
 	p := samplePlan(t)
-	golden(t, "plan-summary", PlanSummary(p))
-	golden(t, "plan-full", PlanFull(p))
+	check(t, "plan-summary", PlanSummary(p))
+	check(t, "plan-full", PlanFull(p))
 	empty, err := plan.New("prod", "apply", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "plan-empty", PlanSummary(empty)+PlanFull(empty))
+	check(t, "plan-empty", PlanSummary(empty)+PlanFull(empty))
 }
 
 // script is a run of samplePlan that goes wrong on one host.
@@ -168,7 +152,7 @@ func TestPlain(t *testing.T) {
 	for _, e := range script(t) {
 		text += s.lines(e)
 	}
-	golden(t, "plain", text)
+	check(t, "plain", text)
 }
 
 func TestRunSummary(t *testing.T) {
@@ -179,7 +163,7 @@ func TestRunSummary(t *testing.T) {
 			{ID: "network/flannel", Title: "apply flannel", Start: seconds(31.4), Duration: seconds(0.26), Slot: true},
 		},
 	}
-	golden(t, "run-ok", RunSummary(ok)+CriticalPath(ok))
+	check(t, "run-ok", RunSummary(ok)+CriticalPath(ok))
 
 	failed := event.Result{
 		Cluster: "prod", Duration: seconds(12.3), Counts: event.Counts{Changed: 1, Failed: 2, Skipped: 1},
@@ -190,18 +174,18 @@ func TestRunSummary(t *testing.T) {
 			{ID: "a", Outcome: event.OutcomeSkipped}, {ID: "b", Outcome: event.OutcomeChanged},
 		},
 	}
-	golden(t, "run-failed", RunSummary(failed)+CriticalPath(failed))
+	check(t, "run-failed", RunSummary(failed)+CriticalPath(failed))
 
 	cut := event.Result{
 		Cluster: "prod", Duration: seconds(3725), Interrupted: true, Counts: event.Counts{Interrupted: 1, NotStarted: 3},
 		Steps: []event.StepResult{{ID: "etcd/member@cp-3", Host: "cp-3", Title: "start the etcd member", Outcome: event.OutcomeInterrupted}},
 	}
-	golden(t, "run-interrupted", RunSummary(cut))
-	golden(t, "step-times", StepTimes(event.Result{Steps: []event.StepResult{
+	check(t, "run-interrupted", RunSummary(cut))
+	check(t, "step-times", StepTimes(event.Result{Steps: []event.StepResult{
 		{ID: "etcd/member@cp-1", Host: "cp-1", Duration: seconds(2)},
 		{ID: "etcd/member@cp-2", Host: "cp-2", Duration: seconds(4)},
 		{ID: "network/flannel", Duration: seconds(9.26)},
 		{ID: "worker/join@node-1", Host: "node-1"},
 	}}))
-	golden(t, "run-nothing", RunSummary(event.Result{Cluster: "prod"}))
+	check(t, "run-nothing", RunSummary(event.Result{Cluster: "prod"}))
 }

@@ -31,7 +31,7 @@ func TestPlanDifference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "plan-difference", PlanDifference(plan.Compare(before, now))+"\n"+PlanDifference(plan.Compare(before, before)))
+	check(t, "plan-difference", PlanDifference(plan.Compare(before, now))+"\n"+PlanDifference(plan.Compare(before, before)))
 }
 
 func TestImpactOfNothingThatRuns(t *testing.T) {

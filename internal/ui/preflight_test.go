@@ -51,7 +51,7 @@ func TestPreflight(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Preflight(test.report, test.look, test.o)
-			golden(t, name, got)
+			check(t, name, got)
 			for line := range strings.Lines(got) {
 				if n := width(strings.TrimRight(line, "\n")); n > statusWidth {
 					t.Errorf("a line of %d cells: %s", n, line)
@@ -74,5 +74,5 @@ func TestPreflightShowsNoControlCharacters(t *testing.T) {
 }
 
 func TestPreflightList(t *testing.T) {
-	golden(t, "preflight-list", PreflightList(preflight.Checks()[:3], Look{}))
+	check(t, "preflight-list", PreflightList(preflight.Checks()[:3], Look{}))
 }

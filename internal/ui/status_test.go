@@ -55,7 +55,7 @@ func TestStatus(t *testing.T) {
 			w := statustest.Healthy()
 			test.change(w)
 			got := Status(status.Of(w.Cluster, w.Snapshot), test.look, test.options)
-			golden(t, "status-"+test.name, got)
+			check(t, "status-"+test.name, got)
 			for line := range strings.Lines(got) {
 				if n := width(strings.TrimRight(line, "\n")); n > statusWidth {
 					t.Errorf("a line of %d cells: %s", n, line)

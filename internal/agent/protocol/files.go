@@ -1,0 +1,91 @@
+package protocol
+
+// FileQuery asks for one file.
+type FileQuery struct {
+	Path string `json:"path"`
+	// Content asks for the text too (at most MaxContent bytes, else it is
+	// left out). Never set it for a file that holds a secret.
+	Content bool `json:"content,omitempty"`
+	// Digest asks for the sha256 of the content.
+	Digest bool `json:"digest,omitempty"`
+	// Certificate asks for the certificates found in the file as PEM
+	// (certificates only, never keys); it understands PEM files and the
+	// client certificate inside a kubeconfig.
+	Certificate bool `json:"certificate,omitempty"`
+}
+
+// File describes one path.
+type File struct {
+	Exists  bool   `json:"exists"`
+	Dir     bool   `json:"dir,omitempty"`
+	Size    int64  `json:"size,omitempty"`
+	Mode    uint32 `json:"mode,omitempty"` // permission bits
+	UID     int    `json:"uid"`
+	GID     int    `json:"gid"`
+	SHA256  string `json:"sha256,omitempty"` // hex
+	Content string `json:"content,omitempty"`
+	// Certificates is PEM, leaf first, when asked for.
+	Certificates string `json:"certificates,omitempty"`
+}
+
+// ReadRequest asks for a file's bytes.
+type ReadRequest struct {
+	Path string `json:"path"`
+}
+
+// WriteRequest puts the request's body at Path: to a temporary name beside
+// it, synced, then renamed over it, and only when content, mode or owner differ.
+// Missing parent directories are made with mode 0755 (0700 where Mode
+// has no bits for others or the group).
+type WriteRequest struct {
+	Path string `json:"path"`
+	Mode uint32 `json:"mode"` // permission bits
+	UID  int    `json:"uid,omitempty"`
+	GID  int    `json:"gid,omitempty"`
+	// SHA256, when set, is what the body must hash to.
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// WriteReply tells whether anything changed.
+type WriteReply struct {
+	Changed bool   `json:"changed"`
+	SHA256  string `json:"sha256"`
+}
+
+// RemoveRequest removes Path; a missing one is no error.
+type RemoveRequest struct {
+	Path      string `json:"path"`
+	Recursive bool   `json:"recursive,omitempty"`
+	// Unmount also lazily unmounts every mount at or below Path first.
+	Unmount bool `json:"unmount,omitempty"`
+	// Empty removes what is in the directory Path, and Path itself unless it
+	// is a mount point or a symbolic link: those are the host's own. Every
+	// mount below it is lazily unmounted first; while one is left, nothing is
+	// removed, so that no other file system's files are.
+	Empty bool `json:"empty,omitempty"`
+	// IfEmpty removes Path only if it is an empty directory and no mount point.
+	IfEmpty bool `json:"ifEmpty,omitempty"`
+}
+
+// MkdirRequest makes Path and its parents and sets Path's mode.
+type MkdirRequest struct {
+	Path string `json:"path"`
+	Mode uint32 `json:"mode"`
+}
+
+// ChangedReply tells whether anything changed.
+type ChangedReply struct {
+	Changed bool `json:"changed"`
+}
+
+// Records of a tar entry in an unpack stream, as PAX records. An entry's name
+// is the absolute path it is written to; its mode is the header's mode.
+const (
+	PAXSHA256   = "QUORATE.sha256"   // hex sha256 of the decoded content
+	PAXEncoding = "QUORATE.encoding" // "zstd" when the entry's bytes are compressed
+)
+
+// UnpackReply lists the paths whose content changed.
+type UnpackReply struct {
+	Changed []string `json:"changed,omitempty"`
+}
