@@ -42,6 +42,8 @@ type bench struct {
 type result struct {
 	side  string
 	event event
+	// unwell: it was not over when it was undone, after this long.
+	unwell time.Duration
 	gap.Result
 }
 
@@ -104,12 +106,19 @@ func (b *bench) once(ctx context.Context, e event, n int) error {
 	r, err := gap.Measure(ctx, b.kubeconfig, b.load, func() error { return e.do(b, ctx, target) })
 	if e.undo != nil {
 		// Also after Ctrl-C: a lab of somebody's goes on.
-		err = errors.Join(err, e.undo(b, context.WithoutCancel(ctx), target))
+		undone := e.undo(b, context.WithoutCancel(ctx), target)
+		if undone != nil {
+			return errors.Join(err, undone)
+		}
+	}
+	measured := result{side: b.now.name, event: e, Result: r}
+	if errors.Is(err, gap.ErrUnwell) && e.undo != nil {
+		measured.unwell, err = b.load.Patience, nil
 	}
 	if err != nil {
 		return err
 	}
-	b.results = append(b.results, result{b.now.name, e, r})
+	b.results = append(b.results, measured)
 	fmt.Fprintf(os.Stderr, "%-9s %-16s %d on %s: gap %s, %d of %d failed %v, disturbed for %s; kept connections: stuck %s, %d cut; watches: behind %s, %d cut\n",
 		b.now.name, e.name, n, target, seconds(r.New.Gap.Length), r.New.Failed(), r.New.Asked, r.New.Failures, seconds(r.New.Disturbed.Length),
 		seconds(r.Sessions.Stuck), r.Sessions.Cut, seconds(r.Watches.Behind), r.Watches.Cut)

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/quorate/quorate/internal/lab"
 	"github.com/quorate/quorate/test/gap"
@@ -46,6 +47,7 @@ func main() {
 	flag.IntVar(&o.load.Watches, "watches", 6, "watches; one whose load balancer is gone notices after up to 30 s, so that 0 makes a run shorter")
 	flag.DurationVar(&o.load.Timeout, "timeout", gap.Timeout, "when a client that connects anew gives up; a longer one tells on a busy machine what is lost from what is slow")
 	flag.BoolVar(&o.verbose, "v", false, "tell of every request that failed")
+	flag.DurationVar(&o.load.Patience, "patience", time.Minute, "how long an event may take to be over before it is undone")
 	events := flag.String("events", "", "comma-separated events to do (default: all; "+strings.Join(names(allEvents()), ", ")+")")
 	sides := flag.String("sides", "", "comma-separated sides (default: "+strings.Join(names(allSides()), ",")+")")
 	flag.Parse()

@@ -18,7 +18,7 @@ func report(o options, m hosts.Machine, results []result) string {
 		m.Describe(), gap.Path, gap.Every, o.load.Timeout, o.load.Sessions, o.load.Watches)
 	out.WriteString("Gap: the longest time in which no new request was answered. Failed: of the new requests, while there was any trouble; after: how long they took to, in the median. Disturbed: from the first that failed to the last. " +
 		"Stuck: the longest wait on a kept connection. Behind: the longest time from a change to its sight by a watch. " +
-		"Figures are min / median / max.\n\n")
+		"Figures are min / median / max; > says that it went on until it was undone.\n\n")
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "EVENT\tGOAL\tSIDE\tRUNS\tGAP, S\tFAILED\tAFTER, S\tDISTURBED, S\tSTUCK, S\tBEHIND, S\tCUT: KEPT, WATCHES")
 	for _, e := range o.events {
@@ -34,7 +34,7 @@ func report(o options, m hosts.Machine, results []result) string {
 				continue
 			}
 			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s, %s\n", what, goal, s.name, len(of),
-				spread(of, func(r result) time.Duration { return r.New.Gap.Length }, seconds),
+				gaps(of),
 				spread(of, func(r result) int { return r.New.Failed() }, count),
 				spread(of, func(r result) time.Duration { return r.FailedAfter() }, seconds),
 				spread(of, func(r result) time.Duration { return r.New.Disturbed.Length }, seconds),
@@ -47,6 +47,16 @@ func report(o options, m hosts.Machine, results []result) string {
 	}
 	_ = table.Flush() // a strings.Builder takes everything
 	return out.String()
+}
+
+// gaps is the spread of the gaps. One that was ended by undoing what made it
+// would have been longer.
+func gaps(results []result) string {
+	text := spread(results, func(r result) time.Duration { return r.New.Gap.Length }, seconds)
+	if slices.ContainsFunc(results, func(r result) bool { return r.unwell > 0 }) {
+		return "> " + text
+	}
+	return text
 }
 
 // spread is the least, the median and the most of a figure; of one run, it alone.

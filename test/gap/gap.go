@@ -38,6 +38,10 @@ const (
 	patience = 2 * time.Minute
 )
 
+// ErrUnwell says that new requests went on failing until patience ended. What
+// came of them until then is returned beside it.
+var ErrUnwell = errors.New("the endpoint did not become well again")
+
 // calm is how long what keeps its connection must have been well.
 const calm = time.Second
 
@@ -46,6 +50,9 @@ type Load struct {
 	// Timeout is when those that connect anew give up; 0 for the default. On a
 	// busy machine, a longer one tells what is lost from what is slow.
 	Timeout time.Duration
+	// Patience is how long all may take to be well again; 0 for the default, two
+	// minutes.
+	Patience time.Duration
 
 	// What others do beside them.
 	Sessions int // clients that keep their connection
@@ -78,7 +85,7 @@ func (r Result) FailedAfter() time.Duration {
 
 // Measure asks the server of a kubeconfig from this machine while do does its
 // thing and until all is well again for a while, and returns what came of the
-// requests since do began.
+// requests since do began; with ErrUnwell also where it does not become well.
 func Measure(ctx context.Context, kubeconfig string, load Load, do func() error) (Result, error) {
 	view, err := Viewpoint(kubeconfig)
 	if err != nil {
@@ -101,7 +108,7 @@ func Measure(ctx context.Context, kubeconfig string, load Load, do func() error)
 	if err != nil {
 		return Result{}, err
 	}
-	err = await(ctx, "the endpoint to answer", func() bool {
+	err = await(ctx, patience, "the endpoint to answer", func() bool {
 		return answered(log) >= before && kept.answered(load.Sessions) && watched.settled()
 	})
 	if err != nil {
@@ -112,12 +119,18 @@ func Measure(ctx context.Context, kubeconfig string, load Load, do func() error)
 		return Result{}, err
 	}
 	done := time.Since(began)
-	err = await(ctx, "the endpoint to be well again", func() bool {
+	within := cmp.Or(load.Patience, patience)
+	err = await(ctx, within, "the endpoint to be well again", func() bool {
 		_, ok := probe.Recovered(log.Samples(), done, after)
 		return ok
 	})
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case err != nil:
+		err = fmt.Errorf("%w within %s", ErrUnwell, within)
 	// A connection that is stuck for longer is a figure, and no failure.
-	if err == nil && await(ctx, "", func() bool { return kept.settled() && watched.settled() }) != nil {
+	case await(ctx, within, "", func() bool { return kept.settled() && watched.settled() }) != nil:
 		err = ctx.Err()
 	}
 	to := time.Since(began)
@@ -143,7 +156,7 @@ func cleanUp(ctx context.Context, direct probe.Viewpoint) error {
 	clients := direct.Clients()
 	defer clients.Close()
 	var last error
-	err := await(ctx, "what was watched to be removed", func() bool {
+	err := await(ctx, patience, "what was watched to be removed", func() bool {
 		try, cancel := context.WithTimeout(ctx, writeTimeout)
 		defer cancel()
 		if last = removeWatched(try, direct, clients.Fresh); last != nil {
@@ -162,8 +175,8 @@ func answered(log *probe.Log) int {
 }
 
 // await looks until a condition is met.
-func await(ctx context.Context, what string, condition func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func await(ctx context.Context, within time.Duration, what string, condition func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
