@@ -74,8 +74,8 @@ func TestReport(t *testing.T) {
 		return out
 	}
 	never := of(published, 30*time.Second)
-	never[0].event, never[0].unwell = event{name: "other"}, time.Minute
-	if text := report(o, hosts.Machine{}, never); !strings.Contains(text, "> 30.00 ") {
+	never[0].event, never[0].unwell, never[0].New.Disturbed.Length = event{name: "other"}, time.Minute, time.Minute
+	if text := report(o, hosts.Machine{}, never); !strings.Contains(text, "> 60.00 ") {
 		t.Errorf("what was not over reads as if it were:\n%s", text)
 	}
 	text := report(o, hosts.Machine{}, append(of(ours, 300*time.Millisecond), of(published, 5*time.Second, 3*time.Second, 4*time.Second)...))

@@ -34,10 +34,10 @@ func report(o options, m hosts.Machine, results []result) string {
 				continue
 			}
 			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s, %s\n", what, goal, s.name, len(of),
-				gaps(of),
+				spread(of, func(r result) time.Duration { return r.New.Gap.Length }, seconds),
 				spread(of, func(r result) int { return r.New.Failed() }, count),
 				spread(of, func(r result) time.Duration { return r.FailedAfter() }, seconds),
-				spread(of, func(r result) time.Duration { return r.New.Disturbed.Length }, seconds),
+				disturbed(of),
 				spread(of, func(r result) time.Duration { return r.Sessions.Stuck }, seconds),
 				spread(of, func(r result) time.Duration { return r.Watches.Behind }, seconds),
 				spread(of, func(r result) int { return r.Sessions.Cut }, count),
@@ -49,10 +49,10 @@ func report(o options, m hosts.Machine, results []result) string {
 	return out.String()
 }
 
-// gaps is the spread of the gaps. One that was ended by undoing what made it
-// would have been longer.
-func gaps(results []result) string {
-	text := spread(results, func(r result) time.Duration { return r.New.Gap.Length }, seconds)
+// disturbed is the spread of how long some requests failed. Where that was ended
+// by undoing what made them fail, it would have been longer.
+func disturbed(results []result) string {
+	text := spread(results, func(r result) time.Duration { return r.New.Disturbed.Length }, seconds)
 	if slices.ContainsFunc(results, func(r result) bool { return r.unwell > 0 }) {
 		return "> " + text
 	}
