@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,11 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quorate/quorate/internal/drill"
+	"github.com/quorate/quorate/internal/golden"
 	"github.com/quorate/quorate/internal/probe"
 	"github.com/quorate/quorate/internal/ui"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 const second = time.Second
 
@@ -64,41 +61,24 @@ func sample() drill.Record {
 	return r
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got); go test -update writes it:\n%s", path, diff)
-	}
-}
-
 func TestReports(t *testing.T) {
 	r := sample()
-	golden(t, "report.txt", Text(r, ui.Look{Unicode: true}))
-	golden(t, "report-ascii.txt", Text(r, ui.Look{}))
-	golden(t, "list.txt", List([]drill.Record{r}))
+	golden.Check(t, "testdata/report.txt", Text(r, ui.Look{Unicode: true}))
+	golden.Check(t, "testdata/report-ascii.txt", Text(r, ui.Look{}))
+	golden.Check(t, "testdata/list.txt", List([]drill.Record{r}))
 	undone := sample()
 	undone.Faults = undone.Faults[:1]
 	undone.Faults[0].NotDone = true // counts nowhere
-	golden(t, "track-record.md", TrackRecord([]drill.Record{r, undone}))
+	golden.Check(t, "testdata/track-record.md", TrackRecord([]drill.Record{r, undone}))
 	better := sample()
 	better.RunID, better.Faults = "91cc0000", better.Faults[:1]
 	better.Faults[0].Figures = better.Faults[0].Figures[:1]
-	golden(t, "compare.txt", Compare(r, better))
+	golden.Check(t, "testdata/compare.txt", Compare(r, better))
 	page, err := HTML(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.html", string(page))
+	golden.Check(t, "testdata/report.html", string(page))
 }
 
 // The page needs nothing from elsewhere, what hosts and files say cannot
