@@ -129,13 +129,20 @@ const endTimeout = 30 * time.Second
 func (room *drillRoom) observe(ctx context.Context) status.Report {
 	observer := room.observer()
 	observer.Wait = func(name string) (*host.Host, error) { return room.hosts.get(ctx, name) }
-	observer.APITimeout = statusAPITimeout
+	observer.APITimeout, observer.Health = statusAPITimeout, true
 	return status.Of(room.cluster, observer.Snapshot(ctx))
 }
 
 // findPossible finds the drills that this cluster has hosts for, that are
 // allowed, and that the hosts say they can do.
 func (room *drillRoom) findPossible(ctx context.Context, lasts time.Duration) {
+	leaveOut := func(note string) {
+		room.notes = append(room.notes, note)
+		room.say(note)
+	}
+	for _, note := range drill.LeftOut(room.cluster) {
+		leaveOut(note)
+	}
 	for _, d := range drill.Possible(room.cluster, room.runner.Allowed) {
 		var why error
 		for _, name := range drill.Candidates(room.cluster, d) {
@@ -144,8 +151,7 @@ func (room *drillRoom) findPossible(ctx context.Context, lasts time.Duration) {
 			}
 		}
 		if why != nil {
-			room.notes = append(room.notes, fmt.Sprintf("%s is left out: %v", d.Name, why))
-			room.say(room.notes[len(room.notes)-1])
+			leaveOut(fmt.Sprintf("%s is left out: %v", d.Name, why))
 			continue
 		}
 		room.possible = append(room.possible, d.Lasting(lasts))

@@ -99,7 +99,7 @@ func Candidates(c *cluster.Cluster, d Drill) []string {
 		case OnControlPlanes:
 			fits = h.Has(cluster.RoleControlPlane)
 		case OnEtcd:
-			fits = runsEtcd(c, h.Name) && !((d.Action == Stop || d.Action == Lose) && c.Etcd.Mode == cluster.EtcdStacked)
+			fits = runsEtcd(c, h.Name) && !besideStacked(c, d)
 		case OnNodes:
 			fits = h.IsNode()
 		case OnWorkers:
@@ -116,6 +116,12 @@ func Candidates(c *cluster.Cluster, d Drill) []string {
 		}
 	}
 	return out
+}
+
+// besideStacked reports whether a drill is one of etcd's unit, where the kubelet
+// runs etcd.
+func besideStacked(c *cluster.Cluster, d Drill) bool {
+	return d.On == OnEtcd && (d.Action == Stop || d.Action == Lose) && c.Etcd.Mode == cluster.EtcdStacked
 }
 
 func runsEtcd(c *cluster.Cluster, host string) bool {

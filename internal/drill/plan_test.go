@@ -216,6 +216,17 @@ func TestTargets(t *testing.T) {
 			t.Errorf("%s %s: %v, %v", x.drill, x.rule, got, err)
 		}
 	}
+	stacked, _ := healthy()
+	stacked.Etcd.Mode = cluster.EtcdStacked
+	for name, want := range map[string]string{"etcd-data-lost": "without its data", "etcd-stopped": "no unit", "keepalived-hung": "no host for it"} {
+		d, _ := Find(name)
+		if _, err := Targets(stacked, d, "", l, rand.New(rand.NewPCG(1, 1))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s with stacked etcd: %v", name, err)
+		}
+	}
+	if left := strings.Join(LeftOut(stacked), "\n"); strings.Count(left, "left out") != 2 || !strings.Contains(left, "etcd-data-lost is left out") || LeftOut(c) != nil {
+		t.Errorf("left out: %s, and with units %v", left, LeftOut(c))
+	}
 	d, _ := Find("etcd-majority-cut")
 	got, err := Targets(c, d, "cp-3", l, rand.New(rand.NewPCG(1, 1)))
 	if err != nil || len(got) != 2 || !slices.Contains(got, "cp-3") {

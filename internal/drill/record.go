@@ -1,9 +1,6 @@
 package drill
 
 import (
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/probe"
@@ -96,6 +93,25 @@ func (f FaultRecord) Disturbed() time.Duration {
 	return worst
 }
 
+// Late is the most by which this program asked later than planned during a drill: no
+// gap that is shorter says anything of the cluster.
+func (f FaultRecord) Late() time.Duration {
+	var worst time.Duration
+	for _, figure := range f.Figures {
+		worst = max(worst, figure.Stats.Late)
+	}
+	return worst
+}
+
+// Late is the most over all drills of the run.
+func (r Record) Late() time.Duration {
+	var worst time.Duration
+	for _, f := range r.Faults {
+		worst = max(worst, f.Late())
+	}
+	return worst
+}
+
 // Worst is the longest gap of a kind, over all viewpoints.
 func (f FaultRecord) Worst(kind probe.Kind) time.Duration {
 	var worst time.Duration
@@ -152,61 +168,3 @@ func seriesRecord(s Series, length time.Duration) SeriesRecord {
 	}
 	return out
 }
-
-// judge fills in a drill's figures from the series, and what they say. Eyes on
-// a host that the fault takes see nothing but that, and are left out. Wrong is
-// what was wrong with a cluster that was not healthy again.
-func (f *FaultRecord) judge(d Drill, series []Series, marks []Mark, until time.Duration, wrong string) {
-	for _, s := range series {
-		if d.TakesHost() && slices.Contains(f.Targets, s.Host) {
-			continue
-		}
-		figure := Figure{
-			Viewpoint: s.Name, Kind: s.Kind, Limit: f.Budget.For(s.Kind, s.Unbalanced),
-			Disturbance: f.Budget.Disturbance(s.Unbalanced),
-			Stats:       probe.Summarise(s.Since(f.Injected), f.Injected, until, s.Every),
-		}
-		f.Figures = append(f.Figures, figure)
-		if figure.Over() {
-			f.fail("%s from %s: nothing succeeded for %s; the budget is %s", s.Kind, s.Name, round(figure.Stats.Gap.Length), figure.Limit)
-		}
-		if figure.Disturbed() && !figure.Over() {
-			f.fail("%s from %s: some failed for %s; the budget is %s", s.Kind, s.Name, round(figure.Stats.Disturbed.Length), figure.Disturbance)
-		}
-	}
-	if len(f.Figures) == 0 {
-		f.fail("nobody could look from outside the fault")
-	}
-	if f.Healthy == 0 {
-		f.fail("the cluster was not healthy again within %s: %s", round(until-f.Undone), wrong)
-	} else if took := f.Healthy - f.Undone; f.Budget.Recovery > 0 && took > f.Budget.Recovery {
-		f.fail("the cluster was healthy again after %s; the budget is %s", round(took), f.Budget.Recovery)
-	}
-	switch {
-	case !d.Moves:
-	case f.Moved == 0:
-		f.fail("no pod of %s was ready on another node within %s", strings.Join(f.Targets, ", "), round(f.Undone-f.Injected))
-	case f.Budget.Moved > 0 && f.Moved > f.Budget.Moved:
-		f.fail("a pod was ready on another node after %s; the budget is %s", round(f.Moved), f.Budget.Moved)
-	}
-	for _, m := range marks {
-		if m.Kind != "leader" || m.At < f.Injected || m.At > until {
-			continue
-		}
-		what, _, _ := cutLeader(m.Text)
-		if _, known := f.Takeovers[what]; !known {
-			if f.Takeovers == nil {
-				f.Takeovers = map[string]time.Duration{}
-			}
-			f.Takeovers[what] = m.At - f.Injected
-		}
-	}
-	f.OK = len(f.Why) == 0
-}
-
-func (f *FaultRecord) fail(format string, args ...any) {
-	f.Why = append(f.Why, fmt.Sprintf(format, args...))
-}
-
-// round keeps a time readable.
-func round(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }

@@ -38,13 +38,36 @@ func LeadersOf(r status.Report) Leaders {
 	return l
 }
 
+// noHost is why a cluster has no host that a drill can be done on.
+func noHost(c *cluster.Cluster, d Drill) string {
+	switch {
+	case !besideStacked(c, d):
+		return fmt.Sprintf("this cluster has no host for it (%s)", d.On)
+	case d.Action == Lose:
+		return "stacked etcd is the kubelet's, which would start a member without its data, too"
+	}
+	return "stacked etcd is no unit that could be stopped; kill it, or let it hang"
+}
+
+// LeftOut says of each drill that a cluster with stacked etcd cannot do why that is:
+// who does all others is not to believe that these were among them.
+func LeftOut(c *cluster.Cluster) []string {
+	var out []string
+	for _, d := range Catalogue() {
+		if besideStacked(c, d) {
+			out = append(out, d.Name+" is left out: "+noHost(c, d))
+		}
+	}
+	return out
+}
+
 // Targets are the hosts that a drill hits: most often one, for a majority of
 // etcd's members several. The rule is the drill's own where it is empty. The
 // same source of randomness gives the same hosts.
 func Targets(c *cluster.Cluster, d Drill, rule Rule, l Leaders, random *rand.Rand) ([]string, error) {
 	candidates := Candidates(c, d)
 	if len(candidates) == 0 {
-		return nil, fmt.Errorf("%s: this cluster has no host for it (%s)", d.Name, d.On)
+		return nil, fmt.Errorf("%s: %s", d.Name, noHost(c, d))
 	}
 	if d.Action == Nothing {
 		return nil, nil

@@ -66,7 +66,7 @@ func TestFiles(t *testing.T) {
 			"node-1:" + unitDir + "kubelet.service", "node-1:" + unitDir + "kubelet.service.d/10-kubeadm.conf",
 			"node-1:/etc/cni/net.d/10-flannel.conflist", "node-1:/etc/hosts", "node-1:/etc/sysctl.d/90-quorate.conf",
 		}},
-		{"stacked", "stacked", false, []string{"cp-1:/etc/quorate/kubeadm.yaml", "cp-3:/etc/quorate/kubeadm.yaml"}},
+		{"stacked", "stacked", false, []string{"cp-1:/etc/quorate/kubeadm.yaml", "cp-3:/etc/quorate/kubeadm.yaml", "cp-1:" + unitDir + "kubelet.service.d/10-kubeadm.conf"}},
 		{"odd", "external", true, []string{"cp-1:/etc/quorate/kubeadm.yaml", "cp-1:" + unitDir + "etcd.service", "node-1:/etc/containerd/config.toml"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

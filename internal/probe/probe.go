@@ -52,8 +52,11 @@ const (
 
 // Sample is one question and what became of it.
 type Sample struct {
-	At      time.Duration `json:"at"`   // when it was asked, since the recording began
-	Took    time.Duration `json:"took"` // until the answer, or until it was given up
+	At   time.Duration `json:"at"`   // when it was asked, since the recording began
+	Took time.Duration `json:"took"` // until the answer, or until it was given up
+	// Late is how much later than planned it was asked: this program's own doing,
+	// or that of a machine without a processor to spare.
+	Late    time.Duration `json:"late,omitempty"`
 	Outcome Outcome       `json:"outcome"`
 	Detail  string        `json:"detail,omitempty"` // the failure's own words
 }
@@ -73,8 +76,10 @@ type Log struct {
 func NewLog(began time.Time) *Log { return &Log{began: began} }
 
 // Add notes a question that was asked at a time and is over now.
-func (l *Log) Add(asked time.Time, err error) Sample {
-	s := Sample{At: asked.Sub(l.began), Took: time.Since(asked), Outcome: OutcomeOf(err)}
+func (l *Log) Add(asked time.Time, err error) Sample { return l.add(asked, 0, err) }
+
+func (l *Log) add(asked time.Time, late time.Duration, err error) Sample {
+	s := Sample{At: asked.Sub(l.began), Took: time.Since(asked), Late: late, Outcome: OutcomeOf(err)}
 	if err != nil {
 		s.Detail = err.Error()
 	}

@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,6 +65,73 @@ func TestGapAtTheEdges(t *testing.T) {
 	}
 	if got := Summarise(nil, 0, time.Second, 50*ms); got.Gap.Length != 950*ms || got.Availability() != 1 {
 		t.Errorf("nothing asked: %+v", got)
+	}
+}
+
+func TestProberKeepsItsTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 1010*ms)
+		defer cancel()
+		log := NewLog(time.Now())
+		slow := 0
+		Prober{Every: 100 * ms, Timeout: time.Second, Offset: 30 * ms, Ask: func(context.Context) error {
+			if slow++; slow == 3 {
+				time.Sleep(450 * ms)
+			}
+			return nil
+		}}.Run(ctx, log)
+		var at []time.Duration
+		for _, s := range log.Samples() {
+			at = append(at, s.At)
+		}
+		slices.Sort(at)
+		var want []time.Duration
+		for i := range time.Duration(10) {
+			want = append(want, (30+100*i)*ms)
+		}
+		if diff := cmp.Diff(want, at); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestLateQuestions(t *testing.T) {
+	for _, x := range []struct {
+		n     int
+		since time.Duration
+		want  int
+	}{{0, 0, 1}, {4, 400 * ms, 5}, {4, 499 * ms, 5}, {4, 500 * ms, 6}, {4, 1290 * ms, 13}} {
+		if got := following(x.n, x.since, 100*ms); got != x.want {
+			t.Errorf("after question %d, %s after the first, comes %d, want %d", x.n, x.since, got, x.want)
+		}
+	}
+	samples := row(0, 500*ms, 50*ms, OK)
+	samples[3].Late, samples[7].Late = 20*ms, 40*ms
+	if got := Summarise(samples, 0, 500*ms, 50*ms).Late; got != 40*ms {
+		t.Errorf("at most %s late", got)
+	}
+	if got := Summarise(samples, 0, 300*ms, 50*ms).Late; got != 20*ms {
+		t.Errorf("at most %s late in the beginning", got)
+	}
+}
+
+// A slow answer makes a gap though nothing failed, unless others are quicker; and
+// what was asked before the time that is looked at still ends a gap in it.
+func TestGapOfSlowAnswers(t *testing.T) {
+	samples := row(0, 1000*ms, 50*ms, OK)
+	samples[10].Took = 300 * ms // its neighbours are answered meanwhile
+	if got := Summarise(samples, 0, 1000*ms, 50*ms).Gap; got.Length > 50*ms {
+		t.Errorf("one slow answer among quick ones: %+v", got)
+	}
+	for i := range 6 {
+		samples[10+i].Took = 305*ms - time.Duration(i)*50*ms
+	}
+	if got := Summarise(samples, 0, 1000*ms, 50*ms).Gap; got != (Gap{From: 455 * ms, Length: 300 * ms}) {
+		t.Errorf("all waited: %+v", got)
+	}
+	early := []Sample{{At: 380 * ms, Took: 60 * ms, Outcome: OK}, {At: 390 * ms, Took: 20 * ms, Outcome: Refused}, {At: 520 * ms, Took: 10 * ms, Outcome: OK}}
+	if got := Summarise(early, 400*ms, 540*ms, 50*ms); got.Gap != (Gap{From: 440 * ms, Length: 40 * ms}) || got.Asked != 1 {
+		t.Errorf("asked before, answered later: %+v", got)
 	}
 }
 

@@ -38,29 +38,37 @@ func (p Prober) Run(ctx context.Context, log *Log) {
 		return
 	case <-offset.C:
 	}
-	tick := time.NewTicker(p.Every)
-	defer tick.Stop()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	slots := make(chan struct{}, mostAtOnce)
-	for {
+	began := time.Now()
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for n := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-next.C:
+		}
+		planned := began.Add(time.Duration(n) * p.Every)
 		select {
 		case slots <- struct{}{}:
 			wg.Go(func() {
 				defer func() { <-slots }()
-				p.once(ctx, log)
+				p.once(ctx, log, planned)
 			})
 		default:
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+		n = following(n, time.Since(began), p.Every)
+		next.Reset(time.Until(began.Add(time.Duration(n) * p.Every)))
 	}
 }
 
-func (p Prober) once(ctx context.Context, log *Log) {
+// following is the number of the question after the nth, some time after the first.
+// Those whose time is over are left out: who is late does not ask twice at once.
+func following(n int, since, every time.Duration) int { return max(n, int(since/every)) + 1 }
+
+func (p Prober) once(ctx context.Context, log *Log, planned time.Time) {
 	asked := time.Now()
 	try, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
@@ -71,7 +79,7 @@ func (p Prober) once(ctx context.Context, log *Log) {
 	if err != nil && p.Turn != nil {
 		p.Turn()
 	}
-	s := log.Add(asked, err)
+	s := log.add(asked, asked.Sub(planned), err)
 	if p.Seen != nil {
 		p.Seen(s)
 	}

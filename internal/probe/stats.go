@@ -20,11 +20,16 @@ type Stats struct {
 	Median time.Duration `json:"median"`
 	P99    time.Duration `json:"p99"`
 	Max    time.Duration `json:"max"`
+	// Late is the most by which a question was asked later than planned: no gap
+	// that is shorter says anything of the endpoint.
+	Late time.Duration `json:"late,omitempty"`
 }
 
-// Gap is a time in which nothing succeeded, beyond the time that lies between
-// two questions anyway. An outage that is shorter than this time may hide
-// between two questions.
+// Gap is a time in which nothing succeeded, from the end of one question that was
+// answered to the end of the next, beyond the time that lies between two questions
+// anyway. It needs no failure: an answer that comes half a second late makes a gap
+// of half a second. An outage that is shorter than the time between two questions
+// may hide between them.
 type Gap struct {
 	From   time.Duration `json:"from"` // since the recording began
 	Length time.Duration `json:"length"`
@@ -44,16 +49,24 @@ func (s Stats) Availability() float64 {
 
 // Summarise counts the samples that were asked from a time on and were over
 // before another (both since the recording began); every is the time between
-// two questions.
+// two questions. What was asked before and answered in this time ends no less a
+// gap than what was asked in it.
 func Summarise(samples []Sample, from, to, every time.Duration) Stats {
 	var s Stats
 	var latencies, done []time.Duration
 	var failed []Sample
 	for _, sample := range samples {
-		if sample.At < from || sample.Done() > to {
+		if sample.Done() < from || sample.Done() > to {
+			continue
+		}
+		if sample.At < from {
+			if sample.Outcome == OK {
+				done = append(done, sample.Done()) // somebody was still served
+			}
 			continue
 		}
 		s.Asked++
+		s.Late = max(s.Late, sample.Late)
 		if sample.Outcome != OK {
 			if s.Failures == nil {
 				s.Failures = map[Outcome]int{}

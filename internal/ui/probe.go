@@ -57,7 +57,7 @@ func Failures(failures map[probe.Outcome]int) string {
 // Span words a measured time: "1.25 s", "12 ms", "0".
 func Span(d time.Duration) string {
 	switch {
-	case d <= 0:
+	case d < 50*time.Microsecond:
 		return "0"
 	case d < 10*time.Millisecond:
 		return fmt.Sprintf("%.1f ms", d.Seconds()*1000)

@@ -210,7 +210,7 @@ func newService(in component.Input, h *cluster.Host, initial, initialState strin
 		Files: []component.File{
 			{Path: configFile, Mode: 0o644, Content: settings(in.Cluster, h, initial, initialState)},
 			{Path: unitFile, Mode: 0o644, Content: component.Render(templates, "etcd.service.tmpl", map[string]any{
-				"MayRaiseLimits": mayRaise, "Formed": members.FormedMarker, "Member": members.MemberDir(in.Cluster),
+				"MayRaiseLimits": mayRaise, "Formed": members.FormedMarker, "Member": members.MemberDir(in.Cluster), "DataDir": in.Cluster.Etcd.DataDir,
 			})},
 		},
 	}

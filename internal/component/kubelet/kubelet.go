@@ -6,6 +6,7 @@ package kubelet
 
 import (
 	"embed"
+	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -58,7 +59,7 @@ func planUnit(in component.Input, h *cluster.Host, facts *protocol.Facts, replac
 		Host: h.Name, Unit: unit, Stopped: !joined, Replaced: replaced,
 		Files: []component.File{
 			{Path: unitFile, Mode: 0o644, Content: component.Render(templates, "kubelet.service", nil)},
-			{Path: dropInFile, Mode: 0o644, Content: component.Render(templates, "10-kubeadm.conf.tmpl", flags(in.Cluster.Kubernetes.KubeletArgs))},
+			{Path: dropInFile, Mode: 0o644, Content: component.Render(templates, "10-kubeadm.conf.tmpl", dropIn{flags(in.Cluster.Kubernetes.KubeletArgs), etcdData(in.Cluster, h)})},
 		},
 	}
 	changes, impact := component.ServiceChanges(facts, service)
@@ -83,6 +84,21 @@ func planUnit(in component.Input, h *cluster.Host, facts *protocol.Facts, replac
 	}
 	out.Add(step, op)
 	return step.ID
+}
+
+// dropIn is what the template of the unit's drop-in is given.
+type dropIn struct {
+	Flags    []string
+	EtcdData string // the folder of the member that the kubelet runs, if it does
+}
+
+// etcdData is the data folder of a host's stacked member; empty where the host has
+// none.
+func etcdData(c *cluster.Cluster, h *cluster.Host) string {
+	if c.Etcd.Mode == cluster.EtcdStacked && slices.Contains(c.EtcdHosts(), h) {
+		return c.Etcd.DataDir
+	}
+	return ""
 }
 
 // listed reports whether the API shows a host's node: only then can it tell how

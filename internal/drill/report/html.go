@@ -5,7 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +41,7 @@ const (
 	plotWidth  = 790.0
 	rowHeight  = 34.0
 	rowGap     = 10.0
+	headHeight = 14.0 // above the plot
 	axisHeight = 24.0
 )
 
@@ -61,8 +62,9 @@ const mostViolations = 100
 
 type faultRow struct {
 	drill.FaultRecord
-	Gap   time.Duration // the budget
-	Worst []cell
+	Number int           // as in the timeline
+	Gap    time.Duration // the budget
+	Worst  []cell
 }
 
 type cell struct {
@@ -72,11 +74,12 @@ type cell struct {
 
 // chart is the timelines as shapes.
 type chart struct {
-	Width, Height, PlotX, PlotBottom, LabelX float64
-	Rows                                     []chartRow
-	Spans                                    []span // faults, behind all rows
-	Ticks                                    []tick
-	Leaders                                  []leaderMark
+	Width, Height, PlotX, PlotY, PlotBottom, LabelX float64
+	Rows                                            []chartRow
+	Spans                                           []span // faults, behind all rows
+	Ticks                                           []tick
+	Numbers                                         []tick // the drills', above the plot
+	Leaders                                         []leaderMark
 }
 
 type chartRow struct {
@@ -107,11 +110,10 @@ func page(r drill.Record) pageData {
 	for _, k := range kinds {
 		p.Kinds = append(p.Kinds, string(k))
 	}
-	for _, f := range r.Faults {
-		row := faultRow{FaultRecord: f, Gap: f.Budget.Of(drill.AnyKind)}
+	for i, f := range r.Faults {
+		row := faultRow{FaultRecord: f, Number: i + 1, Gap: f.Budget.Of(drill.AnyKind)}
 		for _, k := range kinds {
-			over := slices.ContainsFunc(f.Figures, func(figure drill.Figure) bool { return figure.Kind == k && figure.Over() })
-			row.Worst = append(row.Worst, cell{Text: ui.Span(f.Worst(k)), Over: over})
+			row.Worst = append(row.Worst, cell{Text: ui.Span(f.Worst(k)), Over: over(f, k)})
 		}
 		p.Faults = append(p.Faults, row)
 	}
@@ -120,24 +122,25 @@ func page(r drill.Record) pageData {
 
 func drawChart(r drill.Record) chart {
 	c := chart{
-		Width: labelWidth + plotWidth + 10, PlotX: labelWidth, LabelX: labelWidth - 10,
-		PlotBottom: float64(len(r.Series))*(rowHeight+rowGap) + rowGap,
+		Width: labelWidth + plotWidth + 10, PlotX: labelWidth, PlotY: headHeight, LabelX: labelWidth - 10,
+		PlotBottom: headHeight + float64(len(r.Series))*(rowHeight+rowGap) + rowGap,
 	}
 	c.Height = c.PlotBottom + axisHeight
 	x := func(at time.Duration) float64 {
 		return labelWidth + plotWidth*min(max(float64(at)/float64(max(r.Length, 1)), 0), 1)
 	}
-	for _, f := range r.Faults {
+	for n, f := range r.Faults {
 		end := f.Healthy
 		if end == 0 {
 			end = r.Length
 		}
 		c.Spans = append(c.Spans,
-			span{X: x(f.Injected), Width: max(x(f.Undone)-x(f.Injected), 1), Height: c.PlotBottom, Strength: 0.28, Title: name(f) + ": the fault"},
-			span{X: x(f.Undone), Width: max(x(end)-x(f.Undone), 1), Height: c.PlotBottom, Strength: 0.12, Title: name(f) + ": until healthy"})
+			span{X: x(f.Injected), Y: c.PlotY, Width: max(x(f.Undone)-x(f.Injected), 1), Height: c.PlotBottom - c.PlotY, Strength: 0.28, Title: name(f) + ": the fault"},
+			span{X: x(f.Undone), Y: c.PlotY, Width: max(x(end)-x(f.Undone), 1), Height: c.PlotBottom - c.PlotY, Strength: 0.12, Title: name(f) + ": until healthy"})
+		c.Numbers = append(c.Numbers, tick{X: x(f.Injected), Label: strconv.Itoa(n + 1)})
 	}
 	for i, s := range r.Series {
-		c.Rows = append(c.Rows, drawRow(s, rowGap+float64(i)*(rowHeight+rowGap), x))
+		c.Rows = append(c.Rows, drawRow(s, c.PlotY+rowGap+float64(i)*(rowHeight+rowGap), x))
 	}
 	for _, m := range r.Marks {
 		if m.Kind == "leader" {

@@ -25,7 +25,7 @@ const second = time.Second
 // lost.
 func sample() drill.Record {
 	figure := func(view string, kind probe.Kind, gap time.Duration, asked, failed int, limit time.Duration) drill.Figure {
-		return drill.Figure{Viewpoint: view, Kind: kind, Limit: limit, Stats: probe.Stats{Asked: asked, Succeeded: asked - failed, Gap: probe.Gap{Length: gap}}}
+		return drill.Figure{Viewpoint: view, Kind: kind, Limit: limit, Stats: probe.Stats{Asked: asked, Succeeded: asked - failed, Gap: probe.Gap{Length: gap}, Late: 3 * time.Millisecond}}
 	}
 	r := drill.Record{
 		Format: 1, RunID: "3f2a91cc", Cluster: "prod <&>", Tool: "quorate v1", Kubernetes: "v1.37.1", Endpoint: "localhost", Lab: true,

@@ -140,8 +140,9 @@ func TrackRecord(records []drill.Record) string {
 			ui.Span(x.worst[probe.Read]), ui.Span(x.worst[probe.Write]), ui.Span(x.worst[probe.KeepAlive]), ui.Span(x.worst[probe.Watch]),
 			x.healthyAfter(), x.last.Format("2006-01-02"))
 	}
-	faults, acknowledged, lost := 0, 0, 0
+	faults, acknowledged, lost, late := 0, 0, 0, time.Duration(0)
 	for _, r := range records {
+		late = max(late, r.Late())
 		acknowledged, lost = acknowledged+r.Verdict.Acknowledged, lost+r.Verdict.Lost
 		for _, f := range r.Faults {
 			if f.Drill != drill.Baseline && !f.NotDone {
@@ -149,6 +150,10 @@ func TrackRecord(records []drill.Record) string {
 			}
 		}
 	}
-	fmt.Fprintf(&b, "\n%d faults in %d runs; %d acknowledged writes, %d lost.\n", faults, len(records), acknowledged, lost)
+	fmt.Fprintf(&b, "\n%d faults in %d runs; %d acknowledged writes, %d lost.", faults, len(records), acknowledged, lost)
+	if late > 0 {
+		fmt.Fprintf(&b, " The tool itself asked at most %s later than planned.", ui.Span(late))
+	}
+	b.WriteByte('\n')
 	return b.String()
 }

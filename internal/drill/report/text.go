@@ -28,9 +28,15 @@ func Text(r drill.Record, look ui.Look) string {
 	}
 	b.WriteString("\nDRILLS\n" + faultTable(r) + "\n")
 	for _, f := range r.Faults {
-		for _, why := range f.Why {
-			fmt.Fprintf(&b, "  %s: %s\n", name(f), why)
+		if len(f.Why) > 0 {
+			fmt.Fprintf(&b, "  %s  %s\n", clock(f.Injected), name(f))
 		}
+		for _, why := range f.Why {
+			fmt.Fprintf(&b, "    %s\n", why)
+		}
+	}
+	if late := r.Late(); late > 0 {
+		fmt.Fprintf(&b, "This program asked at most %s later than planned: a shorter gap may be its own.\n", ui.Span(late))
 	}
 	b.WriteString("\nTIMELINE  " + legend(look) + "\n" + timeline(r, look))
 	b.WriteString("\nHISTORY\n" + history(r.Verdict))
@@ -70,7 +76,7 @@ func name(f drill.FaultRecord) string {
 }
 
 func faultTable(r drill.Record) string {
-	header := []string{"", "DRILL", "TARGET", "BUDGET"}
+	header := []string{"AT", "", "DRILL", "TARGET", "BUDGET"}
 	for _, k := range kinds {
 		header = append(header, strings.ToUpper(string(k)))
 	}
@@ -81,13 +87,22 @@ func faultTable(r drill.Record) string {
 		if !f.OK {
 			mark = "BAD"
 		}
-		row := []string{mark, f.Drill, strings.Join(f.Targets, ", "), f.Budget.Of(drill.AnyKind).String()}
+		row := []string{clock(f.Injected), mark, f.Drill, strings.Join(f.Targets, ", "), f.Budget.Of(drill.AnyKind).String()}
 		for _, k := range kinds {
-			row = append(row, ui.Span(f.Worst(k)))
+			text := ui.Span(f.Worst(k))
+			if over(f, k) {
+				text += " !"
+			}
+			row = append(row, text)
 		}
-		rows = append(rows, append(row, ui.Span(f.Disturbed()), failed(f), healthyAfter(f), takeovers(f)))
+		rows = append(rows, append(row, ui.Span(f.Disturbed()), failed(f), healthyAfter(f), strings.Join(takeovers(f), ", ")))
 	}
 	return ui.Table(header, rows)
+}
+
+// over reports whether a gap of a kind was longer than its budget.
+func over(f drill.FaultRecord, kind probe.Kind) bool {
+	return slices.ContainsFunc(f.Figures, func(x drill.Figure) bool { return x.Kind == kind && x.Over() })
 }
 
 // failed is how many questions failed, of all.
@@ -106,7 +121,8 @@ func healthyAfter(f drill.FaultRecord) string {
 	return ui.Span(f.Healthy - f.Undone)
 }
 
-func takeovers(f drill.FaultRecord) string {
+// takeovers are what somebody else took over, and how long after the fault.
+func takeovers(f drill.FaultRecord) []string {
 	var parts []string
 	for _, what := range []string{"etcd", "scheduler", "controller-manager", "VIP"} {
 		if d, ok := f.Takeovers[what]; ok {
@@ -116,7 +132,7 @@ func takeovers(f drill.FaultRecord) string {
 	if f.Moved > 0 {
 		parts = append(parts, "a pod elsewhere "+ui.Span(f.Moved))
 	}
-	return strings.Join(parts, ", ")
+	return parts
 }
 
 func history(v drill.Verdict) string {

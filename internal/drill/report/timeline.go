@@ -32,9 +32,9 @@ const (
 
 func legend(look ui.Look) string {
 	if look.Unicode {
-		return "▁▂▄▅▇ slowest answer: under 25, 100, 250, 500 ms, above; x some failed, X all"
+		return "▁▂▄▅▇ slowest answer: under 25, 100, 250, 500 ms, above; x some failed, X all; !! a fault, ~~ not yet healthy"
 	}
-	return "_.-=# slowest answer: under 25, 100, 250, 500 ms, above; x some failed, X all"
+	return "_.-=# slowest answer: under 25, 100, 250, 500 ms, above; x some failed, X all; !! a fault, ~~ not yet healthy"
 }
 
 // timeline draws every series as one line of cells, with what happened below.
@@ -43,19 +43,33 @@ func timeline(r drill.Record, look ui.Look) string {
 	for _, s := range r.Series {
 		rows = append(rows, []string{s.Viewpoint, string(s.Kind), "|" + cells(s, look.Unicode) + "|"})
 	}
-	rows = append(rows, []string{"", "faults", "|" + faultCells(r) + "|"})
+	rows = append(rows, []string{"", "faults", "|" + faultCells(r) + "|"}, []string{"", "", axis(r.Length)})
 	text := ui.Table(nil, rows) + "\n"
 	var b strings.Builder
 	b.WriteString(text)
 	const most = 40
-	for i, m := range r.Marks {
-		if i == most {
-			fmt.Fprintf(&b, "  … and %d more\n", len(r.Marks)-most)
-			break
+	shown := 0
+	for _, m := range r.Marks {
+		switch {
+		case m.Kind == "fault", m.Kind == "undone", m.Kind == "healthy": // the table of the drills has them
+			continue
+		case shown < most:
+			fmt.Fprintf(&b, "  %6s  %-7s %s\n", clock(m.At), m.Kind, m.Text)
 		}
-		fmt.Fprintf(&b, "  %6s  %-7s %s\n", clock(m.At), m.Kind, m.Text)
+		shown++
+	}
+	if shown > most {
+		fmt.Fprintf(&b, "  … and %d more\n", shown-most)
 	}
 	return b.String()
+}
+
+// axis names the times below the beginning, the middle and the end of a line.
+func axis(length time.Duration) string {
+	begin, middle, end := clock(0), clock(length/2), clock(length)
+	at := 1 + width/2 - len(middle)/2
+	text := fmt.Sprintf(" %-*s%s", at-1, begin, middle)
+	return text + fmt.Sprintf("%*s", width+1-len(text), end)
 }
 
 // cells puts a series' buckets into the width of a line.
