@@ -25,17 +25,18 @@ type drillReportOptions struct {
 func newDrillReportCommand() *cobra.Command {
 	o := drillReportOptions{}
 	cmd := &cobra.Command{
-		Use:   "report [RUN [RUN]]",
+		Use:   "report [RUN]...",
 		Short: "List the drills that were done, show a run, or compare two",
 		Long: `Without a run it lists those that were recorded on this machine; with one it
 shows its report; with two it compares them, drill by drill. A run is named by
 its ID, the beginning of it, or its record's file; last is the last one. The
-output markdown is the table of the track record.`,
+output markdown is the table of the track record, of all runs or of those named.`,
 		Example: `  quorate drill report
   quorate drill report last --html report.html
   quorate drill report 3f2a 91cc
-  quorate drill report 3f2a --output json`,
-		Args: cobra.MaximumNArgs(2),
+  quorate drill report 3f2a --output json
+  quorate drill report 3f2a 91cc 7d10 --output markdown`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runDrillReport(cmd, o, args)
 		},
@@ -51,6 +52,9 @@ func runDrillReport(cmd *cobra.Command, o drillReportOptions, args []string) err
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	if o.output != "text" && o.output != "json" && o.output != "markdown" {
 		return usageError(fmt.Errorf("unknown output %q; it is text, json or markdown", o.output))
+	}
+	if len(args) > 2 && o.output == "text" {
+		return usageError(errors.New("two runs can be compared; of more there is --output markdown or json"))
 	}
 	if o.html != "" && len(args) != 1 {
 		return usageError(errors.New("--html is for the report of one run: name it"))

@@ -78,6 +78,33 @@ func TestRecordsAreFoundByTheBeginningOfTheirID(t *testing.T) {
 	}
 }
 
+// Of more than two runs there is one table, and no comparison.
+func TestReportOfManyRuns(t *testing.T) {
+	dir := t.TempDir()
+	var names []string
+	for i, id := range []string{"aa", "bb", "cc"} {
+		path, err := drill.Save(dir, drill.Record{Format: 1, RunID: id, Started: time.Date(2026, 11, 21, i, 0, 0, 0, time.UTC), Faults: []drill.FaultRecord{{Drill: "etcd-killed", OK: true}}}, drill.History{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, path)
+	}
+	for format, want := range map[string]string{"markdown": "3 faults in 3 runs", "text": "two runs can be compared"} {
+		var out bytes.Buffer
+		cmd := newDrillReportCommand()
+		cmd.SetOut(&out)
+		cmd.SetErr(io.Discard)
+		cmd.SilenceErrors, cmd.SilenceUsage = true, true
+		cmd.SetArgs(append(slices.Clone(names), "--output", format))
+		if err := cmd.Execute(); err != nil {
+			out.WriteString(err.Error())
+		}
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %s", format, out.String())
+		}
+	}
+}
+
 func TestDrillList(t *testing.T) {
 	var out bytes.Buffer
 	cmd := newDrillListCommand()
