@@ -138,7 +138,7 @@ healthy again in time, and nothing was lost.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.all, "all", false, "every drill that this cluster has hosts for and that is allowed")
 	f.StringVar(&o.on, "target", "", "the host or rule for drills that name none: leader, vip-holder, random or a host")
-	f.StringVar(&o.budget, "budget", "", "what each drill may cost, as gap=2s,write=3s,recovery=1m (default: its own)")
+	f.StringVar(&o.budget, "budget", "", "what each drill may cost, as gap=2s,write=3s,recovery=1m, or x3 for three times its own (default: its own)")
 	f.DurationVar(&o.soak, "soak", 0, "drills at random for this long")
 	f.Uint64Var(&o.seed, "seed", 0, "what the random choices are made from (default: a new one, which is told)")
 	f.StringVar(&o.replay, "replay", "", "the drills of an earlier run, by its record's file")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +31,8 @@ type Budget struct {
 	// Moved is the longest time from the loss of a node to the moment when its
 	// pod is ready on another; only for a drill that looks for it.
 	Moved time.Duration `json:"moved,omitempty"`
+	// times is how many times over the budget that this one is laid over holds.
+	times float64
 }
 
 // aloneFor is how soon after its end a fault of a proxy without a stand-in must
@@ -91,13 +94,24 @@ func FileBudget(c *cluster.Cluster, d Drill) Budget {
 // kinds that a budget may name.
 var budgetKinds = []probe.Kind{AnyKind, probe.Read, probe.KeepAlive, probe.Write, probe.Watch}
 
-// ParseBudget reads "gap=2s", "write=3s,recovery=1m", one or more with commas.
+// mostTimes bounds how many times over a budget may hold.
+const mostTimes = 100
+
+// ParseBudget reads "gap=2s", "write=3s,recovery=1m", one or more with commas; "x3"
+// is three times the budget that it is laid over.
 func ParseBudget(text string) (Budget, error) {
 	b := Budget{Gap: map[probe.Kind]time.Duration{}}
 	for part := range strings.SplitSeq(text, ",") {
-		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+		part = strings.TrimSpace(part)
+		if factor, ok := strings.CutPrefix(part, "x"); ok && b.times == 0 {
+			if n, err := strconv.ParseFloat(factor, 64); err == nil && n > 0 && n <= mostTimes {
+				b.times = n
+				continue
+			}
+		}
+		name, value, ok := strings.Cut(part, "=")
 		if !ok {
-			return Budget{}, fmt.Errorf("%q is no budget: say gap=2s", part)
+			return Budget{}, fmt.Errorf("%q is no budget: say gap=2s, or x3 for three times what holds anyway", part)
 		}
 		d, err := time.ParseDuration(value)
 		if err != nil || d <= 0 {
@@ -122,6 +136,9 @@ func ParseBudget(text string) (Budget, error) {
 // With is the budget with another laid over it. A gap for all kinds replaces
 // those for single kinds.
 func (b Budget) With(over Budget) Budget {
+	if over.times > 0 {
+		b = b.manifold(over.times)
+	}
 	out := Budget{Gap: maps.Clone(b.Gap), Disturbed: b.Disturbed, Recovery: b.Recovery, Moved: b.Moved}
 	if out.Gap == nil || over.Gap[AnyKind] > 0 {
 		out.Gap = map[probe.Kind]time.Duration{}
@@ -138,6 +155,19 @@ func (b Budget) With(over Budget) Budget {
 	}
 	if over.Moved > 0 {
 		out.Moved = over.Moved
+	}
+	return out
+}
+
+// manifold is the budget several times over.
+func (b Budget) manifold(n float64) Budget {
+	times := func(d time.Duration) time.Duration { return time.Duration(float64(d) * n) }
+	out := Budget{
+		Gap: map[probe.Kind]time.Duration{}, Disturbed: times(b.Disturbed), Unbalanced: times(b.Unbalanced),
+		Recovery: times(b.Recovery), Moved: times(b.Moved),
+	}
+	for kind, d := range b.Gap {
+		out.Gap[kind] = times(d)
 	}
 	return out
 }

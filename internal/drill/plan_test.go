@@ -334,7 +334,17 @@ func TestBudgets(t *testing.T) {
 	if d, _ = Find("apiserver-killed"); OwnBudget(local, d, nil).For(probe.Watch, true) != 2*time.Second {
 		t.Error("a killed server's connections are noticed at once")
 	}
-	for _, bad := range []string{"", "2s", "gap=", "gap=-1s", "gaps=1s"} {
+	thrice, err := ParseBudget("x3,recovery=1m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := own.With(thrice); got.String() != "gap=24s,disturbed=36s,recovery=1m0s" || got.For(probe.Watch, true) != 3*unbalancedFor {
+		t.Errorf("three times %s: %s", own, got)
+	}
+	if own.Of(probe.Read) != 8*time.Second {
+		t.Error("the budget itself was changed")
+	}
+	for _, bad := range []string{"", "2s", "gap=", "gap=-1s", "gaps=1s", "x", "x0", "x-1", "xNaN", "x3,x3", "x1000"} {
 		if _, err := ParseBudget(bad); err == nil {
 			t.Errorf("%q is a budget", bad)
 		}
