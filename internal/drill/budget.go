@@ -31,8 +31,8 @@ type Budget struct {
 	// Moved is the longest time from the loss of a node to the moment when its
 	// pod is ready on another; only for a drill that looks for it.
 	Moved time.Duration `json:"moved,omitempty"`
-	// times is how many times over the budget that this one is laid over holds.
-	times float64
+	// Times is how many times over the budget that this one is laid over holds.
+	Times float64 `json:"-"`
 }
 
 // aloneFor is how soon after its end a fault of a proxy without a stand-in must
@@ -103,9 +103,9 @@ func ParseBudget(text string) (Budget, error) {
 	b := Budget{Gap: map[probe.Kind]time.Duration{}}
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
-		if factor, ok := strings.CutPrefix(part, "x"); ok && b.times == 0 {
+		if factor, ok := strings.CutPrefix(part, "x"); ok && b.Times == 0 {
 			if n, err := strconv.ParseFloat(factor, 64); err == nil && n > 0 && n <= mostTimes {
-				b.times = n
+				b.Times = n
 				continue
 			}
 		}
@@ -136,8 +136,8 @@ func ParseBudget(text string) (Budget, error) {
 // With is the budget with another laid over it. A gap for all kinds replaces
 // those for single kinds.
 func (b Budget) With(over Budget) Budget {
-	if over.times > 0 {
-		b = b.manifold(over.times)
+	if over.Times > 0 {
+		b = b.manifold(over.Times)
 	}
 	out := Budget{Gap: maps.Clone(b.Gap), Disturbed: b.Disturbed, Recovery: b.Recovery, Moved: b.Moved}
 	if out.Gap == nil || over.Gap[AnyKind] > 0 {
