@@ -24,14 +24,23 @@ const maxHTTPBody = 64 << 10
 // askHTTP asks health endpoints from the host's own viewpoint, all at once.
 func (a *Agent) askHTTP(ctx context.Context, queries []protocol.HTTPQuery) []protocol.HTTPReply {
 	replies := make([]protocol.HTTPReply, len(queries))
+	held := make([]*http.Transport, len(queries))
+	defer func() {
+		for _, transport := range held {
+			if transport != nil {
+				transport.CloseIdleConnections()
+			}
+		}
+	}()
 	var wg sync.WaitGroup
 	for i, query := range queries {
 		wg.Go(func() {
 			began := time.Now()
-			reply, err := a.askOne(ctx, query)
+			reply, transport, err := a.askOne(ctx, query)
 			if err != nil {
 				reply.Error = err.Error()
 			}
+			held[i] = transport
 			reply.Millis = time.Since(began).Milliseconds()
 			replies[i] = reply
 		})
@@ -40,7 +49,9 @@ func (a *Agent) askHTTP(ctx context.Context, queries []protocol.HTTPQuery) []pro
 	return replies
 }
 
-func (a *Agent) askOne(ctx context.Context, query protocol.HTTPQuery) (protocol.HTTPReply, error) {
+// askOne asks once. The transport holds the query's connection, for the caller to
+// close; it is nil where none is held.
+func (a *Agent) askOne(ctx context.Context, query protocol.HTTPQuery) (_ protocol.HTTPReply, held *http.Transport, _ error) {
 	timeout := time.Second
 	if query.TimeoutMillis > 0 {
 		timeout = time.Duration(query.TimeoutMillis) * time.Millisecond
@@ -49,30 +60,34 @@ func (a *Agent) askOne(ctx context.Context, query protocol.HTTPQuery) (protocol.
 	defer cancel()
 	config, err := a.tlsConfig(query)
 	if err != nil {
-		return protocol.HTTPReply{}, err
+		return protocol.HTTPReply{}, nil, err
 	}
-	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
+	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: !query.Hold}
 	if query.UnixSocket != "" {
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var dialer net.Dialer
 			return dialer.DialContext(ctx, "unix", query.UnixSocket)
 		}
 	}
-	defer transport.CloseIdleConnections()
+	if query.Hold {
+		held = transport
+	} else {
+		defer transport.CloseIdleConnections()
+	}
 	method, content := http.MethodGet, io.Reader(nil)
 	if query.Body != "" {
 		method, content = http.MethodPost, strings.NewReader(query.Body)
 	}
 	request, err := http.NewRequestWithContext(ctx, method, query.URL, content)
 	if err != nil {
-		return protocol.HTTPReply{}, err
+		return protocol.HTTPReply{}, held, err
 	}
 	if query.Body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		return protocol.HTTPReply{}, err
+		return protocol.HTTPReply{}, held, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxHTTPBody))
@@ -81,7 +96,7 @@ func (a *Agent) askOne(ctx context.Context, query protocol.HTTPQuery) (protocol.
 		sum := sha256.Sum256(response.TLS.PeerCertificates[0].Raw)
 		reply.PeerSHA256 = hex.EncodeToString(sum[:])
 	}
-	return reply, err
+	return reply, held, err
 }
 
 func (a *Agent) tlsConfig(query protocol.HTTPQuery) (*tls.Config, error) {

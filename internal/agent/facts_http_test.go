@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -52,5 +53,34 @@ func TestHealthQueriesGetOrPost(t *testing.T) {
 		if replies[i].Status != 200 || replies[i].Body != want {
 			t.Errorf("query %d: status %d (%s), body of %d bytes, want %d", i, replies[i].Status, replies[i].Error, len(replies[i].Body), len(want))
 		}
+	}
+}
+
+// A connection that is held is open until all are answered, any other is closed
+// with its answer.
+func TestHealthQueriesHold(t *testing.T) {
+	for _, hold := range []bool{true, false} {
+		first := make(chan http.ConnState, 1)
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/last" {
+				fmt.Fprint(w, <-first)
+			}
+		}))
+		server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+			if s == http.StateIdle || s == http.StateClosed {
+				select {
+				case first <- s:
+				default: // the other one, or its end
+				}
+			}
+		}
+		server.Start()
+		a := New(Options{})
+		replies := a.askHTTP(t.Context(), []protocol.HTTPQuery{{URL: server.URL, Hold: hold}, {URL: server.URL + "/last", TimeoutMillis: 10000}})
+		if got, want := replies[1].Body, map[bool]string{true: "idle", false: "closed"}[hold]; got != want {
+			t.Errorf("hold %v: the first connection was %q (%s) before the last was answered, want %q", hold, got, replies[1].Error, want)
+		}
+		a.Close()
+		server.Close()
 	}
 }

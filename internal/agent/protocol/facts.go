@@ -56,6 +56,10 @@ type HTTPQuery struct {
 	TimeoutMillis int `json:"timeoutMillis,omitempty"`
 	// UnixSocket is dialled instead of the URL's host when set.
 	UnixSocket string `json:"unixSocket,omitempty"`
+	// Hold keeps the connection open until every query of the request is
+	// answered: a balancer that goes by the number of connections gives the next
+	// one to another backend.
+	Hold bool `json:"hold,omitempty"`
 }
 
 // HTTPReply is the answer to one HTTPQuery, in the order asked.

@@ -23,7 +23,9 @@ const (
 	balancerQueryMillis = 2500
 	// balancerQuestions, times the number of API servers, is how many questions
 	// all nodes together ask at least. A balancer that picks at random leaves an
-	// API server out of 12 times as many with a chance of one in 100000.
+	// API server out of 12 times as many with a chance of one in 100000. One that
+	// goes by the number of connections sees as many open at once, as in a proof
+	// (keptCalls).
 	balancerQuestions = 12
 )
 
@@ -47,10 +49,11 @@ func BalancerQueries(c *cluster.Cluster, h *cluster.Host) []protocol.HTTPQuery {
 }
 
 // throughQueries ask so many times for whatever API server is behind an address.
+// The connections are held until all are answered, like those of a proof.
 func throughQueries(c *cluster.Cluster, address string, times int) []protocol.HTTPQuery {
 	return slices.Repeat([]protocol.HTTPQuery{{
 		URL: "https://" + address + "/readyz", CAFile: authorityFile, ServerName: c.Endpoint.Domain,
-		TimeoutMillis: balancerQueryMillis,
+		TimeoutMillis: balancerQueryMillis, Hold: true,
 	}}, times)
 }
 

@@ -52,7 +52,7 @@ func TestBalancerQueries(t *testing.T) {
 		if len(got) != tt.want {
 			t.Errorf("%s of %d+%d asks %d times, want %d", tt.host, tt.controlPlanes, tt.workers, len(got), tt.want)
 		}
-		if len(got) > 0 && (got[0].URL != "https://10.0.0.100:6443/readyz" || got[0].ServerName != "api.example" || got[0].CAFile == "") {
+		if len(got) > 0 && (got[0].URL != "https://10.0.0.100:6443/readyz" || got[0].ServerName != "api.example" || got[0].CAFile == "" || !got[0].Hold) {
 			t.Errorf("it asks %+v", got[0])
 		}
 	}
