@@ -59,6 +59,9 @@ type Sample struct {
 	Late    time.Duration `json:"late,omitempty"`
 	Outcome Outcome       `json:"outcome"`
 	Detail  string        `json:"detail,omitempty"` // the failure's own words
+	// Begun tells of one that failed that a server had proved itself on its
+	// connection before: what is lost is the request, not the way to a server.
+	Begun bool `json:"begun,omitempty"`
 }
 
 // Done is when the sample was over, since the recording began.
@@ -82,6 +85,7 @@ func (l *Log) add(asked time.Time, late time.Duration, err error) Sample {
 	s := Sample{At: asked.Sub(l.began), Took: time.Since(asked), Late: late, Outcome: OutcomeOf(err)}
 	if err != nil {
 		s.Detail = err.Error()
+		_, s.Begun = errors.AsType[*begunError](err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -122,6 +126,11 @@ type StatusError struct {
 func (e *StatusError) Error() string {
 	return strings.TrimSpace(http.StatusText(e.Code) + ": " + e.Body)
 }
+
+// begunError is why a request failed on a connection that was made.
+type begunError struct{ error }
+
+func (e *begunError) Unwrap() error { return e.error }
 
 // OutcomeOf classes an error; nil is OK.
 func OutcomeOf(err error) Outcome {

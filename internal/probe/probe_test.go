@@ -276,3 +276,41 @@ func TestAnswersThatAreNoSuccess(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A request that is lost on the way to a server that had proved itself is told
+// from one that found none.
+func TestFailuresThatHadBegun(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		conn.Close()
+	}))
+	defer server.Close()
+	v := viewpointOf(server)
+	clients := v.Clients()
+	defer clients.Close()
+	log := NewLog(time.Now())
+	if s := log.Add(time.Now(), v.Get(clients.Fresh, "/")(t.Context())); s.Outcome != Reset || !s.Begun {
+		t.Errorf("a request that the server drops: %+v", s)
+	}
+	// Somebody takes the connection, as a proxy does, and finds no server.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		if conn, err := l.Accept(); err == nil {
+			conn.Close()
+		}
+	}()
+	v.Dial, _ = AnyOf([]string{l.Addr().String()})
+	other := v.Clients()
+	defer other.Close()
+	if s := log.Add(time.Now(), v.Get(other.Fresh, "/")(t.Context())); s.Outcome != Reset || s.Begun {
+		t.Errorf("a connection that nobody serves: %+v", s)
+	}
+}

@@ -3,7 +3,9 @@ package probe
 import (
 	"context"
 	"net/http"
+	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -89,11 +91,15 @@ func (p Prober) once(ctx context.Context, log *Log, planned time.Time) {
 func (v Viewpoint) Get(client *http.Client, path string) func(context.Context) error {
 	url := v.URL(path)
 	return func(ctx context.Context) error {
+		var begun atomic.Bool
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { begun.Store(true) }})
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
 			return err
 		}
-		_, err = Do(client, request)
+		if _, err = Do(client, request); err != nil && begun.Load() {
+			return &begunError{err}
+		}
 		return err
 	}
 }

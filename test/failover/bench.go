@@ -119,8 +119,8 @@ func (b *bench) once(ctx context.Context, e event, n int) error {
 		return err
 	}
 	b.results = append(b.results, measured)
-	fmt.Fprintf(os.Stderr, "%-9s %-16s %d on %s: gap %s, %d of %d failed %v, disturbed for %s; kept connections: stuck %s, %d cut; watches: behind %s, %d cut\n",
-		b.now.name, e.name, n, target, seconds(r.New.Gap.Length), r.New.Failed(), r.New.Asked, r.New.Failures, seconds(r.New.Disturbed.Length),
+	fmt.Fprintf(os.Stderr, "%-9s %-16s %d on %s: gap %s, %d of %d failed %v, %d without a server, disturbed for %s; kept connections: stuck %s, %d cut; watches: behind %s, %d cut\n",
+		b.now.name, e.name, n, target, seconds(r.New.Gap.Length), r.New.Failed(), r.New.Asked, r.New.Failures, r.NotConnected(), seconds(r.New.Disturbed.Length),
 		seconds(r.Sessions.Stuck), r.Sessions.Cut, seconds(r.Watches.Behind), r.Watches.Cut)
 	if b.verbose {
 		for _, f := range r.Failures {

@@ -34,7 +34,7 @@ func allEvents() []event {
 		{"lb-freeze", "VIP holder frozen", "gap ≤ 1 s", holder, freeze, thaw},
 		{"lb-cut", "cable of the VIP holder cut", "gap ≤ 0.8 s", holder, cut, heal},
 		{"lb-restart", "all load balancers restarted in turn", "gap ≤ 0.8 s", all, (*bench).rebootBalancers, nil},
-		{"api-kill", "API server process killed", "0 failed", follower, kill("KILL", "kube-apiserver"), nil},
+		{"api-kill", "API server process killed", "0 without a server", follower, kill("KILL", "kube-apiserver"), nil},
 		{"api-none", "all API servers killed at once", "refused at once", all, (*bench).killAPIServers, nil},
 		{"api-restart", "all API servers restarted in turn", "0 failed", all, (*bench).restartAPIServers, nil},
 		{"cp-off", "control-plane host powered off (no etcd leader)", "gap ≤ 1 s", follower, off, on},

@@ -69,7 +69,10 @@ func TestReport(t *testing.T) {
 	o := options{events: []event{e, {name: "other"}}, sides: allSides(), load: gap.Load{Timeout: gap.Timeout, Sessions: 8}}
 	of := func(s side, gaps ...time.Duration) (out []result) {
 		for _, length := range gaps {
-			out = append(out, result{side: s.name, event: e, Result: gap.Result{New: probe.Stats{Gap: probe.Gap{Length: length}, Asked: 9, Succeeded: 7}}})
+			out = append(out, result{side: s.name, event: e, Result: gap.Result{
+				New:      probe.Stats{Gap: probe.Gap{Length: length}, Asked: 9, Succeeded: 7},
+				Failures: []probe.Sample{{Begun: true}, {}},
+			}})
 		}
 		return out
 	}
@@ -79,7 +82,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("what was not over reads as if it were:\n%s", text)
 	}
 	text := report(o, hosts.Machine{}, append(of(ours, 300*time.Millisecond), of(published, 5*time.Second, 3*time.Second, 4*time.Second)...))
-	for _, want := range []string{"published  3     3.00 / 4.00 / 5.00  2 / 2 / 2", "quorate    1     0.30                2 "} {
+	for _, want := range []string{"published  3     3.00 / 4.00 / 5.00  2 / 2 / 2  1 / 1 / 1 ", "quorate    1     0.30                2          1 "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

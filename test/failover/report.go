@@ -16,11 +16,11 @@ func report(o options, m hosts.Machine, results []result) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "\n%s\nClients: a new TLS request to %s every %s that gives up after %s; %d clients that keep their connection; %d watches.\n",
 		m.Describe(), gap.Path, gap.Every, o.load.Timeout, o.load.Sessions, o.load.Watches)
-	out.WriteString("Gap: the longest time in which no new request was answered. Failed: of the new requests, while there was any trouble; after: how long they took to, in the median. Disturbed: from the first that failed to the last. " +
+	out.WriteString("Gap: the longest time in which no new request was answered. Failed: of the new requests, while there was any trouble; no server: those of them to which no API server had proved itself, the rest were under way on one that ended; after: how long they took to, in the median. Disturbed: from the first that failed to the last. " +
 		"Stuck: the longest wait on a kept connection. Behind: the longest time from a change to its sight by a watch. " +
 		"Figures are min / median / max; > says that it went on until it was undone.\n\n")
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "EVENT\tGOAL\tSIDE\tRUNS\tGAP, S\tFAILED\tAFTER, S\tDISTURBED, S\tSTUCK, S\tBEHIND, S\tCUT: KEPT, WATCHES")
+	fmt.Fprintln(table, "EVENT\tGOAL\tSIDE\tRUNS\tGAP, S\tFAILED\tNO SERVER\tAFTER, S\tDISTURBED, S\tSTUCK, S\tBEHIND, S\tCUT: KEPT, WATCHES")
 	for _, e := range o.events {
 		what, goal := e.what, e.goal
 		for _, s := range o.sides {
@@ -33,9 +33,10 @@ func report(o options, m hosts.Machine, results []result) string {
 			if len(of) == 0 {
 				continue
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s, %s\n", what, goal, s.name, len(of),
+			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s, %s\n", what, goal, s.name, len(of),
 				spread(of, func(r result) time.Duration { return r.New.Gap.Length }, seconds),
 				spread(of, func(r result) int { return r.New.Failed() }, count),
+				spread(of, func(r result) int { return r.NotConnected() }, count),
 				spread(of, func(r result) time.Duration { return r.FailedAfter() }, seconds),
 				disturbed(of),
 				spread(of, func(r result) time.Duration { return r.Sessions.Stuck }, seconds),

@@ -70,6 +70,19 @@ type Result struct {
 	Watches  WatchStats
 }
 
+// NotConnected is how many of the new requests failed before a server had proved
+// itself to them: nobody was found who served them. The others that failed were
+// under way, on the connection to a server that ended or in its hands.
+func (r Result) NotConnected() int {
+	n := 0
+	for _, f := range r.Failures {
+		if !f.Begun {
+			n++
+		}
+	}
+	return n
+}
+
 // FailedAfter is how long a new request took to fail, in the median.
 func (r Result) FailedAfter() time.Duration {
 	if len(r.Failures) == 0 {
