@@ -2,9 +2,12 @@ package agent
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
 )
 
 // sourcesTimeout bounds one question to the host's package sources; dnf may
@@ -13,7 +16,7 @@ const sourcesTimeout = 60 * time.Second
 
 // candidates asks the host's package sources which versions they have of
 // packages that are not installed; wanted is by package tool. A package that the
-// sources do not have is left out.
+// sources do not have is left out. An error tells that they may have more.
 func (a *Agent) candidates(ctx context.Context, wanted map[string][]string, installed map[string]string) (map[string]string, error) {
 	tool := a.packageToolName()
 	names := slices.DeleteFunc(slices.Clone(wanted[tool]), func(name string) bool { return installed[name] != "" })
@@ -31,7 +34,32 @@ func (a *Agent) candidates(ctx context.Context, wanted map[string][]string, inst
 	if err != nil {
 		return nil, err
 	}
-	return read(said), nil
+	found := read(said)
+	if tool == "apt" && len(found) < len(names) {
+		return found, a.aptListsFetched(ctx)
+	}
+	return found, nil
+}
+
+// aptListsFetched is an error where the host has package sources of which none
+// was ever asked, as on a host that was just installed: which packages they have
+// shows when the lists are fetched, which an installation does.
+func (a *Agent) aptListsFetched(ctx context.Context) error {
+	said, err := a.packageTool(ctx, []string{"apt-get", "indextargets", "--format", "$(FILENAME)", "Created-By: Packages"}, []string{"LC_ALL=C"})
+	if err != nil {
+		return err
+	}
+	targets := strings.Fields(said)
+	for _, file := range targets {
+		// They may be compressed.
+		if fetched, err := filepath.Glob(filepath.Join("/", a.root, file) + "*"); err != nil || len(fetched) > 0 {
+			return err
+		}
+	}
+	if len(targets) == 0 {
+		return nil
+	}
+	return protocol.Failure(protocol.KindOther, "its package lists were never fetched")
 }
 
 // parsePolicy reads `apt-cache policy`: a name and a colon at the beginning of

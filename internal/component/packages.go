@@ -54,6 +54,10 @@ func (p Packages) Apply(ctx context.Context, rt *Runtime, say func(string)) erro
 	}
 	say("installing " + strings.Join(p.Names, ", "))
 	if err := installPackages(ctx, h, request, say); err != nil {
+		if len(request.Files) == 0 && ctx.Err() == nil {
+			return fmt.Errorf("%w; add a package source that has %s and can be reached, install them by hand, or build the bundle on %s",
+				err, strings.Join(p.Names, ", "), p.OS.PrettyName)
+		}
 		return err
 	}
 	for _, name := range p.Names {

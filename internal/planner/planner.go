@@ -45,7 +45,10 @@ func Apply(in component.Input) (*plan.Plan, diag.List, error) {
 	if out.Refusals.HasErrors() {
 		return nil, out.Refusals, nil
 	}
-	endpoint.BeforeAll(out.Steps)
+	// What may fail though all that could be known was looked at comes first, and
+	// of that what changes nothing.
+	component.InFront(out.Steps, append(os.Unsure(in), component.StepProof)...)
+	component.InFront(out.Steps, component.StepProof)
 	p, err := plan.New(in.Cluster.Name, "apply", out.Steps)
 	return p, out.Refusals, err
 }

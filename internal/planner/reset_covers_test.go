@@ -39,8 +39,9 @@ func bareInput(t *testing.T) component.Input {
 	for _, h := range c.Hosts {
 		in.Snapshot.Hosts[h.Name] = &state.Host{Name: h.Name, Facts: &protocol.Facts{
 			MachineID: h.Name, Arch: "amd64", CPUs: 4, MemoryBytes: 8 << 30, OS: protocol.OS{ID: "debian", Version: "12"},
-			Swap:  []string{"/dev/sda2"},
-			Files: map[string]protocol.File{"/etc/fstab": {Exists: true, Content: "/dev/sda2 none swap sw 0 0\n"}, "/etc/hosts": {Exists: true}},
+			Swap:       []string{"/dev/sda2"},
+			Candidates: map[string]string{"conntrack": "1", "nftables": "1", "haproxy": "2", "keepalived": "2"},
+			Files:      map[string]protocol.File{"/etc/fstab": {Exists: true, Content: "/dev/sda2 none swap sw 0 0\n"}, "/etc/hosts": {Exists: true}},
 		}}
 	}
 	return in

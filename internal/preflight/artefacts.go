@@ -20,7 +20,7 @@ func artefactChecks() []Check {
 
 func packageChecks() []Check {
 	return []Check{{
-		Name: "packages", Host: judgePackages,
+		Name: "packages", Refuses: true, Host: judgePackages,
 		About: "the distribution's packages that are missing are in the bundle or in the host's own sources",
 	}}
 }
@@ -65,9 +65,7 @@ func binariesOf(c *cluster.Cluster, r catalog.Release, h *cluster.Host) []catalo
 func judgePackages(o *Observation, h *cluster.Host) []Finding {
 	f := o.Snapshot.Facts(h.Name)
 	missing := os.MissingPackages(o.Cluster, o.Artefacts, h, f)
-	foreign := slices.DeleteFunc(slices.Clone(missing), func(name string) bool {
-		return o.Artefacts != nil && o.Artefacts.HasPackage(f.OS.ID, f.OS.Version, name)
-	})
+	foreign := os.ForeignPackages(o.Artefacts, f, missing)
 	nowhere := slices.DeleteFunc(slices.Clone(foreign), func(name string) bool { return f.Candidates[name] != "" })
 	switch {
 	case len(missing) == 0:
@@ -75,7 +73,7 @@ func judgePackages(o *Observation, h *cluster.Host) []Finding {
 	case len(foreign) == 0:
 		return fine("%s gets %s from the bundle", h.Name, strings.Join(missing, ", "))
 	case f.CandidatesError != "":
-		return []Finding{warn("look at the host's package sources", "%s needs %s, and its package sources could not be asked: %s", h.Name, strings.Join(foreign, ", "), f.CandidatesError)}
+		return []Finding{warn("look at the host's package sources; apply installs these first of all, and changes nothing where it cannot", "%s needs %s, and its package sources could not be asked: %s", h.Name, strings.Join(foreign, ", "), f.CandidatesError)}
 	case len(nowhere) > 0:
 		return []Finding{fail("refresh the host's package index or add the source that has them, or build the bundle on "+f.OS.PrettyName,
 			"%s needs %s, which neither the bundle nor its package sources have", h.Name, strings.Join(nowhere, ", "))}

@@ -151,25 +151,6 @@ func (o followBackends) Verify(ctx context.Context, rt *component.Runtime, say f
 	return component.RecordDone(ctx, rt, recordBackends, o.digest, say)
 }
 
-// BeforeAll makes every step wait for the proof of the balancer, where there is
-// one to be made: a run whose balancer is wrong changes nothing. Steps that need
-// others of the plan wait with those.
-func BeforeAll(steps []plan.Step) {
-	planned := map[plan.ID]bool{}
-	for _, s := range steps {
-		planned[s.ID] = true
-	}
-	if !planned[component.StepProof] {
-		return
-	}
-	for i, s := range steps {
-		waits := slices.ContainsFunc(slices.Concat(s.Needs, s.NeedsAny), func(id plan.ID) bool { return planned[id] })
-		if s.ID != component.StepProof && !waits {
-			steps[i].Needs = append(slices.Clone(s.Needs), component.StepProof)
-		}
-	}
-}
-
 // resolvedBy tells how nodes that are not control plane find the balancer under
 // the endpoint's name, for people.
 func resolvedBy(c *cluster.Cluster) string {

@@ -94,6 +94,32 @@ func MissingPackages(c *cluster.Cluster, artefacts *bundle.Manifest, h *cluster.
 	return missing
 }
 
+// ForeignPackages are those of a host's missing packages that the bundle does not
+// have for its distribution.
+func ForeignPackages(artefacts *bundle.Manifest, facts *protocol.Facts, missing []string) []string {
+	return slices.DeleteFunc(slices.Clone(missing), func(name string) bool {
+		return artefacts != nil && artefacts.HasPackage(facts.OS.ID, facts.OS.Version, name)
+	})
+}
+
+// Unsure are the steps that install packages of which nobody can tell whether
+// they are to be had, since a host's package sources did not answer: they come
+// first, so that a run changes nothing where they are not.
+func Unsure(in component.Input) []plan.ID {
+	var out []plan.ID
+	for i := range in.Cluster.Hosts {
+		h := &in.Cluster.Hosts[i]
+		facts := in.Snapshot.Facts(h.Name)
+		if facts == nil || facts.CandidatesError == "" {
+			continue
+		}
+		if len(ForeignPackages(in.Artefacts, facts, MissingPackages(in.Cluster, in.Artefacts, h, facts))) > 0 {
+			out = append(out, plan.On(component.StepPackages, h.Name))
+		}
+	}
+	return out
+}
+
 // packages lists the distribution packages that a host needs for its roles.
 func packages(family string, c *cluster.Cluster, h *cluster.Host) []string {
 	var names []string
