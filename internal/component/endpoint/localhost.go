@@ -13,15 +13,21 @@ import (
 // stepProgram is the subject of the step that installs the bundle's HAProxy.
 const stepProgram = "endpoint/haproxy-program"
 
+// localHAProxyConfig is what a node's own HAProxy is made of, wherever its program
+// comes from.
+func localHAProxyConfig(c *cluster.Cluster) haproxyConfig {
+	return haproxyConfig{
+		Purpose:        "this node's way to the API servers",
+		Binds:          []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Endpoint.Port))},
+		Before:         "kubelet.service",
+		MaxConnections: 4000,
+	}.of(c)
+}
+
 // planLocalhost plans a node's own HAProxy on 127.0.0.1, which is up before
 // its kubelet.
 func planLocalhost(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
-	config := haproxyConfig{
-		Purpose:        "this node's way to the API servers",
-		Binds:          []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(in.Cluster.Endpoint.Port))},
-		Before:         "kubelet.service",
-		MaxConnections: 4000,
-	}
+	config := localHAProxyConfig(in.Cluster)
 	var needs []plan.ID
 	replaced := false
 	if component.OwnHAProxy(in.Cluster, in.Artefacts, facts) {
@@ -33,5 +39,5 @@ func planLocalhost(in component.Input, h *cluster.Host, facts *protocol.Facts, o
 	if lingers(in, h) {
 		needs = append(needs, plan.On(component.StepRetire, h.Name))
 	}
-	planHAProxy(in, h, facts, config.of(in.Cluster), replaced, "balance the API servers on 127.0.0.1", out, needs...)
+	planHAProxy(in, h, facts, config, replaced, "balance the API servers on 127.0.0.1", out, needs...)
 }

@@ -35,11 +35,11 @@ func nginxModule(os protocol.OS) string {
 // servers in the cluster file's order.
 func nginxService(c *cluster.Cluster, h *cluster.Host, os protocol.OS) component.Service {
 	data := struct {
-		Purpose, Cluster, Module, PID, File string
-		Port, Tries                         int
-		Servers                             []server
+		Purpose, Cluster, Module, PID, File, Idle string
+		Port, Tries                               int
+		Servers                                   []server
 	}{
-		Purpose: "This node's way to the API servers", Cluster: c.Name, Module: nginxModule(os), PID: nginxPID, File: nginxFile,
+		Purpose: "This node's way to the API servers", Cluster: c.Name, Module: nginxModule(os), PID: nginxPID, File: nginxFile, Idle: idleTimeout,
 		Port: c.Endpoint.Port, Tries: len(c.ControlPlanes()),
 	}
 	for _, cp := range c.ControlPlanes() {
