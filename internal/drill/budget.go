@@ -26,6 +26,9 @@ type Budget struct {
 	// servers without a balancer that checks them, and Disturbed for all kinds
 	// there; 0 means that it does not.
 	Unbalanced time.Duration `json:"unbalanced,omitempty"`
+	// Behind replaces Disturbed there, too: it is how long a server that is gone may
+	// be one of those behind the service address.
+	Behind time.Duration `json:"behind,omitempty"`
 	// Recovery is the longest time from the end of the fault to a healthy cluster.
 	Recovery time.Duration `json:"recovery,omitempty"`
 	// Moved is the longest time from the loss of a node to the moment when its
@@ -46,6 +49,10 @@ const calmer = 4 * time.Second
 // connection fell silent, 45 seconds, and to make a new one.
 const unbalancedFor = 50 * time.Second
 
+// behindFor is how long an API server that was killed stays behind the service
+// address, unless it is back before: its lease ends after 15 seconds.
+const behindFor = 20 * time.Second
+
 // OwnBudget is what a drill may cost on a cluster where the user says nothing.
 // Who reaches an API server without a balancer that checks it notices silence
 // by himself only: a pod through the service address, and in endpoint mode
@@ -61,6 +68,9 @@ func OwnBudget(c *cluster.Cluster, d Drill, targets []string) Budget {
 		return d.Budget.With(Budget{Gap: map[probe.Kind]time.Duration{AnyKind: d.Hold + aloneFor}, Disturbed: d.Hold + aloneFor + calmer})
 	}
 	out := d.Budget
+	if d.Action == Kill && d.On == OnControlPlanes && d.Program == "kube-apiserver" {
+		out.Behind = behindFor
+	}
 	if !d.Silences() {
 		return out
 	}
@@ -146,9 +156,10 @@ func (b Budget) With(over Budget) Budget {
 	maps.Copy(out.Gap, over.Gap)
 	if len(over.Gap) == 0 {
 		out.Unbalanced = b.Unbalanced // else the user knows better
+		out.Behind = b.Behind
 	}
 	if over.Disturbed > 0 {
-		out.Disturbed = over.Disturbed
+		out.Disturbed, out.Behind = over.Disturbed, 0
 	}
 	if over.Recovery > 0 {
 		out.Recovery = over.Recovery
@@ -163,7 +174,7 @@ func (b Budget) With(over Budget) Budget {
 func (b Budget) manifold(n float64) Budget {
 	times := func(d time.Duration) time.Duration { return time.Duration(float64(d) * n) }
 	out := Budget{
-		Gap: map[probe.Kind]time.Duration{}, Disturbed: times(b.Disturbed), Unbalanced: times(b.Unbalanced),
+		Gap: map[probe.Kind]time.Duration{}, Disturbed: times(b.Disturbed), Unbalanced: times(b.Unbalanced), Behind: times(b.Behind),
 		Recovery: times(b.Recovery), Moved: times(b.Moved),
 	}
 	for kind, d := range b.Gap {
@@ -193,7 +204,7 @@ func (b Budget) For(kind probe.Kind, unbalanced bool) time.Duration {
 // viewpoint, unbalanced or not; 0 means that there is no limit.
 func (b Budget) Disturbance(unbalanced bool) time.Duration {
 	if unbalanced && b.Disturbed > 0 {
-		return max(b.Disturbed, b.Unbalanced)
+		return max(b.Disturbed, b.Unbalanced, b.Behind)
 	}
 	return b.Disturbed
 }

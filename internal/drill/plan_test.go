@@ -334,6 +334,13 @@ func TestBudgets(t *testing.T) {
 	if d, _ = Find("apiserver-killed"); OwnBudget(local, d, nil).For(probe.Watch, true) != 2*time.Second {
 		t.Error("a killed server's connections are noticed at once")
 	}
+	killed := OwnBudget(local, d, nil)
+	if killed.Disturbance(true) != behindFor || killed.Disturbance(false) != 6*time.Second {
+		t.Errorf("a killed server is behind the service address for a while: %+v", killed)
+	}
+	if over, _ := ParseBudget("disturbed=5s"); killed.With(over).Disturbance(true) != 5*time.Second {
+		t.Error("the user's disturbance does not hold for everybody")
+	}
 	thrice, err := ParseBudget("x3,recovery=1m")
 	if err != nil {
 		t.Fatal(err)
