@@ -49,6 +49,7 @@ type machine struct {
 	joined   string            // what kubeadm joined it with
 	pods     map[string]*staticPod
 	read     map[string]string // the settings that a unit runs with
+	notFound map[string]int    // how often its HAProxy still says of an API server that was restarted that it is not ready
 
 	address string
 	served  *tls.Certificate // what its API server proves itself with

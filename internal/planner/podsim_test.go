@@ -116,12 +116,19 @@ func (m *machine) podPorts() []protocol.Listener {
 }
 
 // watchRestart fails the test when a restart takes down what others are down of,
-// too: the last API server that is ready, or a quorum of etcd.
+// too: the last API server that is ready, or a quorum of etcd; and when a proxy
+// that cannot tell whether an API server is ready still carries to it.
 func (w *world) watchRestart(m *machine, name string) {
 	if shares := strings.Contains(m.pods[name].manifest, "--permit-port-sharing=true"); name == "kube-apiserver" && !shares && m.runs(haproxy) != "" {
 		w.t.Errorf("the API server of %s is started anew and cannot have its port: HAProxy has it", m.name)
 	}
+	if name == "kube-apiserver" {
+		w.watchProxies(m)
+	}
 	for _, o := range w.machines {
+		if text := o.runs(nginx); name == "kube-apiserver" && carriesTo(text, m.address) && strings.Count(text, "    server ") > 1 {
+			w.t.Errorf("the API server of %s is restarted, and nginx on %s goes on to carry to it:\n%s", m.name, o.name, text)
+		}
 		if p := o.pods[name]; o != m && p != nil && p.starting > 0 {
 			w.t.Errorf("%s of %s is restarted while that of %s is", name, m.name, o.name)
 		}
@@ -131,6 +138,44 @@ func (w *world) watchRestart(m *machine, name string) {
 			w.t.Errorf("the restart of etcd on %s takes the quorum", m.name)
 		}
 	}
+}
+
+// watchProxies fails the test when the restart of an API server leaves a HAProxy
+// without any: it has not found yet that those restarted before are ready.
+func (w *world) watchProxies(m *machine) {
+	for _, o := range w.machines {
+		text := o.runs(haproxy)
+		if text == "" {
+			continue
+		}
+		others, found := 0, 0
+		for _, other := range w.machines {
+			if other != m && other.unready() == "" && strings.Contains(text, "server "+other.name+" "+other.address+":") {
+				others++
+				if o.notFound[other.name] == 0 {
+					found++
+				}
+			}
+		}
+		if others > 0 && found == 0 {
+			w.t.Errorf("the API server of %s is restarted before HAProxy on %s has found another one", m.name, o.name)
+		}
+		if o.notFound == nil {
+			o.notFound = map[string]int{}
+		}
+		o.notFound[m.name] = 3
+	}
+}
+
+// carriesTo reports whether nginx with these settings gives an address connections
+// while others take them.
+func carriesTo(settings, address string) bool {
+	for line := range strings.Lines(settings) {
+		if strings.Contains(line, "server "+address+":") && !strings.Contains(line, " backup;") {
+			return true
+		}
+	}
+	return false
 }
 
 // podReady tells whether a machine's static pod runs and is ready.

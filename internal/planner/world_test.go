@@ -197,7 +197,7 @@ func (m *machine) ask(q protocol.HTTPQuery) protocol.HTTPReply {
 		if !m.units["quorate-haproxy.service"].Running() {
 			return protocol.HTTPReply{Error: "no such file"}
 		}
-		return protocol.HTTPReply{Status: 200, Body: "# pxname,svname,status\n"}
+		return protocol.HTTPReply{Status: 200, Body: m.servers()}
 	case strings.Contains(q.URL, ":2379/"):
 		return m.askEtcd(q.URL[strings.Index(q.URL, "/v3"):])
 	case strings.HasSuffix(q.URL, ":10248/healthz"):
@@ -218,6 +218,26 @@ func (m *machine) ask(q protocol.HTTPQuery) protocol.HTTPReply {
 		return protocol.HTTPReply{Error: why}
 	}
 	return protocol.HTTPReply{Status: 200, Body: "ok", PeerSHA256: m.leafDigest()}
+}
+
+// servers is what HAProxy tells of its servers. It finds an API server that was
+// restarted a moment later than those who ask that itself.
+func (m *machine) servers() string {
+	text := "# pxname,svname,status\n"
+	for _, o := range m.world.machines {
+		if !strings.Contains(m.runs(haproxy), "server "+o.name+" "+o.address+":") {
+			continue
+		}
+		state := "UP"
+		if o.unready() != "" || m.notFound[o.name] > 0 {
+			state = "DOWN"
+		}
+		if o.unready() == "" && m.notFound[o.name] > 0 {
+			m.notFound[o.name]--
+		}
+		text += "kube-apiserver," + o.name + "," + state + "\n"
+	}
+	return text
 }
 
 // askThrough asks whichever API server is behind an address.
@@ -339,6 +359,9 @@ func (w *world) plan() *plan.Plan {
 
 // apply runs a plan.
 func (w *world) apply(p *plan.Plan) engine.Result {
+	for _, m := range w.machines {
+		clear(m.notFound) // more than a second has passed
+	}
 	hosts, _ := w.hosts()
 	rt := &component.Runtime{Cluster: w.cluster, Release: w.release, Bundle: w.bundle, Hosts: hosts}
 	ctx, cancel := context.WithCancel(w.t.Context())

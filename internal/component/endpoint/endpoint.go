@@ -107,6 +107,7 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 func Plan(in component.Input, out *component.Output) {
 	refuseSwitch(in, out)
 	planExternal(in, out)
+	planRestarts(in, out)
 	planMoves(in, out)
 	for i := range in.Cluster.Hosts {
 		h := &in.Cluster.Hosts[i]

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -31,19 +32,30 @@ func nginxModule(os protocol.OS) string {
 	return "/usr/lib/nginx/modules/ngx_stream_module.so"
 }
 
+// nginxServer is where nginx can carry a connection.
+type nginxServer struct {
+	server
+	Aside bool // only where no other one takes it
+	Alone bool // all others are aside
+}
+
 // nginxService is the unit that runs nginx on a node, in front of the API
-// servers in the cluster file's order.
-func nginxService(c *cluster.Cluster, h *cluster.Host, os protocol.OS) component.Service {
+// servers in the cluster file's order. Those aside get connections only where no
+// other takes them.
+func nginxService(c *cluster.Cluster, h *cluster.Host, os protocol.OS, aside ...string) component.Service {
 	data := struct {
 		Purpose, Cluster, Module, PID, File, Idle string
 		Port, Tries                               int
-		Servers                                   []server
+		Servers                                   []nginxServer
 	}{
 		Purpose: "This node's way to the API servers", Cluster: c.Name, Module: nginxModule(os), PID: nginxPID, File: nginxFile, Idle: idleTimeout,
 		Port: c.Endpoint.Port, Tries: len(c.ControlPlanes()),
 	}
 	for _, cp := range c.ControlPlanes() {
-		data.Servers = append(data.Servers, server{cp.Name, net.JoinHostPort(cp.InternalAddress.String(), strconv.Itoa(apiPort(c)))})
+		at := server{cp.Name, net.JoinHostPort(cp.InternalAddress.String(), strconv.Itoa(apiPort(c)))}
+		data.Servers = append(data.Servers, nginxServer{
+			server: at, Aside: slices.Contains(aside, cp.Name), Alone: len(aside) > 0 && len(c.ControlPlanes())-len(aside) == 1,
+		})
 	}
 	return component.Service{
 		Host: h.Name, Unit: nginxUnit, Reload: true,
@@ -68,6 +80,11 @@ func planNginx(in component.Input, h *cluster.Host, facts *protocol.Facts, out *
 		s := step(h, "balance the API servers on 127.0.0.1 with nginx", changes, impact)
 		// nginx knows of no authority: what it carries is TLS that passes through.
 		s.Needs = []plan.ID{plan.On(component.StepPackages, h.Name)}
+		if impact == plan.ImpactReload {
+			// What it carries to now is left as it is while API servers start.
+			s.Needs = append(s.Needs, component.Each(component.StepControlPlane, in.Cluster.ControlPlanes())...)
+			s.Needs = append(s.Needs, component.Each(stepBack, in.Cluster.ControlPlanes())...)
+		}
 		out.Add(s, runNginx{service})
 	}
 }

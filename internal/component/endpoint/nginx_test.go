@@ -55,6 +55,26 @@ func TestNginxFiles(t *testing.T) {
 	}
 }
 
+// The others get the connections of one that is aside, and the last one is not
+// given up: it is tried each time.
+func TestNginxAside(t *testing.T) {
+	c := nginxCluster()
+	for _, tt := range []struct {
+		aside, want []string
+	}{
+		{nil, []string{"11:6443 max_fails=1 fail_timeout=5s;", "12:6443 max_fails=1 fail_timeout=5s;", "13:6443 max_fails=1 fail_timeout=5s;"}},
+		{[]string{"cp-2"}, []string{"11:6443 max_fails=1 fail_timeout=5s;", "12:6443 max_fails=1 fail_timeout=5s backup;", "13:6443 max_fails=1 fail_timeout=5s;"}},
+		{[]string{"cp-3", "cp-1"}, []string{"11:6443 max_fails=1 fail_timeout=5s backup;", "12:6443 max_fails=0;", "13:6443 max_fails=1 fail_timeout=5s backup;"}},
+	} {
+		text := string(nginxService(c, c.Host("worker-1"), debian(), tt.aside...).Files[0].Content)
+		for _, want := range tt.want {
+			if !strings.Contains(text, "    server 10.0.0."+want+"\n") {
+				t.Errorf("with %v aside there is no %q in\n%s", tt.aside, want, text)
+			}
+		}
+	}
+}
+
 func TestGuides(t *testing.T) {
 	named := externalCluster(3, 1)
 	named.Endpoint.Domain, named.Endpoint.LoadBalancer.NoHairpin = "k8s.example", true

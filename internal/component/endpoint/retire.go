@@ -83,6 +83,9 @@ func planRetired(in component.Input, h *cluster.Host, facts *protocol.Facts, out
 	}
 	if now != localNginx {
 		end(nginxUnits())
+		if !h.Has(cluster.RoleControlPlane) {
+			step.Needs = append(step.Needs, component.Each(stepBack, in.Cluster.ControlPlanes())...)
+		}
 	}
 	for _, p := range op.programs {
 		ends = append(ends, p.unit)
