@@ -65,7 +65,8 @@ func keepalivedOf(c *cluster.Cluster, h *cluster.Host, iface string) keepalivedC
 // made from the VIP, so that it is the same on every host and in every run,
 // and most likely another one for another VIP. Nothing breaks where a stranger
 // on the segment has the same: adverts go to the peers alone, no virtual MAC
-// address is made of it, and adverts of others are not listened to.
+// address is made of it, and adverts of others are not listened to. (Those that are
+// sent to the host's own address are dropped, but each puts off keepalived's own.)
 func routerID(lb *cluster.LoadBalancer) int {
 	if lb.VirtualRouterID != 0 {
 		return lb.VirtualRouterID
