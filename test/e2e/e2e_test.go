@@ -71,7 +71,7 @@ func runScripts(t *testing.T, dir, binary string) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"until": until, "within": within, "interrupted": interrupted, "signalled": signalled, "agnhost": agnhost, "gap": gap,
+			"until": until, "within": within, "interrupted": interrupted, "signalled": signalled, "agnhost": agnhost, "gap": gap, "stranger": stranger,
 		},
 	})
 }
