@@ -174,14 +174,15 @@ func (b *balanced) ask(c *http.Client) (string, error) {
 	return string(body), err
 }
 
-// answers counts who answers new connections.
+// answers counts who answers new connections. Each is kept until the last was
+// answered, since the next one goes to whoever has the fewest.
 func (b *balanced) answers(n int) map[string]int {
 	b.t.Helper()
 	out := map[string]int{}
 	for range n {
 		c := b.client()
+		defer c.CloseIdleConnections()
 		who, err := b.ask(c)
-		c.CloseIdleConnections()
 		if err != nil {
 			who = "nobody: " + err.Error()
 		}
