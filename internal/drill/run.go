@@ -231,6 +231,7 @@ func (r *Runner) recover(ctx context.Context, record *FaultRecord) (until time.D
 		for _, s := range r.Load.series {
 			if _, ok := probe.Recovered(s.Since(until-2*steady), until-2*steady, steady); !ok {
 				wrong = fmt.Sprintf("%s from %s still fails", s.Kind, s.Name)
+				r.reconnect(ctx, record.Targets)
 				return errors.New(wrong)
 			}
 		}
@@ -253,6 +254,16 @@ func (r *Runner) recover(ctx context.Context, record *FaultRecord) (until time.D
 	record.Healthy = until
 	r.marks = append(r.marks, Mark{At: until, Kind: "healthy", Text: record.Drill})
 	return until, ""
+}
+
+// reconnect makes the connections to hosts anew that the fault took: who looks from
+// such a host fails for as long as nobody does.
+func (r *Runner) reconnect(ctx context.Context, hosts []string) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, name := range hosts {
+		wg.Go(func() { _, _ = r.Host(ctx, name) }) // it is tried again, or told by the look
+	}
 }
 
 // Finish stops the load, checks the history and makes the run's record.

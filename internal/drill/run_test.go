@@ -6,13 +6,16 @@ import (
 	"io"
 	"log"
 	"math/rand/v2"
+	"net"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/status"
 )
 
@@ -49,7 +52,7 @@ func (s *switches) Freeze(context.Context, string, time.Duration) (func(context.
 
 // running is a runner on a fake API with a healthy cluster of six hosts, and
 // its load started.
-func running(t *testing.T, s *switches, observe func(status.Report) status.Report) *Runner {
+func running(t *testing.T, s *switches, observe func(status.Report) status.Report, more ...func(Eyes) Eyes) *Runner {
 	t.Helper()
 	c, report := healthy()
 	server := httptest.NewUnstartedServer(newFakeAPI())
@@ -58,10 +61,14 @@ func running(t *testing.T, s *switches, observe func(status.Report) status.Repor
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	load := &Load{Namespace: NamespacePrefix + "test", Every: 20 * ms, Timeout: 5 * time.Second, Eyes: []Eyes{eyesOn(server, "operator")}}
+	for _, change := range more {
+		load.Eyes = append(load.Eyes, change(eyesOn(server, "more")))
+	}
 	t.Cleanup(load.Close)
 	r := &Runner{
 		Cluster: c, Allowed: Allowed{Lab: true}, Machines: s, Load: load, Random: rand.New(rand.NewPCG(1, 1)), Say: func(string) {},
 		Observe: func(context.Context) status.Report { return observe(report) },
+		Host:    func(context.Context, string) (*host.Host, error) { return nil, errors.New("no host") },
 		Leaders: func(_ context.Context, without []string) Leaders {
 			if slices.Contains(without, "cp-2") {
 				return Leaders{Etcd: "cp-3"}
@@ -125,6 +132,34 @@ func TestLookIsNotJudged(t *testing.T) {
 	}
 	if f := record.Faults[0]; f.Healthy < f.Undone || f.Healthy > last.Sub(r.Load.began) {
 		t.Errorf("undone at %s, healthy at %s, and the last look began at %s", f.Undone, f.Healthy, last.Sub(r.Load.began))
+	}
+}
+
+// A fault takes the connection to its host along, and with it who looks from there:
+// nobody but the run makes it anew.
+func TestConnectionsAreMadeAnew(t *testing.T) {
+	var lost atomic.Bool
+	s := &switches{off: func() { lost.Store(true) }}
+	r := running(t, s, same, func(e Eyes) Eyes {
+		dial := e.Dial
+		e.Name, e.Host = "worker-1", "worker-1"
+		e.Dial = func(ctx context.Context) (net.Conn, error) {
+			if lost.Load() {
+				return nil, errors.New("the way there is lost")
+			}
+			return dial(ctx)
+		}
+		return e
+	})
+	r.Host = func(_ context.Context, name string) (*host.Host, error) {
+		if name == "worker-1" {
+			lost.Store(false)
+		}
+		return nil, nil
+	}
+	err := r.Run(t.Context(), easy, once(t, "host-off", "worker-1"))
+	if record, _ := r.Finish(t.Context(), err); err != nil || !record.OK || len(record.Faults[0].Figures) != 4 {
+		t.Errorf("%v, %+v", err, record.Faults)
 	}
 }
 
