@@ -24,7 +24,7 @@ type Service struct {
 	Replaced bool
 	// Prepare, when set, does more of what the unit must take in after its files
 	// are written; the unit is then restarted (or reloaded) in any case.
-	Prepare func(ctx context.Context, rt *Runtime) error
+	Prepare func(ctx context.Context, rt *Runtime, say func(string)) error
 	// Stopped leaves the unit enabled but not started: something else starts it.
 	Stopped bool
 	// NoBlock does not wait for systemd's job: the unit is up only when others are.
@@ -72,7 +72,7 @@ func ServiceChanges(facts *protocol.Facts, s Service) (changes []plan.Change, im
 func (s Service) Check(context.Context, *Runtime) (bool, error) { return false, nil }
 
 // Apply implements Op.
-func (s Service) Apply(ctx context.Context, rt *Runtime, _ func(string)) error {
+func (s Service) Apply(ctx context.Context, rt *Runtime, say func(string)) error {
 	h, err := rt.Host(s.Host)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (s Service) Apply(ctx context.Context, rt *Runtime, _ func(string)) error {
 	}
 	changed = changed || owed
 	if s.Prepare != nil {
-		if err := s.Prepare(ctx, rt); err != nil {
+		if err := s.Prepare(ctx, rt, say); err != nil {
 			return err
 		}
 		changed = true

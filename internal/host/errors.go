@@ -39,7 +39,10 @@ type ExitError struct {
 	Stdout string // the end of it
 }
 
-// Error shows the last line of the program's own words.
+// stackTraceHint begins the line that kubeadm ends every failure with.
+const stackTraceHint = "To see the stack trace of this error"
+
+// Error shows the last line of the program's own words that says something.
 func (e *ExitError) Error() string {
 	words := lastLine(e.Stderr)
 	if words == "" {
@@ -99,6 +102,9 @@ func whyLost(err error) error {
 
 func lastLine(s string) string {
 	s = strings.TrimSpace(s)
+	if i := strings.LastIndex(s, stackTraceHint); i >= 0 && !strings.Contains(s[i:], "\n") {
+		s = strings.TrimSpace(s[:i])
+	}
 	if i := strings.LastIndexByte(s, '\n'); i >= 0 {
 		s = s[i+1:]
 	}

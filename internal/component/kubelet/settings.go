@@ -2,6 +2,7 @@ package kubelet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -43,18 +44,19 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, be
 	// Nor while nodes are given another way to them.
 	step.Needs = append(step.Needs, component.Each(component.StepMove, in.Cluster.Nodes())...)
 	step.Changes = append([]plan.Change{{What: component.KubeletConfig, Action: "update"}, {What: unit, Action: "restart"}}, changes...)
-	service := component.Service{Host: h.Name, Unit: unit, Prepare: func(ctx context.Context, rt *component.Runtime) error {
-		return fetch(ctx, rt, h.Name)
+	service := component.Service{Host: h.Name, Unit: unit, Prepare: func(ctx context.Context, rt *component.Runtime, say func(string)) error {
+		return fetch(ctx, rt, h.Name, say)
 	}}
 	out.Add(step, restart{Service: service, health: healthOf(in), node: true, record: &record})
 	return step.ID
 }
 
 // fetchTimeout bounds kubeadm's reading of the settings from the API.
-const fetchTimeout = 2 * time.Minute
+const fetchTimeout = time.Minute
 
-// fetch makes kubeadm write the settings that are stored in the cluster.
-func fetch(ctx context.Context, rt *component.Runtime, hostName string) error {
+// fetch makes kubeadm write the settings that are stored in the cluster. It asks the
+// API once, and gives up where it meets an API server that ends: so it is run again.
+func fetch(ctx context.Context, rt *component.Runtime, hostName string, say func(string)) error {
 	h, err := rt.Host(hostName)
 	if err != nil {
 		return err
@@ -63,8 +65,13 @@ func fetch(ctx context.Context, rt *component.Runtime, hostName string) error {
 	if err := h.Remove(ctx, component.KubeletRecord); err != nil {
 		return err
 	}
-	_, err = h.Run(ctx, host.Command{Argv: []string{component.Kubeadm, "upgrade", "node", "phase", "kubelet-config"}, Timeout: fetchTimeout})
-	return err
+	return component.Until(ctx, fetchTimeout, "the kubelet's settings from the API", say, func(ctx context.Context) error {
+		_, err := h.Run(ctx, host.Command{Argv: []string{component.Kubeadm, "upgrade", "node", "phase", "kubelet-config"}})
+		if exit := (*host.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+			return component.Final{Err: err}
+		}
+		return err
+	})
 }
 
 // restart is the work of restarting a kubelet that runs, and the proof that it
