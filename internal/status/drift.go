@@ -25,7 +25,9 @@ func (a assessment) drift(pending []plan.Step) {
 			hosts = append(hosts, step.Host)
 		}
 		for _, change := range step.Changes {
-			differ[step.Host] = append(differ[step.Host], change.What)
+			if !slices.Contains(differ[step.Host], change.What) { // more than one step may change it
+				differ[step.Host] = append(differ[step.Host], change.What)
+			}
 		}
 	}
 	for _, host := range hosts {

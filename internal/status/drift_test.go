@@ -13,7 +13,7 @@ import (
 func TestDrift(t *testing.T) {
 	pending := []plan.Step{
 		{ID: "a@worker-1", Host: "worker-1", Changes: []plan.Change{{What: "/etc/hosts"}, {What: "/etc/a"}}},
-		{ID: "b@worker-1", Host: "worker-1", Changes: []plan.Change{{What: "b.service"}, {What: "c.service"}}},
+		{ID: "b@worker-1", Host: "worker-1", Changes: []plan.Change{{What: "/etc/a"}, {What: "b.service"}, {What: "c.service"}}},
 		{ID: "a@lb-2", Host: "lb-2", Changes: []plan.Change{{What: "/etc/quorate/haproxy/haproxy.cfg"}}},
 		{ID: "a@cp-2", Host: "cp-2", Changes: []plan.Change{{What: "/etc/x"}}},
 		{ID: "network/flannel", Changes: []plan.Change{{What: "DaemonSet/kube-flannel/kube-flannel-ds"}}},
