@@ -41,6 +41,13 @@ func (m *machine) run(argv []string, stdin []byte) protocol.RunReply {
 		if m.packages[program] == "" {
 			return fail("%s is not installed", program)
 		}
+		if program == "keepalived" {
+			if twice := routerIDTwice(string(m.files[strings.TrimPrefix(argv[len(argv)-1], "--use-file=")].content)); twice != "" {
+				return fail("VRID %s is that of two instances", twice)
+			}
+		}
+	case "ss":
+		m.cut = append(m.cut, argv[len(argv)-1])
 	case "systemd-run": // in a root file system of its own
 		for _, arg := range argv {
 			if root, ok := strings.CutPrefix(arg, "--property=RootDirectory="); ok && !m.has(root+"/usr/sbin/haproxy") {

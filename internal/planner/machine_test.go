@@ -51,6 +51,7 @@ type machine struct {
 	read     map[string]string // the settings that a unit runs with
 	notFound map[string]int    // how often its HAProxy still says of an API server that was restarted that it is not ready
 
+	cut     []string // addresses whose connections were cut
 	address string
 	served  *tls.Certificate // what its API server proves itself with
 	// agent is its kubelet as a client of the API, clients the pods on its own

@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"net"
+	"regexp"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
@@ -37,4 +38,19 @@ func (m *machine) interfaces() []protocol.Interface {
 		}
 	}
 	return append([]protocol.Interface{eth0}, m.base.Interfaces...)
+}
+
+var routerIDIn = regexp.MustCompile(`virtual_router_id (\d+)`)
+
+// routerIDTwice is the virtual router ID that two instances of keepalived's settings
+// have, which it does not accept; empty for none.
+func routerIDTwice(text string) string {
+	seen := map[string]bool{}
+	for _, id := range routerIDIn.FindAllStringSubmatch(text, -1) {
+		if seen[id[1]] {
+			return id[1]
+		}
+		seen[id[1]] = true
+	}
+	return ""
 }

@@ -34,18 +34,21 @@ func endpoints() map[string]string {
 	}
 	const also = ", load-balancer"
 	return map[string]string{
-		"haproxy":               of("", "", ""),
-		"nginx":                 of("loadBalancer: {mode: localhost, type: nginx}", "", ""),
-		"managed":               of("loadBalancer: {mode: managed, vip: 10.0.0.100}", "", ""),
-		"managed-on-all":        of("loadBalancer: {mode: managed, vip: 10.0.0.100}", also, also),
-		"external":              of("loadBalancer: {mode: external, address: 10.0.0.110}", "", ""),
-		"another-external":      of("loadBalancer: {mode: external, address: 10.0.0.111}", "", ""),
-		"external-by-name":      of("loadBalancer: {mode: external, address: balancer.example}, domain: lb.kubesphere.local", "", ""),
-		"kube-vip":              of("loadBalancer: {mode: kube-vip, vip: 10.0.0.120, kubeVIP: {image: example.com/kube-vip}}", "", ""),
-		"another-name":          of("domain: api.example.com", "", ""),
-		"another-name-and-vip":  of("domain: api.example.com, loadBalancer: {mode: managed, vip: 10.0.0.100}", also, ""),
-		"another-name-kube-vip": of("domain: api.example.com, loadBalancer: {mode: kube-vip, vip: 10.0.0.120, kubeVIP: {image: example.com/kube-vip}}", "", ""),
-		"external-another-name": of("domain: balancer.example, loadBalancer: {mode: external, address: balancer.example}", "", ""),
+		"haproxy":                of("", "", ""),
+		"nginx":                  of("loadBalancer: {mode: localhost, type: nginx}", "", ""),
+		"managed":                of("loadBalancer: {mode: managed, vip: 10.0.0.100}", "", ""),
+		"managed-on-all":         of("loadBalancer: {mode: managed, vip: 10.0.0.100}", also, also),
+		"another-vip":            of("loadBalancer: {mode: managed, vip: 10.0.0.101}", "", ""),
+		"another-vip-on-all":     of("loadBalancer: {mode: managed, vip: 10.0.0.101}", also, also),
+		"another-name-other-vip": of("domain: api.example.com, loadBalancer: {mode: managed, vip: 10.0.0.101}", also, ""),
+		"external":               of("loadBalancer: {mode: external, address: 10.0.0.110}", "", ""),
+		"another-external":       of("loadBalancer: {mode: external, address: 10.0.0.111}", "", ""),
+		"external-by-name":       of("loadBalancer: {mode: external, address: balancer.example}, domain: lb.kubesphere.local", "", ""),
+		"kube-vip":               of("loadBalancer: {mode: kube-vip, vip: 10.0.0.120, kubeVIP: {image: example.com/kube-vip}}", "", ""),
+		"another-name":           of("domain: api.example.com", "", ""),
+		"another-name-and-vip":   of("domain: api.example.com, loadBalancer: {mode: managed, vip: 10.0.0.100}", also, ""),
+		"another-name-kube-vip":  of("domain: api.example.com, loadBalancer: {mode: kube-vip, vip: 10.0.0.120, kubeVIP: {image: example.com/kube-vip}}", "", ""),
+		"external-another-name":  of("domain: balancer.example, loadBalancer: {mode: external, address: balancer.example}", "", ""),
 	}
 }
 
@@ -56,6 +59,8 @@ func switches() [][2]string {
 		{"nginx", "managed-on-all"}, {"managed", "external"}, {"managed-on-all", "kube-vip"}, {"external", "another-external"}, {"external", "kube-vip"},
 		{"haproxy", "another-name"}, {"managed-on-all", "another-name"}, {"haproxy", "another-name-and-vip"}, {"external", "external-another-name"},
 		{"managed", "another-name-kube-vip"},
+		{"managed", "another-vip"}, {"managed-on-all", "another-vip-on-all"}, {"managed", "another-vip-on-all"}, {"managed-on-all", "another-vip"},
+		{"another-name-and-vip", "another-vip"}, {"managed-on-all", "another-name-other-vip"}, {"managed", "managed-on-all"},
 	}
 	for _, p := range slices.Clone(pairs) {
 		pairs = append(pairs, [2]string{p[1], p[0]})
@@ -97,6 +102,7 @@ func interrupted() [][2]string {
 	return [][2]string{
 		{"haproxy", "managed-on-all"}, {"managed-on-all", "haproxy"}, {"nginx", "external"}, {"external", "managed"},
 		{"managed-on-all", "kube-vip"}, {"kube-vip", "external-by-name"}, {"managed-on-all", "another-name"}, {"haproxy", "another-name-and-vip"},
+		{"managed", "another-vip"}, {"managed-on-all", "another-vip"}, {"managed", "another-name-other-vip"},
 	}
 }
 
@@ -127,6 +133,27 @@ func TestSwitchCutOff(t *testing.T) {
 					})
 				}
 			}
+		})
+	}
+}
+
+// A change to another address that is cut off goes on to a third one: the load
+// balancers carry all that some node may go by.
+func TestThirdAddress(t *testing.T) {
+	pair := [2]string{"managed", "another-vip"}
+	third := strings.ReplaceAll(endpoints()["another-vip"], "10.0.0.101", "10.0.0.99")
+	for budget, changes := 7, changesOf(t, pair); budget < changes; budget += 20 {
+		t.Run(fmt.Sprint(budget), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := switched(t, pair[0], pair[1])
+				w.budget = budget
+				w.apply(w.plan())
+				w.budget = -1
+				w.use(parse(t, third))
+				w.build()
+				w.proveSwitched()
+			})
 		})
 	}
 }
@@ -169,6 +196,16 @@ func (w *world) proveSwitched() {
 		} {
 			if m.has(path) != wanted {
 				w.t.Errorf("%s is on %s: %v", path, h.Name, m.has(path))
+			}
+		}
+		if carrier {
+			var carried []string
+			for _, vip := range vipIn.FindAllStringSubmatch(m.runs(keepalived), -1) {
+				carried = append(carried, vip[1])
+			}
+			vip := c.Endpoint.LoadBalancer.VIP.String()
+			if !slices.Equal(carried, []string{vip}) || strings.Count(m.runs(haproxy), " transparent") != 1 || !m.binds(vip+":6443 transparent") {
+				w.t.Errorf("%s carries %v, and is to carry %s alone", h.Name, carried, vip)
 			}
 		}
 		if !h.IsNode() {

@@ -118,7 +118,9 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 		if in.LeavesAPIPort() {
 			// One that does not share its port any more cannot have it before the load
 			// balancer beside it has ended.
-			step.Needs = append(step.Needs, component.Each(component.StepRetire, in.Cluster.ControlPlanes())...)
+			for _, ends := range []string{component.StepRetire, component.StepLeave} {
+				step.Needs = append(step.Needs, component.Each(ends, in.Cluster.ControlPlanes())...)
+			}
 		}
 	}
 	out.Add(step, op)

@@ -6,7 +6,8 @@
 //	localhost.go   a proxy of its own on every node that is not control plane;
 //	               nginx.go, where it is nginx
 //	kubevip.go     an address that kube-vip on the control-plane hosts shares
-//	managed.go     HAProxy on load-balancer hosts; keepalived.go: the address they share
+//	managed.go     HAProxy on load-balancer hosts; keepalived.go: the address they share;
+//	               addresses.go: another one beside it, until every node goes by that
 //
 // When the choice changes on a cluster that runs, the new way comes up beside the
 // old one, nodes are given it one after another (move.go), and then the old one

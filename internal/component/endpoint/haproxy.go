@@ -52,7 +52,8 @@ type haproxyConfig struct {
 
 // listener is a port that HAProxy carries beside the endpoint's.
 type listener struct {
-	Name, Bind     string
+	Name           string
+	Binds          []string
 	MaxConnections int
 	SendProxy      string // the servers' option for the PROXY protocol; empty for none
 	Servers        []server
@@ -88,11 +89,9 @@ func queryHAProxy(q *protocol.FactsRequest) {
 	q.Files = append(q.Files, protocol.FileQuery{Path: haproxyCAFile, Digest: true})
 }
 
-// planHAProxy plans a host's HAProxy. replaced tells that an earlier step
-// replaces the program.
-func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, d haproxyConfig, replaced bool, title string, out *component.Output, needs ...plan.ID) {
-	s := haproxyService(h, d)
-	s.Replaced = replaced
+// planHAProxy plans a host's HAProxy, in a root file system of its own unless root
+// is empty.
+func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, s component.Service, root, title string, out *component.Output, needs ...plan.ID) {
 	changes, impact := component.ServiceChanges(facts, s)
 	if why := authorityDiffers(in, facts, haproxyCAFile); why != "" {
 		if len(changes) == 0 {
@@ -102,7 +101,7 @@ func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, d h
 		changes = append(changes, plan.Change{What: haproxyCAFile, Action: why})
 	}
 	if len(changes) > 0 {
-		out.Add(step(h, title, changes, impact, append(needs, certified(in)...)...), runHAProxy{s, d.Root, facts.SELinux != ""})
+		out.Add(step(h, title, changes, impact, append(needs, certified(in)...)...), runHAProxy{s, root, facts.SELinux != ""})
 	}
 }
 

@@ -20,7 +20,7 @@ func TestSilentConnectionsAreNotCut(t *testing.T) {
 		content  []byte
 		settings []string
 	}{
-		"managed":           {haproxyService(c.Host("lb-1"), managedHAProxy(c, c.Host("lb-1"))).Files[0].Content, haproxy},
+		"managed":           {haproxyService(c.Host("lb-1"), managedHAProxy(c, c.Host("lb-1"), nil)).Files[0].Content, haproxy},
 		"localhost haproxy": {haproxyService(worker, localHAProxyConfig(local)).Files[0].Content, haproxy},
 		"localhost nginx":   {nginxService(local, worker, debian()).Files[0].Content, nginx},
 		"guide haproxy":     {Guide(local, GuideHAProxy), haproxy},

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"hash/fnv"
+	"net/netip"
 	"slices"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -18,7 +19,8 @@ const (
 	keepalivedCheck    = keepalivedDir + "/check.sh"
 	keepalivedNote     = keepalivedDir + "/note.sh"
 	keepalivedProgram  = "/usr/sbin/keepalived"
-	holdingFile        = "/run/quorate-keepalived/holding"
+	// holdingFile, with an address after it, says whether the host holds that.
+	holdingFile = "/run/quorate-keepalived/holding"
 )
 
 // What a load balancer's priority is made of. The first host of the file has
@@ -33,20 +35,20 @@ const (
 
 // keepalivedConfig is what keepalived's files are made of.
 type keepalivedConfig struct {
-	Cluster, Host, VIP, Address, Interface string
-	Peers                                  []string
-	Priority, RouterID                     int
-	Preempt                                bool
+	Cluster, Host, Address string
+	Addresses              string // all that it carries, for people
+	VIPs                   []virtual
+	Peers                  []string
+	Priority               int
+	Preempt                bool
 
 	ConfigFile, CheckFile, NoteFile, DownFile, HoldingFile string
 	Holding, Failed                                        int
 }
 
-func keepalivedOf(c *cluster.Cluster, h *cluster.Host, iface string) keepalivedConfig {
-	lb := &c.Endpoint.LoadBalancer
+func keepalivedOf(c *cluster.Cluster, h *cluster.Host, vips []virtual) keepalivedConfig {
 	d := keepalivedConfig{
-		Cluster: c.Name, Host: h.Name, VIP: lb.VIP.String(), Address: h.InternalAddress.String(), Interface: iface,
-		RouterID: routerID(lb), Preempt: lb.Preempt,
+		Cluster: c.Name, Host: h.Name, Address: h.InternalAddress.String(), Addresses: addressesOf(vips), VIPs: vips, Preempt: c.Endpoint.LoadBalancer.Preempt,
 		ConfigFile: keepalivedFile, CheckFile: keepalivedCheck, NoteFile: keepalivedNote,
 		DownFile: haproxyDownFile, HoldingFile: holdingFile,
 		Holding: holdingPriority, Failed: failedPriority,
@@ -71,8 +73,13 @@ func routerID(lb *cluster.LoadBalancer) int {
 	if lb.VirtualRouterID != 0 {
 		return lb.VirtualRouterID
 	}
+	return routerIDOf(lb.VIP)
+}
+
+// routerIDOf is the virtual router ID that is made from a virtual address.
+func routerIDOf(vip netip.Addr) int {
 	sum := fnv.New32a()
-	sum.Write(lb.VIP.AsSlice())
+	sum.Write(vip.AsSlice())
 	return 1 + int(sum.Sum32()%255)
 }
 
@@ -98,22 +105,21 @@ func queryKeepalived(q *protocol.FactsRequest) {
 	component.AskService(q, keepalivedUnit, keepalivedUnitFile, keepalivedFile, keepalivedCheck, keepalivedNote)
 }
 
-// planKeepalived plans a load-balancer host's keepalived. It starts after HAProxy.
-func planKeepalived(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
+// planKeepalived plans a load-balancer host's keepalived, which is to carry these
+// addresses. It starts after HAProxy.
+func planKeepalived(in component.Input, h *cluster.Host, facts *protocol.Facts, service component.Service, vips []virtual, out *component.Output) {
 	lb := &in.Cluster.Endpoint.LoadBalancer
-	iface, err := vipInterface(in.Cluster, h, facts)
-	if err != nil {
-		out.Refuse("give a free address in the load balancers' subnet, or name their interface in spec.endpoint.loadBalancer.interface", "%v", err)
-		return
-	}
-	refuseTakenVIP(in, out)
-	service := keepalivedService(keepalivedOf(in.Cluster, h, iface))
 	changes, impact := component.ServiceChanges(facts, service)
 	if len(changes) == 0 {
 		return
 	}
 	op := runKeepalived{Service: service, vip: lb.VIP, port: in.Cluster.Endpoint.Port}
 	op.carried, op.ours = carriers(in)
+	for _, has := range virtualsOn(facts) {
+		if !slices.ContainsFunc(vips, func(v virtual) bool { return v.Address == has.Address }) {
+			op.drop = append(op.drop, has)
+		}
+	}
 	needs := append(keepalivedOrder(in, h), plan.On(component.StepPackages, h.Name), plan.On(component.StepProxy, h.Name))
 	out.Add(plan.Step{
 		ID: plan.On(component.StepVIP, h.Name), Host: h.Name, Title: "carry " + lb.VIP.String() + " with the other load balancers",
@@ -135,7 +141,7 @@ func keepalivedOrder(in component.Input, h *cluster.Host) []plan.ID {
 	}
 	needs := component.Each(component.StepVIP, running)
 	for i := range in.Cluster.Hosts {
-		needs = append(needs, plan.On(stepLeave, in.Cluster.Hosts[i].Name))
+		needs = append(needs, plan.On(component.StepLeave, in.Cluster.Hosts[i].Name))
 	}
 	return needs
 }

@@ -22,8 +22,9 @@ type runKeepalived struct {
 	component.Service
 	vip     netip.Addr
 	port    int
-	carried bool     // some load balancer has the VIP
-	ours    []string // the load balancers' MAC addresses
+	carried bool      // some load balancer has the VIP
+	ours    []string  // the load balancers' MAC addresses
+	drop    []virtual // addresses that the host is to carry no more
 }
 
 // Apply implements component.Op.
@@ -40,7 +41,10 @@ func (o runKeepalived) Apply(ctx context.Context, rt *component.Runtime, say fun
 	if err := o.accepted(ctx, rt, h); err != nil {
 		return err
 	}
-	return o.Service.Apply(ctx, rt, say)
+	if err := o.Service.Apply(ctx, rt, say); err != nil {
+		return err
+	}
+	return dropped(ctx, h, o.drop, say)
 }
 
 // arpTable lists the neighbours that the kernel has heard of.
@@ -152,6 +156,9 @@ func (o leave) Apply(ctx context.Context, rt *component.Runtime, say func(string
 		return err
 	}
 	for _, p := range []program{o.keepalived, o.haproxy} {
+		if p.only {
+			continue
+		}
 		if _, err := h.Unit(ctx, protocol.UnitRequest{Name: p.unit, Enable: "disable", Verb: "stop"}); err != nil {
 			return err
 		}

@@ -39,5 +39,7 @@ func planLocalhost(in component.Input, h *cluster.Host, facts *protocol.Facts, o
 	if lingers(in, h) {
 		needs = append(needs, plan.On(component.StepRetire, h.Name))
 	}
-	planHAProxy(in, h, facts, config, replaced, "balance the API servers on 127.0.0.1", out, needs...)
+	service := haproxyService(h, config)
+	service.Replaced = replaced
+	planHAProxy(in, h, facts, service, config.Root, "balance the API servers on 127.0.0.1", out, needs...)
 }

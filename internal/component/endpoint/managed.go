@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -26,16 +27,21 @@ const (
 )
 
 // managedHAProxy is a load-balancer host's HAProxy. It has the endpoint's port
-// on the VIP, also while another host carries that (transparent), and on the
+// on the VIPs, also while another host carries them (transparent), and on the
 // host's own address, unless the host's own API server has it there. On a worker
 // it also has it where the worker's own proxy would, so that the one can take the
 // other's place while the worker goes on.
-func managedHAProxy(c *cluster.Cluster, h *cluster.Host) haproxyConfig {
+func managedHAProxy(c *cluster.Cluster, h *cluster.Host, vips []virtual) haproxyConfig {
 	port := strconv.Itoa(c.Endpoint.Port)
-	vip := c.Endpoint.LoadBalancer.VIP.String()
+	shared := func(port int) (binds []string) {
+		for _, v := range vips {
+			binds = append(binds, net.JoinHostPort(v.Address.String(), strconv.Itoa(port))+" transparent")
+		}
+		return binds
+	}
 	d := haproxyConfig{
 		Purpose:        "the way to the API servers, on the address that the load balancers share",
-		Binds:          []string{net.JoinHostPort(vip, port) + " transparent"},
+		Binds:          shared(c.Endpoint.Port),
 		MaxConnections: managedConnections,
 		HealthBind:     net.JoinHostPort("127.0.0.1", strconv.Itoa(healthPort)),
 		DownFile:       haproxyDownFile,
@@ -48,7 +54,7 @@ func managedHAProxy(c *cluster.Cluster, h *cluster.Host) haproxyConfig {
 	}
 	for _, l := range c.Endpoint.Listeners {
 		f := listener{
-			Name: "listener-" + l.Name, Bind: net.JoinHostPort(vip, strconv.Itoa(l.Port)) + " transparent",
+			Name: "listener-" + l.Name, Binds: shared(l.Port),
 			MaxConnections: (managedConnections - reservedConnections) / len(c.Endpoint.Listeners),
 		}
 		switch l.ProxyProtocol {
@@ -66,20 +72,42 @@ func managedHAProxy(c *cluster.Cluster, h *cluster.Host) haproxyConfig {
 	return d.of(c)
 }
 
-// planManaged plans a load-balancer host: HAProxy, and keepalived, which
-// carries the VIP to where HAProxy works.
+// loadBalancer is what a load-balancer host runs.
+type loadBalancer struct{ haproxy, keepalived component.Service }
+
+// loadBalancerOf is a host's HAProxy, and keepalived, which carries virtual addresses to
+// where HAProxy works.
+func loadBalancerOf(c *cluster.Cluster, h *cluster.Host, vips []virtual) loadBalancer {
+	return loadBalancer{haproxyService(h, managedHAProxy(c, h, vips)), keepalivedService(keepalivedOf(c, h, vips))}
+}
+
+// planManaged plans a load-balancer host. While nodes go by another virtual address
+// than the file's, it carries that, too.
 func planManaged(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
 	// Beside an API server, HAProxy can have the port only once that shares it.
 	var needs []plan.ID
 	if h.Has(cluster.RoleControlPlane) {
 		needs = append(needs, plan.On(component.StepControlPlane, h.Name))
 	}
-	planHAProxy(in, h, facts, managedHAProxy(in.Cluster, h), false, "balance the API servers", out, needs...)
-	planKeepalived(in, h, facts, out)
+	own, err := virtualOf(in.Cluster, h, facts)
+	if err != nil {
+		out.Refuse("give a free address in the load balancers' subnet, or name their interface in spec.endpoint.loadBalancer.interface", "%v", err)
+		return
+	}
+	refuseTakenVIP(in, out)
+	vips, former := []virtual{own}, formerVirtuals(in)
+	for _, v := range former {
+		if v, ok := v.on(in.Cluster, h, facts); ok {
+			vips = append(vips, v)
+		}
+	}
+	b := loadBalancerOf(in.Cluster, h, sorted(vips))
+	planHAProxy(in, h, facts, b.haproxy, "", "balance the API servers", out, needs...)
+	planKeepalived(in, h, facts, b.keepalived, vips, out)
+	if len(former) > 0 {
+		planFormer(in, h, facts, own, b, former, out)
+	}
 }
-
-// stepLeave is the subject of the step by which a host stops to carry the VIP.
-const stepLeave = "endpoint/leave-vip"
 
 // planLeft plans the end of keepalived and HAProxy on a host that was a load
 // balancer: it would go on to carry the VIP to the API servers of now. Where
@@ -92,22 +120,45 @@ func planLeft(in component.Input, h *cluster.Host, facts *protocol.Facts, out *c
 	var needs []plan.ID
 	if len(runningBalancers(in)) == 0 {
 		needs = component.Each(component.StepVIP, in.Cluster.Balancers())
+		if h.Has(cluster.RoleControlPlane) && slices.ContainsFunc(in.Cluster.Balancers(), func(b *cluster.Host) bool { return b.Has(cluster.RoleControlPlane) }) {
+			// API servers are restarted one after another: this one's only once HAProxy has
+			// left its port, and that one's before HAProxy can have its.
+			out.Refuse("let at least one of the load balancers of now have the role load-balancer, too, and take it from it with the next apply",
+				"none of the load balancers in the file is one yet, and %s, which is to be none any more, cannot go before another control-plane host has taken over", h.Name)
+		}
 	}
 	// keepalived, by whose unit file a former load balancer is found, is stopped
 	// first and goes last.
+	changes := []plan.Change{{What: keepalivedUnit, Action: "stop"}}
+	if haproxy.only = !facts.Files[haproxyUnitFile].Exists; !haproxy.only {
+		changes = append(changes, plan.Change{What: haproxyUnit, Action: "stop"})
+	}
 	out.Add(plan.Step{
-		ID: plan.On(stepLeave, h.Name), Host: h.Name, Title: "leave the endpoint to the other load balancers",
+		ID: plan.On(component.StepLeave, h.Name), Host: h.Name, Title: "leave the endpoint to the other load balancers",
 		Why: "no load balancer any more", Needs: needs, Impact: plan.ImpactRestart,
-		Changes: append([]plan.Change{{What: keepalivedUnit, Action: "stop"}, {What: haproxyUnit, Action: "stop"}}, append(haproxy.removals(), keepalived.removals()...)...),
+		Changes: slices.Concat(changes, haproxy.removals(), keepalived.removals()),
 	}, leave{host: h.Name, keepalived: keepalived, haproxy: haproxy})
+}
+
+// virtualOf is the file's virtual address on a host that carries it.
+func virtualOf(c *cluster.Cluster, h *cluster.Host, facts *protocol.Facts) (virtual, error) {
+	lb := &c.Endpoint.LoadBalancer
+	iface, err := vipInterface(c, h, facts)
+	return virtual{Address: lb.VIP, Interface: iface, RouterID: routerID(lb)}, err
 }
 
 // vipInterface finds the interface that carries the VIP on a host.
 func vipInterface(c *cluster.Cluster, h *cluster.Host, facts *protocol.Facts) (name string, err error) {
 	lb := &c.Endpoint.LoadBalancer
+	return interfaceOf(h, facts, lb.VIP, lb.Interface)
+}
+
+// interfaceOf finds the interface that carries a virtual address on a host: the one
+// that is named, or the one in its subnet.
+func interfaceOf(h *cluster.Host, facts *protocol.Facts, vip netip.Addr, named string) (name string, err error) {
 	for _, i := range facts.Interfaces {
-		if lb.Interface != "" {
-			if i.Name == lb.Interface {
+		if named != "" {
+			if i.Name == named {
 				return i.Name, nil
 			}
 			continue
@@ -115,15 +166,15 @@ func vipInterface(c *cluster.Cluster, h *cluster.Host, facts *protocol.Facts) (n
 		for _, text := range i.Addresses {
 			prefix, err := netip.ParsePrefix(text)
 			// The VIP itself, where it is carried now, tells nothing.
-			if err == nil && prefix.Addr() != lb.VIP && prefix.Contains(lb.VIP) {
+			if err == nil && prefix.Addr() != vip && prefix.Contains(vip) {
 				return i.Name, nil
 			}
 		}
 	}
-	if lb.Interface != "" {
-		return "", fmt.Errorf("%s has no interface %s that is up, which loadBalancer.interface names", h.Name, lb.Interface)
+	if named != "" {
+		return "", fmt.Errorf("%s has no interface %s that is up, which loadBalancer.interface names", h.Name, named)
 	}
-	return "", fmt.Errorf("no interface of %s has an address in a subnet with loadBalancer.vip %s", h.Name, lb.VIP)
+	return "", fmt.Errorf("no interface of %s has an address in a subnet with loadBalancer.vip %s", h.Name, vip)
 }
 
 // carries reports whether a host has the VIP now.

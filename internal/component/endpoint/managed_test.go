@@ -50,7 +50,13 @@ func onControlPlanes() *cluster.Cluster {
 	return c
 }
 
-func managedVariants() map[string]*cluster.Cluster {
+// variant is a cluster, and the addresses beside the file's that its load balancers carry.
+type variant struct {
+	cluster *cluster.Cluster
+	former  []netip.Addr
+}
+
+func managedVariants() map[string]variant {
 	listeners := managedCluster()
 	listeners.Endpoint.Listeners = []cluster.Listener{
 		{Name: "https", Port: 443, TargetPort: 30443, Hosts: []string{"node-1", "node-2"}, ProxyProtocol: "v2"},
@@ -59,25 +65,32 @@ func managedVariants() map[string]*cluster.Cluster {
 	}
 	listeners.Endpoint.LoadBalancer.Preempt = true
 	listeners.Endpoint.LoadBalancer.VirtualRouterID = 60
+	between := managedCluster()
+	between.Endpoint.Listeners = listeners.Endpoint.Listeners[:1]
 	alone := managedCluster()
 	alone.Hosts = alone.Hosts[:6]
-	return map[string]*cluster.Cluster{
-		"managed": managedCluster(), "managed-listeners": listeners, "managed-on-control-planes": onControlPlanes(), "managed-alone": alone,
+	return map[string]variant{
+		"managed": {cluster: managedCluster()}, "managed-listeners": {cluster: listeners}, "managed-on-control-planes": {cluster: onControlPlanes()}, "managed-alone": {cluster: alone},
+		"managed-between": {between, []netip.Addr{netip.MustParseAddr("192.168.0.11")}},
 	}
 }
 
 // filesOn are the files that the first load balancer of a cluster gets.
-func filesOn(c *cluster.Cluster, iface string) []component.File {
-	h := c.Balancers()[0]
-	haproxy := haproxyService(h, managedHAProxy(c, h))
-	return append(haproxy.Files, keepalivedService(keepalivedOf(c, h, iface)).Files...)
+func filesOn(v variant, iface string) []component.File {
+	lb := &v.cluster.Endpoint.LoadBalancer
+	vips := []virtual{{lb.VIP, iface, routerID(lb)}}
+	for _, a := range v.former {
+		vips = append(vips, virtual{a, iface, routerIDOf(a)})
+	}
+	b := loadBalancerOf(v.cluster, v.cluster.Balancers()[0], vips)
+	return append(b.haproxy.Files, b.keepalived.Files...)
 }
 
 func TestManagedFiles(t *testing.T) {
-	for name, c := range managedVariants() {
+	for name, v := range managedVariants() {
 		t.Run(name, func(t *testing.T) {
 			archive := &txtar.Archive{}
-			for _, f := range filesOn(c, "eth0") {
+			for _, f := range filesOn(v, "eth0") {
 				archive.Files = append(archive.Files, txtar.File{Name: f.Path, Data: f.Content})
 			}
 			golden, got := filepath.Join("testdata", name+".txtar"), txtar.Format(archive)
@@ -108,7 +121,7 @@ func TestManagedFilesAreAccepted(t *testing.T) {
 			t.Skip(program, "is not installed on this machine")
 		}
 	}
-	for name, c := range managedVariants() {
+	for name, v := range managedVariants() {
 		t.Run(name, func(t *testing.T) {
 			dir := rootOnlyDir(t)
 			ca := filepath.Join(dir, "ca.crt")
@@ -117,7 +130,7 @@ func TestManagedFilesAreAccepted(t *testing.T) {
 			}
 			moved := strings.NewReplacer(haproxyCAFile, ca, keepalivedDir, dir, "/run/quorate-", dir+"/")
 			var haproxyPath, keepalivedPath string
-			for _, f := range filesOn(c, realInterface(t)) {
+			for _, f := range filesOn(v, realInterface(t)) {
 				path := filepath.Join(dir, filepath.Base(f.Path))
 				if err := os.WriteFile(path, []byte(moved.Replace(string(f.Content))), f.Mode); err != nil {
 					t.Fatal(err)

@@ -59,9 +59,9 @@ func queryRetired(q *protocol.FactsRequest) {
 func planRetired(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
 	has := func(path string) bool { return facts.Files[path].Exists }
 	now, mode := on(in.Cluster, h), in.Cluster.Endpoint.LoadBalancer.Mode
-	if now == nothing && mode == cluster.BalancerManaged && has(keepalivedUnitFile) {
+	left := now == nothing && mode == cluster.BalancerManaged && has(keepalivedUnitFile)
+	if left {
 		planLeft(in, h, facts, out)
-		return
 	}
 	op := retire{host: h.Name, way: cluster.WayOf(in.Cluster, h)}
 	step := plan.Step{
@@ -69,7 +69,7 @@ func planRetired(in component.Input, h *cluster.Host, facts *protocol.Facts, out
 	}
 	var ends []string
 	end := func(p program) {
-		if p.only = !has(p.unitFile); !p.only || has(p.dir) {
+		if p.only = !has(p.unitFile); !left && (!p.only || has(p.dir)) {
 			op.programs = append(op.programs, p)
 		}
 	}

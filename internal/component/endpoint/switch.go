@@ -28,10 +28,7 @@ func (a carried) words() string {
 	return "your balancer (as proved on " + a.host + ")"
 }
 
-var (
-	keepalivedVIP = regexp.MustCompile(`(?m)virtual_ipaddress \{\s*([0-9a-fA-F.:]+)/`)
-	kubeVIPVIP    = regexp.MustCompile(`name: address, value: "([0-9a-fA-F.:]+)"`)
-)
+var kubeVIPVIP = regexp.MustCompile(`name: address, value: "([0-9a-fA-F.:]+)"`)
 
 // carriedNow are the addresses that were given to something before, from what is
 // on the hosts.
@@ -48,8 +45,8 @@ func carriedNow(in component.Input) []carried {
 				out = append(out, carried{a, by, h.Name})
 			}
 		}
-		for _, m := range keepalivedVIP.FindAllStringSubmatch(facts.Files[keepalivedFile].Content, -1) {
-			note(m[1], managed)
+		for _, v := range virtualsOn(facts) {
+			note(v.Address.String(), managed)
 		}
 		for _, m := range kubeVIPVIP.FindAllStringSubmatch(facts.Files[kubeVIPFile].Content, -1) {
 			note(m[1], kubeVIP)
@@ -72,11 +69,14 @@ func refuseSwitch(in component.Input, out *component.Output) {
 	c := in.Cluster
 	vip, mode := c.Endpoint.LoadBalancer.VIP, c.Endpoint.LoadBalancer.Mode
 	by := map[cluster.BalancerMode]software{cluster.BalancerManaged: managed, cluster.BalancerKubeVIP: kubeVIP}[mode]
+	if by == managed {
+		refuseNewVIP(in, out)
+	}
 	for _, a := range carriedNow(in) {
-		if by != nothing && a.by == by && a.address != vip {
-			// Both are on the same programs' hosts, which carry one address at a time.
+		if by == kubeVIP && a.by == by && a.address != vip {
+			// Each host has one kube-vip, which shares one address.
 			out.Refuse("change to mode localhost first, and from there to the new address: two applies, and no node is cut off",
-				"%s of the running cluster carry %s, and cannot be given %s in one go", ownerWords(by), a.address, vip)
+				"kube-vip of the running cluster shares %s, and cannot be given %s in one go", a.address, vip)
 		}
 		if vip.IsValid() && a.address == vip && a.by != by {
 			out.Refuse("give another address: for a while both are there; or change to mode localhost first, and from there to this",
