@@ -88,6 +88,7 @@ func (a *Agent) Handler() http.Handler {
 	handle(mux, protocol.OpFacts, a.facts)
 	handle(mux, protocol.OpRemove, a.remove)
 	handle(mux, protocol.OpMkdir, a.mkdir)
+	handle(mux, protocol.OpCopy, a.copy)
 	handle(mux, protocol.OpUnit, a.unit)
 	handle(mux, protocol.OpPackages, a.packages)
 	handle(mux, protocol.OpDial, a.dial)
