@@ -5,12 +5,13 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
+	"net/url"
 	"strings"
 	"time"
 
@@ -42,7 +43,6 @@ const fieldManager = "quorate"
 type EndpointInfo struct {
 	// Name is what the servers' certificates carry.
 	Name string
-	Port int
 	// Addresses of the API servers by host name.
 	Addresses map[string]string
 }
@@ -53,7 +53,7 @@ const serverName = "kubernetes"
 
 // Endpoint describes the API servers of a cluster.
 func Endpoint(c *cluster.Cluster) EndpointInfo {
-	e := EndpointInfo{Name: serverName, Port: c.Endpoint.Port, Addresses: map[string]string{}}
+	e := EndpointInfo{Name: serverName, Addresses: map[string]string{}}
 	for _, h := range c.ControlPlanes() {
 		e.Addresses[h.Name] = h.InternalAddress.String()
 	}
@@ -99,7 +99,9 @@ func First(ctx context.Context, hosts []*host.Host, e EndpointInfo) (*Client, er
 	return nil, fmt.Errorf("no API server answers: %s", strings.Join(reasons, "; "))
 }
 
-// New makes a client of the API server on h. It does not ask it anything.
+// New makes a client of the API server on h. It does not ask it anything. The port is
+// that of the host's own admin.conf: while the cluster file gives it another one, that
+// is the one which the API server has, or serves, too.
 func New(ctx context.Context, h *host.Host, e EndpointInfo) (*Client, error) {
 	kubeconfig, err := h.ReadFile(ctx, adminConf)
 	if err != nil {
@@ -109,11 +111,16 @@ func New(ctx context.Context, h *host.Host, e EndpointInfo) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: reading %s: %w", h.Name(), adminConf, err)
 	}
-	address := net.JoinHostPort(e.Addresses[h.Name()], strconv.Itoa(e.Port))
+	server, err := url.Parse(config.Host)
+	if err != nil {
+		return nil, fmt.Errorf("%s: the server in %s: %w", h.Name(), adminConf, err)
+	}
+	address := net.JoinHostPort(e.Addresses[h.Name()], cmp.Or(server.Port(), "443"))
 	config.Host = "https://" + address
 	config.ServerName = e.Name
 	config.Timeout = requestTimeout
 	config.QPS, config.Burst = 100, 200
+	config.WarningHandler = rest.NoWarnings{} // that the API server's own endpoints are of an old kind
 	config.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return h.Dial(ctx, "tcp", address) }
 	d, err := dynamic.NewForConfig(config)
 	if err != nil {

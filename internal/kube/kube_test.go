@@ -97,7 +97,7 @@ func authority(t *testing.T) (pki.Pair, string) {
 		t.Fatal(err)
 	}
 	return ca, fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: {cluster: c, user: u}}],
-clusters: [{name: c, cluster: {server: "https://elsewhere:1", certificate-authority-data: %s}}], users: [{name: u, user: {token: t}}]}`,
+clusters: [{name: c, cluster: {server: "https://elsewhere:7443", certificate-authority-data: %s}}], users: [{name: u, user: {token: t}}]}`,
 		base64.StdEncoding.EncodeToString(ca.Cert))
 }
 
@@ -121,7 +121,7 @@ func serve(t *testing.T, ca pki.Pair, handler http.Handler) *httptest.Server {
 }
 
 func endpoint() EndpointInfo {
-	return EndpointInfo{Name: domain, Port: 6443, Addresses: map[string]string{"cp-1": "10.0.0.1", "cp-2": "10.0.0.2", "cp-3": "10.0.0.3"}}
+	return EndpointInfo{Name: domain, Addresses: map[string]string{"cp-1": "10.0.0.1", "cp-2": "10.0.0.2", "cp-3": "10.0.0.3"}}
 }
 
 // ready makes a server and a client of it.
@@ -142,7 +142,7 @@ func TestEndpoint(t *testing.T) {
 		{Name: "cp-1", Roles: []cluster.Role{cluster.RoleControlPlane}, Address: "bastion.example", InternalAddress: netip.MustParseAddr("10.0.0.1")},
 		{Name: "node-1", Roles: []cluster.Role{cluster.RoleWorker}, InternalAddress: netip.MustParseAddr("10.0.0.4")},
 	}}
-	want := EndpointInfo{Name: "kubernetes", Port: 6443, Addresses: map[string]string{"cp-1": "10.0.0.1"}}
+	want := EndpointInfo{Name: "kubernetes", Addresses: map[string]string{"cp-1": "10.0.0.1"}}
 	if d := cmp.Diff(want, Endpoint(c)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -171,8 +171,8 @@ func TestFirstTakesTheOneThatIsReady(t *testing.T) {
 	}
 	good.mu.Lock()
 	defer good.mu.Unlock()
-	if want := "10.0.0.2:6443"; !slices.Contains(good.dialled, want) {
-		t.Errorf("dialled %v, want %s and not what the kubeconfig says", good.dialled, want)
+	if want := "10.0.0.2:7443"; !slices.Contains(good.dialled, want) {
+		t.Errorf("dialled %v, want %s: the host's own server, on the port that the kubeconfig says", good.dialled, want)
 	}
 }
 

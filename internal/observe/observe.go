@@ -148,7 +148,41 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 		replies = replies[n:]
 	}
 	facts.LocalHTTP = nil
+	o.otherPort(ctx, handle, h, out)
 	return out, member
+}
+
+// otherPort asks a host's API server again where it does not answer on the cluster
+// file's port, and was told another one: it is yet to be given that of the file.
+func (o Observer) otherPort(ctx context.Context, handle *host.Host, h *cluster.Host, out *state.Host) {
+	port := component.APIPort(out.Facts)
+	if out.APIServer == nil || out.APIServer.OK || port == 0 || port == o.Cluster.Endpoint.Port {
+		return
+	}
+	p := apiProbe(h, port)
+	facts, err := handle.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: p.queries})
+	if err == nil && len(facts.LocalHTTP) == len(p.queries) {
+		p.read(facts.LocalHTTP, out, nil)
+	}
+}
+
+// apiProbe asks a host's own API server whether it is ready.
+func apiProbe(h *cluster.Host, port int) probe {
+	address := net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(port))
+	return probe{
+		queries: []protocol.HTTPQuery{{
+			URL: "https://" + address + "/readyz?verbose", CAFile: component.KubernetesPKI + "/ca.crt", TimeoutMillis: readyzTimeout,
+		}},
+		read: func(r []protocol.HTTPReply, h *state.Host, _ **state.EtcdMember) {
+			h.APIServer = &state.Probe{OK: r[0].Status == 200, Took: time.Duration(r[0].Millis) * time.Millisecond}
+			switch {
+			case r[0].Error != "":
+				h.APIServer.Detail = r[0].Error
+			case r[0].Status != 200:
+				h.APIServer.Detail = kube.FailedChecks(r[0].Body)
+			}
+		},
+	}
 }
 
 // unreachable tells whether an error is a host's silence.
@@ -226,21 +260,7 @@ type probe struct {
 func (o Observer) probes(h *cluster.Host) []probe {
 	var out []probe
 	if h.Has(cluster.RoleControlPlane) {
-		address := net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(o.Cluster.Endpoint.Port))
-		out = append(out, probe{
-			queries: []protocol.HTTPQuery{{
-				URL: "https://" + address + "/readyz?verbose", CAFile: component.KubernetesPKI + "/ca.crt", TimeoutMillis: readyzTimeout,
-			}},
-			read: func(r []protocol.HTTPReply, h *state.Host, _ **state.EtcdMember) {
-				h.APIServer = &state.Probe{OK: r[0].Status == 200, Took: time.Duration(r[0].Millis) * time.Millisecond}
-				switch {
-				case r[0].Error != "":
-					h.APIServer.Detail = r[0].Error
-				case r[0].Status != 200:
-					h.APIServer.Detail = kube.FailedChecks(r[0].Body)
-				}
-			},
-		})
+		out = append(out, apiProbe(h, o.Cluster.Endpoint.Port))
 	}
 	for _, e := range o.Cluster.EtcdHosts() {
 		if e.Name == h.Name {

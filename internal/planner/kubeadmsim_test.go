@@ -119,7 +119,10 @@ func (m *machine) importImages(archive []byte) protocol.RunReply {
 
 // settings are what the test reads of a kubeadm configuration.
 type settings struct {
-	LocalAPIEndpoint struct{ AdvertiseAddress string }
+	LocalAPIEndpoint struct {
+		AdvertiseAddress string
+		BindPort         int
+	}
 	NodeRegistration struct {
 		Name   string
 		Taints *[]any
@@ -282,6 +285,10 @@ func (m *machine) kubeconfigs(s settings) error {
 		if err != nil {
 			return err
 		}
+		server := s.ControlPlaneEndpoint
+		if name == "controller-manager.conf" || name == "scheduler.conf" { // they go by the host's own API server
+			server = fmt.Sprintf("%s:%d", s.LocalAPIEndpoint.AdvertiseAddress, s.LocalAPIEndpoint.BindPort)
+		}
 		encode := base64.StdEncoding.EncodeToString
 		m.write("/etc/kubernetes/"+name, fmt.Sprintf(`apiVersion: v1
 kind: Config
@@ -293,7 +300,7 @@ clusters:
 users: [{name: u, user: {client-certificate-data: %s, client-key-data: %s}}]
 contexts: [{name: x, context: {cluster: c, user: u}}]
 current-context: x
-`, s.ControlPlaneEndpoint, encode(ca.Cert), encode(pair.Cert), encode(pair.Key)), 0o600)
+`, server, encode(ca.Cert), encode(pair.Cert), encode(pair.Key)), 0o600)
 	}
 	return nil
 }

@@ -49,6 +49,7 @@ type machine struct {
 	joined   string            // what kubeadm joined it with
 	pods     map[string]*staticPod
 	read     map[string]string // the settings that a unit runs with
+	unheard  int               // how often its kube-proxy still does not know that its own API server is back
 	notFound map[string]int    // how often its HAProxy still says of an API server that was restarted that it is not ready
 
 	cut     []string // addresses whose connections were cut
@@ -227,6 +228,11 @@ func (m *machine) do(op string, args, body []byte) (any, error) {
 		})
 	case protocol.OpMkdir:
 		return protocol.ChangedReply{}, nil
+	case protocol.OpCopy:
+		return with(args, func(q protocol.CopyRequest) (any, error) {
+			m.write(q.Path, "the agent", 0o700)
+			return protocol.ChangedReply{Changed: true}, nil
+		})
 	case protocol.OpUnpack:
 		return protocol.UnpackReply{}, m.unpack(body)
 	case protocol.OpUnit:
@@ -297,7 +303,7 @@ func (m *machine) facts(q protocol.FactsRequest) (any, error) {
 	}
 	f.Interfaces = m.interfaces()
 	if q.ConnectedTo > 0 {
-		f.Connected = m.connected()
+		f.Connected = m.connected(q.ConnectedTo)
 	}
 	return f, nil
 }
@@ -406,6 +412,8 @@ func (m *machine) load(unit string) {
 		m.read[unit] = string(m.files["/etc/quorate/nginx/nginx.conf"].content)
 	case keepalived:
 		m.read[unit] = string(m.files["/etc/quorate/keepalived/keepalived.conf"].content)
+	case relay:
+		m.read[unit] = string(m.files["/etc/systemd/system/"+relay].content)
 	case kubelet:
 		m.agent = m.startClient(m.kubeletServer(), m.hostsFile())
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type staticPod struct {
 	manifest string // that it runs with
 	noticing int    // operations until the kubelet takes the new manifest in
 	starting int    // operations until what it started is ready
+	server   string // that its kubeconfig named when it was started
 }
 
 // A kubelet notices, and a pod starts, within so many operations.
@@ -48,7 +50,7 @@ func (m *machine) settlePod(name, manifest string) {
 	p := m.pods[name]
 	switch {
 	case p == nil:
-		p = &staticPod{manifest: manifest}
+		p = &staticPod{manifest: manifest, server: m.serverOf(name)}
 		m.pods[name] = p
 		m.starts[name]++
 	case p.starting > 0:
@@ -57,7 +59,10 @@ func (m *machine) settlePod(name, manifest string) {
 		p.noticing = noticeAfter
 	case p.manifest != manifest:
 		if p.noticing--; p.noticing == 0 {
-			*p = staticPod{manifest: manifest, starting: readyAfter}
+			if port, err := strconv.ParseInt(m.apiPort(), 10, 64); err == nil && name == "kube-apiserver" {
+				m.world.lead(port)
+			}
+			*p = staticPod{manifest: manifest, starting: readyAfter, server: m.serverOf(name)}
 			m.starts[name]++
 			m.world.watchRestart(m, name)
 		}
@@ -124,6 +129,12 @@ func (w *world) watchRestart(m *machine, name string) {
 	}
 	if name == "kube-apiserver" {
 		w.watchProxies(m)
+		for _, o := range w.machines {
+			if o != m && o.unready() == "" && o.unheard > 0 {
+				w.t.Errorf("the API server of %s is restarted before the kube-proxy of %s can hear of it", m.name, o.name)
+			}
+		}
+		m.unheard = 3
 	}
 	for _, o := range w.machines {
 		if text := o.runs(nginx); name == "kube-apiserver" && carriesTo(text, m.address) && strings.Count(text, "    server ") > 1 {
@@ -196,6 +207,9 @@ func (m *machine) manifestOf(pod string, s settings) string {
 		section = s.Etcd.Local.ExtraArgs
 	case pod == "kube-apiserver" && s.Etcd.External != nil:
 		fmt.Fprintf(&b, "    - --etcd-servers=%s\n", strings.Join(s.Etcd.External.Endpoints, ","))
+	}
+	if pod == "kube-apiserver" {
+		fmt.Fprintf(&b, "    - --secure-port=%d\n", s.LocalAPIEndpoint.BindPort)
 	}
 	for _, a := range section {
 		fmt.Fprintf(&b, "    - --%s=%s\n", a.Name, a.Value)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -108,8 +109,11 @@ func (m *machine) behind(address string) (ready []*machine, listens bool) {
 			ready, listens = m.backends(), true
 		}
 		if text := m.runs(nginx); text != "" {
+			if !strings.Contains(text, "listen "+address+" ") {
+				return ready, listens
+			}
 			for _, o := range w.machines {
-				if o.unready() == "" && strings.Contains(text, "server "+o.address+":") {
+				if o.unready() == "" && o.carriedTo(text, "server "+o.address) {
 					ready = append(ready, o)
 				}
 			}
@@ -126,7 +130,7 @@ func (m *machine) behind(address string) (ready []*machine, listens bool) {
 	for _, o := range w.machines {
 		switch {
 		case o.off:
-		case o.address == host && o.unready() == "":
+		case o.address == host && o.unready() == "" && o.serves(port):
 			return []*machine{o}, true
 		case o.address == host && o.binds(address):
 			return o.backends(), true
@@ -145,7 +149,7 @@ func (m *machine) backends() []*machine {
 	text := m.runs(haproxy)
 	var out []*machine
 	for _, o := range m.world.machines {
-		if o.unready() != "" || !strings.Contains(text, "server "+o.name+" ") {
+		if o.unready() != "" || !o.carriedTo(text, "server "+o.name+" "+o.address) {
 			continue
 		}
 		if f := verifyHostIn.FindStringSubmatch(text); f == nil || o.proves(f[1]) {
@@ -225,8 +229,11 @@ type podClient struct {
 // changes where its pods must be others.
 type workload struct{ namespace, daemonSet, process, server, of string }
 
-// flannelHost is the server's name in flannel's DaemonSet.
-var flannelHost = regexp.MustCompile(`"name":"KUBERNETES_SERVICE_HOST","value":"([^"]+)"`)
+// flannelHost and flannelPort are the server's name and port in flannel's DaemonSet.
+var (
+	flannelHost = regexp.MustCompile(`"name":"KUBERNETES_SERVICE_HOST","value":"([^"]+)"`)
+	flannelPort = regexp.MustCompile(`"name":"KUBERNETES_SERVICE_PORT","value":"([0-9]+)"`)
+)
 
 func (w *world) workloads() []workload {
 	var out []workload
@@ -238,8 +245,9 @@ func (w *world) workloads() []workload {
 		if err != nil {
 			w.t.Error(err)
 		}
-		if f := flannelHost.FindSubmatch(text); f != nil {
-			out = append(out, workload{"kube-flannel", "kube-flannel-ds", "flanneld", string(f[1]) + ":6443", string(f[1])})
+		if host, port := flannelHost.FindSubmatch(text), flannelPort.FindSubmatch(text); host != nil && port != nil {
+			server := net.JoinHostPort(string(host[1]), string(port[1]))
+			out = append(out, workload{"kube-flannel", "kube-flannel-ds", "flanneld", server, server})
 		}
 	}
 	return out
@@ -288,8 +296,8 @@ func (w *world) renew() {
 	}
 }
 
-// connected are the connections of a machine's programs to the API servers' port.
-func (m *machine) connected() []protocol.Connection {
+// connected are the connections of a machine's programs to a port of API servers.
+func (m *machine) connected(port int) []protocol.Connection {
 	var out []protocol.Connection
 	programs := map[string]*client{"kubelet": m.agent}
 	for process, p := range m.clients {
@@ -299,8 +307,9 @@ func (m *machine) connected() []protocol.Connection {
 		if c == nil || m.well(c.server, c.at) != "" {
 			continue
 		}
-		host, _, _ := net.SplitHostPort(c.at)
-		out = append(out, protocol.Connection{Address: host, Port: 6443, Process: process})
+		if host, p, _ := net.SplitHostPort(c.at); p == strconv.Itoa(port) {
+			out = append(out, protocol.Connection{Address: host, Port: port, Process: process})
+		}
 	}
 	return out
 }
@@ -319,6 +328,9 @@ func (w *world) watchNodes() {
 		}
 	}
 	for _, m := range w.machines {
+		if port := w.servicePort(); m.unready() == "" && port != "" && !m.serves(port) {
+			cut(m, "API server", "the service kubernetes leads to its port "+port+", on which nobody listens")
+		}
 		if m.off || m.agent == nil {
 			continue
 		}
@@ -333,6 +345,11 @@ func (w *world) watchNodes() {
 		}
 		for _, d := range w.workloads() {
 			cut(m, d.process+", if it was started anew,", m.well(d.server, m.leads(d.server, m.hostsFile())))
+		}
+		for _, name := range []string{"kube-controller-manager", "kube-scheduler"} {
+			if p := m.pods[name]; p != nil && p.starting == 0 {
+				cut(m, name, m.well(p.server, m.leads(p.server, m.hostsFile())))
+			}
 		}
 		for _, vip := range vipIn.FindAllStringSubmatch(m.runs(keepalived), -1) {
 			for _, o := range m.backends() {

@@ -193,6 +193,8 @@ func (w *world) proveSwitched() {
 			"/etc/quorate/keepalived/keepalived.conf":        carrier,
 			"/etc/kubernetes/manifests/kube-vip.yaml":        mode == cluster.BalancerKubeVIP && h.Has(cluster.RoleControlPlane),
 			"/etc/quorate/balancer-proved":                   mode == cluster.BalancerExternal && h.IsNode(),
+			"/etc/systemd/system/quorate-relay.service":      false,
+			"/usr/local/lib/quorate/relay":                   false,
 		} {
 			if m.has(path) != wanted {
 				w.t.Errorf("%s is on %s: %v", path, h.Name, m.has(path))
@@ -204,10 +206,11 @@ func (w *world) proveSwitched() {
 				carried = append(carried, vip[1])
 			}
 			vip := c.Endpoint.LoadBalancer.VIP.String()
-			if !slices.Equal(carried, []string{vip}) || strings.Count(m.runs(haproxy), " transparent") != 1 || !m.binds(vip+":6443 transparent") {
+			if !slices.Equal(carried, []string{vip}) || strings.Count(m.runs(haproxy), " transparent") != 1 || !m.binds(fmt.Sprintf("%s:%d transparent", vip, c.Endpoint.Port)) {
 				w.t.Errorf("%s carries %v, and is to carry %s alone", h.Name, carried, vip)
 			}
 		}
+		w.provePort(m, h)
 		if !h.IsNode() {
 			continue
 		}

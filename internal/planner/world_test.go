@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -134,6 +135,7 @@ func (w *world) settle() {
 		return
 	}
 	w.settleLeases()
+	w.settleService()
 	nodes := 0
 	for _, m := range w.machines {
 		if !m.units["kubelet.service"].Running() || !m.has("/etc/kubernetes/kubelet.conf") || m.off {
@@ -217,6 +219,9 @@ func (m *machine) ask(q protocol.HTTPQuery) protocol.HTTPReply {
 	if why := m.unready(); why != "" {
 		return protocol.HTTPReply{Error: why}
 	}
+	if u, err := url.Parse(q.URL); err != nil || !m.serves(u.Port()) {
+		return protocol.HTTPReply{Error: "connection refused"}
+	}
 	return protocol.HTTPReply{Status: 200, Body: "ok", PeerSHA256: m.leafDigest()}
 }
 
@@ -243,6 +248,9 @@ func (m *machine) servers() string {
 // askThrough asks whichever API server is behind an address.
 func (m *machine) askThrough(address string) protocol.HTTPReply {
 	ready, _ := m.behind(address)
+	if host, _, err := net.SplitHostPort(address); err == nil && host == m.world.cluster.ServiceIP().String() {
+		ready = m.behindService()
+	}
 	if len(ready) == 0 {
 		return protocol.HTTPReply{Error: "connection refused"}
 	}
@@ -361,6 +369,7 @@ func (w *world) plan() *plan.Plan {
 func (w *world) apply(p *plan.Plan) engine.Result {
 	for _, m := range w.machines {
 		clear(m.notFound) // more than a second has passed
+		m.unheard = 0
 	}
 	hosts, _ := w.hosts()
 	rt := &component.Runtime{Cluster: w.cluster, Release: w.release, Bundle: w.bundle, Hosts: hosts}

@@ -146,7 +146,7 @@ func planCertificates(in component.Input, h *cluster.Host, facts *protocol.Facts
 	var why []string
 	step := plan.Step{
 		ID: plan.On(component.StepCertificates, h.Name), Host: h.Name, Title: "make certificates and kubeconfigs",
-		Needs: []plan.ID{component.StepAuthorities, plan.On(component.StepBinaries, h.Name), plan.On(component.StepEtcdClient, h.Name)},
+		Needs: []plan.ID{component.StepAuthorities, plan.On(component.StepBinaries, h.Name), plan.On(component.StepEtcdClient, h.Name), plan.On(component.StepRelay, h.Name)},
 	}
 	note := func(path, action, reason string) {
 		why = append(why, path+" "+reason)

@@ -1,7 +1,6 @@
 package controlplane
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/quorate/quorate/internal/component"
@@ -9,13 +8,11 @@ import (
 
 // refuseFixed refuses to change, on a running cluster, what its nodes and
 // objects were made with: an apply would change it in some places and not in
-// others (a service keeps its address, and an API server has one port) and cut
-// nodes off.
+// others (a service keeps its address) and cut nodes off.
 func refuseFixed(in component.Input, out *component.Output) {
 	c := in.Cluster
 	fixed := []struct{ key, what, want string }{
 		{"kubernetesVersion", "Kubernetes' version", c.Kubernetes.Version},
-		{"bindPort", "the endpoint's port, on which the API servers listen,", strconv.Itoa(c.Endpoint.Port)},
 		{"dnsDomain", "the DNS domain", c.Kubernetes.DNSDomain},
 		{"podSubnet", "the pod range", c.Network.PodCIDR.String()},
 		{"serviceSubnet", "the service range", c.Network.ServiceCIDR.String()},

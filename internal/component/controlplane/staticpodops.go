@@ -1,10 +1,12 @@
 package controlplane
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"time"
 
@@ -29,6 +31,9 @@ func (o runStaticPods) Apply(ctx context.Context, rt *component.Runtime, _ func(
 	if _, err := component.WriteFiles(ctx, rt, o.name, files); err != nil {
 		return err
 	}
+	if err := o.pointOwn(ctx, rt); err != nil {
+		return err
+	}
 	if len(o.pods) == len(ownPods()) {
 		return o.makePods(ctx, rt, o.pods, "control-plane", "all")
 	}
@@ -39,6 +44,36 @@ func (o runStaticPods) Apply(ctx context.Context, rt *component.Runtime, _ func(
 	}
 	return nil
 }
+
+// pointOwn has the kubeconfigs of the programs that go by the host's own API server
+// name its port. They read them when they are started anew.
+func (o runStaticPods) pointOwn(ctx context.Context, rt *component.Runtime) error {
+	handle, err := rt.Host(o.name)
+	if err != nil {
+		return err
+	}
+	for _, pod := range o.pods {
+		if o.ports[pod.name] == 0 {
+			continue // the API server goes by none
+		}
+		path := component.KubernetesDir + "/" + pod.phase() + ".conf"
+		old, err := handle.ReadFile(ctx, path)
+		if err != nil {
+			return err
+		}
+		text := serverPort.ReplaceAll(old, fmt.Appendf(nil, "${1}%d", o.port))
+		if bytes.Equal(text, old) {
+			continue
+		}
+		if _, err := handle.WriteFile(ctx, path, text, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serverPort is the port of the server that a kubeconfig of kubeadm's names.
+var serverPort = regexp.MustCompile(`(?m)^(\s*server: https://\S+:)[0-9]+$`)
 
 // makePods runs a phase that writes the manifests of static pods, labelled.
 func (h host) makePods(ctx context.Context, rt *component.Runtime, pods []staticPod, phase ...string) error {

@@ -97,9 +97,8 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 	step := plan.Step{
 		ID: plan.On(component.StepControlPlane, h.Name), Host: h.Name, Title: "run the API server, controller manager and scheduler",
 		Why: why,
-		Needs: []plan.ID{
-			plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name),
-		},
+		Needs: append(component.Each(component.StepRelay, in.Cluster.ControlPlanes()),
+			plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name)),
 	}
 	_, settings := component.FileChanges(facts, []component.File{op.config})
 	step.Changes = slices.Concat(changes, fileChanges, settings)

@@ -119,7 +119,7 @@ const stepFormer = "endpoint/former-vip"
 // planFormer plans that a load balancer carries the file's address alone, once every
 // node goes by it. Both is what the host is made to run until then.
 func planFormer(in component.Input, h *cluster.Host, facts *protocol.Facts, own virtual, both loadBalancer, former []virtual, out *component.Output) {
-	alone, then := loadBalancerOf(in.Cluster, h, []virtual{own}), balancing(facts, both)
+	alone, then := loadBalancerOf(in.Cluster, h, []virtual{own}, portsOf(in)), balancing(facts, slices.Concat(both.haproxy.Files, both.keepalived.Files))
 	_, changes := component.FileChanges(then, slices.Concat(alone.haproxy.Files, alone.keepalived.Files))
 	if len(changes) == 0 {
 		return // it is in the subnet of none of them
@@ -143,11 +143,11 @@ func planFormer(in component.Input, h *cluster.Host, facts *protocol.Facts, own 
 	})
 }
 
-// balancing is what would be observed of the files of a load balancer that runs as told.
-func balancing(facts *protocol.Facts, b loadBalancer) *protocol.Facts {
+// balancing is what would be observed of a host where these files were written.
+func balancing(facts *protocol.Facts, files []component.File) *protocol.Facts {
 	then := *facts
 	then.Files = maps.Clone(facts.Files)
-	for _, f := range slices.Concat(b.haproxy.Files, b.keepalived.Files) {
+	for _, f := range files {
 		then.Files[f.Path] = protocol.File{Exists: true, Content: string(f.Content), SHA256: f.SHA256(), Mode: uint32(f.Mode)}
 	}
 	return &then

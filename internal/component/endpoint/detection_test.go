@@ -15,7 +15,7 @@ import (
 func TestHostThatHangsIsFoundInTime(t *testing.T) {
 	const most = 3 * time.Second
 	c := managedCluster()
-	text := string(haproxyService(c.Host("lb-1"), managedHAProxy(c, c.Host("lb-1"), nil)).Files[0].Content)
+	text := string(haproxyService(c.Host("lb-1"), managedHAProxy(c, c.Host("lb-1"), nil, []int{6443})).Files[0].Content)
 	find := func(pattern string) string {
 		t.Helper()
 		found := regexp.MustCompile(`(?m)` + pattern).FindStringSubmatch(text)

@@ -8,6 +8,7 @@
 //	kubevip.go     an address that kube-vip on the control-plane hosts shares
 //	managed.go     HAProxy on load-balancer hosts; keepalived.go: the address they share;
 //	               addresses.go: another one beside it, until every node goes by that
+//	port.go        another port beside the one of before, likewise
 //
 // When the choice changes on a cluster that runs, the new way comes up beside the
 // old one, nodes are given it one after another (move.go), and then the old one
@@ -19,6 +20,7 @@ package endpoint
 
 import (
 	"embed"
+	"slices"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
@@ -90,6 +92,7 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 		q.Files = append(q.Files, protocol.FileQuery{Path: authorityFile, Digest: true})
 	}
 	queryMove(h, q)
+	queryPort(h, q)
 	queryRetired(q)
 	switch on(c, h) {
 	case localHAProxy:
@@ -107,6 +110,8 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 // Plan makes the steps for every host that balances.
 func Plan(in component.Input, out *component.Output) {
 	refuseSwitch(in, out)
+	refusePort(in, out)
+	planPort(in, out)
 	planExternal(in, out)
 	planRestarts(in, out)
 	planMoves(in, out)
@@ -154,12 +159,18 @@ func StateOf(c *cluster.Cluster, h *cluster.Host, replies []protocol.HTTPReply) 
 }
 
 // step is the step that sets up what balances on a host.
-func step(h *cluster.Host, title string, changes []plan.Change, impact plan.Impact, needs ...plan.ID) plan.Step {
+func step(c *cluster.Cluster, h *cluster.Host, title string, changes []plan.Change, impact plan.Impact, needs ...plan.ID) plan.Step {
 	return plan.Step{
 		ID: plan.On(component.StepProxy, h.Name), Host: h.Name, Title: title,
 		Why: component.WhyOf(changes), Impact: impact, Changes: changes,
-		Needs: append(needs, component.StepAuthorities, plan.On(component.StepPackages, h.Name)),
+		Needs: slices.Concat(needs, relays(c), []plan.ID{component.StepAuthorities, plan.On(component.StepPackages, h.Name)}),
 	}
+}
+
+// relays are the steps after which every API server is reached on its new port, where
+// it is given one.
+func relays(c *cluster.Cluster) []plan.ID {
+	return component.Each(component.StepRelay, c.ControlPlanes())
 }
 
 // certified are the steps after which the API servers that run prove themselves

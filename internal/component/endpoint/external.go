@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	// apiServerManifest is on hosts that were told to run an API server.
-	apiServerManifest = component.ManifestsDir + "/kube-apiserver.yaml"
+	apiServerManifest = component.APIServerManifest
 	// provedFile is on every node that was part of a proof that succeeded, and
 	// holds the digest of what was proved, and which balancer that was.
 	provedFile = component.QuorateDir + "/balancer-proved"

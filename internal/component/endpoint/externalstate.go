@@ -128,9 +128,8 @@ func ownersOf(c *cluster.Cluster, snap *state.Snapshot) func(digest string) stri
 			unobserved = append(unobserved, h.Name)
 			continue
 		}
-		if block, _ := pem.Decode([]byte(facts.Files[apiServerCertificate].Certificates)); block != nil {
-			sum := sha256.Sum256(block.Bytes)
-			known[hex.EncodeToString(sum[:])] = h.Name
+		if digest := leafDigest(facts); digest != "" {
+			known[digest] = h.Name
 		}
 	}
 	return func(digest string) string {
@@ -139,6 +138,17 @@ func ownersOf(c *cluster.Cluster, snap *state.Snapshot) func(digest string) stri
 		}
 		return known[digest]
 	}
+}
+
+// leafDigest identifies the certificate that a host's API server proves itself with;
+// empty where it has none.
+func leafDigest(facts *protocol.Facts) string {
+	block, _ := pem.Decode([]byte(facts.Files[apiServerCertificate].Certificates))
+	if block == nil {
+		return ""
+	}
+	sum := sha256.Sum256(block.Bytes)
+	return hex.EncodeToString(sum[:])
 }
 
 // backendsSeen are the control-plane hosts as backends, up where they were seen.

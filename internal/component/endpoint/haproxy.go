@@ -101,7 +101,7 @@ func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, s c
 		changes = append(changes, plan.Change{What: haproxyCAFile, Action: why})
 	}
 	if len(changes) > 0 {
-		out.Add(step(h, title, changes, impact, append(needs, certified(in)...)...), runHAProxy{s, root, facts.SELinux != ""})
+		out.Add(step(in.Cluster, h, title, changes, impact, append(needs, certified(in)...)...), runHAProxy{s, root, facts.SELinux != ""})
 	}
 }
 

@@ -102,7 +102,7 @@ func startBalanced(t *testing.T, trusted *pki.Pair) *balanced {
 	if trusted == nil {
 		trusted = &ca
 	}
-	d := managedHAProxy(onControlPlanes(), onControlPlanes().Host("cp-1"), nil)
+	d := managedHAProxy(onControlPlanes(), onControlPlanes().Host("cp-1"), nil, []int{6443})
 	d.Binds, d.HealthBind, d.Servers, d.Domain = []string{b.endpoint}, b.health, nil, apiDomain
 	d.CAFile = filepath.Join(b.dir, "ca.crt")
 	if err := os.WriteFile(d.CAFile, trusted.Cert, 0o644); err != nil {

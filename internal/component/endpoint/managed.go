@@ -26,13 +26,12 @@ const (
 	reservedConnections = 2000
 )
 
-// managedHAProxy is a load-balancer host's HAProxy. It has the endpoint's port
+// managedHAProxy is a load-balancer host's HAProxy. It has the endpoint's ports
 // on the VIPs, also while another host carries them (transparent), and on the
 // host's own address, unless the host's own API server has it there. On a worker
 // it also has it where the worker's own proxy would, so that the one can take the
 // other's place while the worker goes on.
-func managedHAProxy(c *cluster.Cluster, h *cluster.Host, vips []virtual) haproxyConfig {
-	port := strconv.Itoa(c.Endpoint.Port)
+func managedHAProxy(c *cluster.Cluster, h *cluster.Host, vips []virtual, ports []int) haproxyConfig {
 	shared := func(port int) (binds []string) {
 		for _, v := range vips {
 			binds = append(binds, net.JoinHostPort(v.Address.String(), strconv.Itoa(port))+" transparent")
@@ -41,12 +40,16 @@ func managedHAProxy(c *cluster.Cluster, h *cluster.Host, vips []virtual) haproxy
 	}
 	d := haproxyConfig{
 		Purpose:        "the way to the API servers, on the address that the load balancers share",
-		Binds:          shared(c.Endpoint.Port),
 		MaxConnections: managedConnections,
 		HealthBind:     net.JoinHostPort("127.0.0.1", strconv.Itoa(healthPort)),
 		DownFile:       haproxyDownFile,
 	}
-	if !h.Has(cluster.RoleControlPlane) {
+	for _, p := range ports {
+		d.Binds = append(d.Binds, shared(p)...)
+		if h.Has(cluster.RoleControlPlane) {
+			continue
+		}
+		port := strconv.Itoa(p)
 		d.Binds = append(d.Binds, net.JoinHostPort(h.InternalAddress.String(), port))
 		if h.IsNode() {
 			d.Binds = append(d.Binds, net.JoinHostPort("127.0.0.1", port))
@@ -77,8 +80,8 @@ type loadBalancer struct{ haproxy, keepalived component.Service }
 
 // loadBalancerOf is a host's HAProxy, and keepalived, which carries virtual addresses to
 // where HAProxy works.
-func loadBalancerOf(c *cluster.Cluster, h *cluster.Host, vips []virtual) loadBalancer {
-	return loadBalancer{haproxyService(h, managedHAProxy(c, h, vips)), keepalivedService(keepalivedOf(c, h, vips))}
+func loadBalancerOf(c *cluster.Cluster, h *cluster.Host, vips []virtual, ports []int) loadBalancer {
+	return loadBalancer{haproxyService(h, managedHAProxy(c, h, vips, ports)), keepalivedService(keepalivedOf(c, h, vips))}
 }
 
 // planManaged plans a load-balancer host. While nodes go by another virtual address
@@ -101,9 +104,11 @@ func planManaged(in component.Input, h *cluster.Host, facts *protocol.Facts, out
 			vips = append(vips, v)
 		}
 	}
-	b := loadBalancerOf(in.Cluster, h, sorted(vips))
+	b := loadBalancerOf(in.Cluster, h, sorted(vips), portsOf(in))
 	planHAProxy(in, h, facts, b.haproxy, "", "balance the API servers", out, needs...)
 	planKeepalived(in, h, facts, b.keepalived, vips, out)
+	then := loadBalancerOf(in.Cluster, h, sorted(vips), []int{in.Cluster.Endpoint.Port}).haproxy
+	planFormerPort(in, h, facts, b.haproxy, then, runHAProxy{then, "", facts.SELinux != ""}, out)
 	if len(former) > 0 {
 		planFormer(in, h, facts, own, b, former, out)
 	}

@@ -82,7 +82,7 @@ func filesOn(v variant, iface string) []component.File {
 	for _, a := range v.former {
 		vips = append(vips, virtual{a, iface, routerIDOf(a)})
 	}
-	b := loadBalancerOf(v.cluster, v.cluster.Balancers()[0], vips)
+	b := loadBalancerOf(v.cluster, v.cluster.Balancers()[0], vips, []int{6443})
 	return append(b.haproxy.Files, b.keepalived.Files...)
 }
 

@@ -81,12 +81,20 @@ func planLeftBehind(in component.Input, out *component.Output) {
 			op.ways[h.Name] = cluster.WayOf(in.Cluster, h)
 		}
 	}
-	if len(op.ways) == 0 {
+	if former := formerPort(in); goneBy(in, former) {
+		op.former = former
+		for _, h := range in.Cluster.Nodes() {
+			if facts := in.Snapshot.Facts(h.Name); facts != nil && component.Joined(facts) {
+				op.nodes = append(op.nodes, h.Name)
+			}
+		}
+	}
+	if len(op.ways)+len(op.nodes) == 0 {
 		return
 	}
 	out.Add(plan.Step{
 		ID: stepLeft, Title: "see that no node goes the old way any more", Why: "nodes are given another way",
-		Needs: component.Each(component.StepMove, in.Cluster.Nodes()),
+		Needs: append(component.Each(component.StepMove, in.Cluster.Nodes()), component.StepKubeProxy, component.StepNetwork),
 	}, op)
 }
 

@@ -40,16 +40,17 @@ type nginxServer struct {
 }
 
 // nginxService is the unit that runs nginx on a node, in front of the API
-// servers in the cluster file's order. Those aside get connections only where no
-// other takes them.
-func nginxService(c *cluster.Cluster, h *cluster.Host, os protocol.OS, aside ...string) component.Service {
+// servers in the cluster file's order, on these ports. Those aside get connections
+// only where no other takes them.
+func nginxService(c *cluster.Cluster, h *cluster.Host, os protocol.OS, ports []int, aside ...string) component.Service {
 	data := struct {
 		Purpose, Cluster, Module, PID, File, Idle string
-		Port, Tries                               int
+		Ports                                     []int
+		Tries                                     int
 		Servers                                   []nginxServer
 	}{
 		Purpose: "This node's way to the API servers", Cluster: c.Name, Module: nginxModule(os), PID: nginxPID, File: nginxFile, Idle: idleTimeout,
-		Port: c.Endpoint.Port, Tries: len(c.ControlPlanes()),
+		Ports: ports, Tries: len(c.ControlPlanes()),
 	}
 	for _, cp := range c.ControlPlanes() {
 		at := server{cp.Name, net.JoinHostPort(cp.InternalAddress.String(), strconv.Itoa(apiPort(c)))}
@@ -74,12 +75,14 @@ func queryNginx(q *protocol.FactsRequest) {
 // planNginx plans a node's own nginx on 127.0.0.1, which is up before its
 // kubelet.
 func planNginx(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
-	service := nginxService(in.Cluster, h, facts.OS)
+	service := nginxService(in.Cluster, h, facts.OS, portsOf(in))
+	then := nginxService(in.Cluster, h, facts.OS, []int{in.Cluster.Endpoint.Port})
+	planFormerPort(in, h, facts, service, then, runNginx{then}, out)
 	changes, impact := component.ServiceChanges(facts, service)
 	if len(changes) > 0 {
-		s := step(h, "balance the API servers on 127.0.0.1 with nginx", changes, impact)
+		s := step(in.Cluster, h, "balance the API servers on 127.0.0.1 with nginx", changes, impact)
 		// nginx knows of no authority: what it carries is TLS that passes through.
-		s.Needs = []plan.ID{plan.On(component.StepPackages, h.Name)}
+		s.Needs = append(relays(in.Cluster), plan.On(component.StepPackages, h.Name))
 		if impact == plan.ImpactReload {
 			// What it carries to now is left as it is while API servers start.
 			s.Needs = append(s.Needs, component.Each(component.StepControlPlane, in.Cluster.ControlPlanes())...)

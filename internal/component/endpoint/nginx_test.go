@@ -45,11 +45,11 @@ func debian() protocol.OS { return protocol.OS{ID: "debian", Version: "12"} }
 func TestNginxFiles(t *testing.T) {
 	c := nginxCluster()
 	var files []txtar.File
-	for _, f := range nginxService(c, c.Host("worker-1"), debian()).Files {
+	for _, f := range nginxService(c, c.Host("worker-1"), debian(), []int{6443}).Files {
 		files = append(files, txtar.File{Name: f.Path, Data: f.Content})
 	}
 	goldenFiles(t, "nginx", files...)
-	rocky := string(nginxService(c, c.Host("worker-1"), protocol.OS{ID: "rocky", Version: "9"}).Files[0].Content)
+	rocky := string(nginxService(c, c.Host("worker-1"), protocol.OS{ID: "rocky", Version: "9"}, []int{6443}).Files[0].Content)
 	if want := "load_module /usr/lib64/nginx/modules/ngx_stream_module.so;"; !strings.Contains(rocky, want) {
 		t.Errorf("no %q for Rocky Linux in\n%s", want, rocky)
 	}
@@ -66,7 +66,7 @@ func TestNginxAside(t *testing.T) {
 		{[]string{"cp-2"}, []string{"11:6443 max_fails=1 fail_timeout=5s;", "12:6443 max_fails=1 fail_timeout=5s backup;", "13:6443 max_fails=1 fail_timeout=5s;"}},
 		{[]string{"cp-3", "cp-1"}, []string{"11:6443 max_fails=1 fail_timeout=5s backup;", "12:6443 max_fails=0;", "13:6443 max_fails=1 fail_timeout=5s backup;"}},
 	} {
-		text := string(nginxService(c, c.Host("worker-1"), debian(), tt.aside...).Files[0].Content)
+		text := string(nginxService(c, c.Host("worker-1"), debian(), []int{6443}, tt.aside...).Files[0].Content)
 		for _, want := range tt.want {
 			if !strings.Contains(text, "    server 10.0.0."+want+"\n") {
 				t.Errorf("with %v aside there is no %q in\n%s", tt.aside, want, text)
@@ -122,7 +122,7 @@ func TestNginxTakesItsSettings(t *testing.T) {
 		return string(out), err
 	}
 	c := nginxCluster()
-	text := string(nginxService(c, c.Host("worker-1"), debian()).Files[0].Content)
+	text := string(nginxService(c, c.Host("worker-1"), debian(), []int{6443}).Files[0].Content)
 	for name, text := range map[string]string{"node": text, "guide": string(Guide(externalCluster(3, 1), GuideNginx))} {
 		if out, err := check(text); err != nil || strings.Contains(out, "[warn]") {
 			t.Errorf("%s: %v\n%s", name, err, out)

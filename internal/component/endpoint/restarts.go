@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"time"
 
@@ -30,7 +31,9 @@ const (
 //
 // Whatever else balances must have found that one is ready again before the next one
 // goes: else there is none for a moment, for those that ask a second later than
-// the run.
+// the run. kube-proxy is among them: that of a control-plane host hears of API servers
+// from its own one, and asks for it less and less often while it is away. Until it has
+// it again, it does not hear that the next one ends.
 func planRestarts(in component.Input, out *component.Output) {
 	nginx, starting := nginxNodes(in), startingAPIServers(in)
 	if len(in.Cluster.ControlPlanes())-len(starting) < 2 {
@@ -59,7 +62,7 @@ func planRestarts(in component.Input, out *component.Output) {
 		op := back{apiServer: cp, nginx: setNginx(in, nginx, starting), haproxies: haproxies, external: external}
 		if len(nginx) == 0 {
 			restart.Needs = slices.Concat(restart.Needs, before)
-			if last := n == len(restarts)-1; last || len(haproxies) == 0 && !external {
+			if n == len(restarts)-1 {
 				continue
 			}
 			before = append(before, step.ID)
@@ -176,10 +179,48 @@ func (o back) Verify(ctx context.Context, rt *component.Runtime, say func(string
 	for _, name := range o.haproxies {
 		group.Go(func() error { return o.found(grouped, rt, name, say) })
 	}
+	group.Go(func() error { return o.heard(grouped, rt, say) })
 	if err := group.Wait(); err != nil || !o.external {
 		return err
 	}
 	return Prove(ctx, rt, activeTime, say)
+}
+
+// heardTimeout bounds how long is waited for a kube-proxy: it asks its API server
+// again after half a minute or so at the latest (client-go's reflectors).
+const heardTimeout = time.Minute
+
+// heard waits until the kube-proxy beside the API server has heard of it again: until
+// the service "kubernetes" leads there from the host. Where it does not, as without a
+// kube-proxy, the run goes on.
+func (o back) heard(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	h, err := rt.Host(o.apiServer)
+	if err != nil {
+		return err
+	}
+	query := protocol.FactsRequest{Brief: true, Files: []protocol.FileQuery{{Path: apiServerCertificate, Certificate: true}}}
+	query.LocalHTTP = slices.Repeat([]protocol.HTTPQuery{{
+		URL: "https://" + net.JoinHostPort(rt.Cluster.ServiceIP().String(), "443") + "/readyz", CAFile: authorityFile,
+		ServerName: "kubernetes", TimeoutMillis: 2000,
+	}}, 3*len(rt.Cluster.ControlPlanes())) // of which one most likely comes there
+	err = component.Until(ctx, heardTimeout, "kube-proxy on "+o.apiServer+" to hear that its API server is back", say, func(ctx context.Context) error {
+		facts, err := h.Facts(ctx, query)
+		if err != nil {
+			return err
+		}
+		own := leafDigest(facts)
+		for _, reply := range facts.LocalHTTP {
+			if own != "" && reply.PeerSHA256 == own {
+				return nil
+			}
+		}
+		return errors.New("not yet")
+	})
+	if err != nil && ctx.Err() == nil {
+		say(err.Error() + "; it is not waited for")
+		return nil
+	}
+	return err
 }
 
 // found waits until a host's HAProxy carries to the API server. One that does not
@@ -215,7 +256,7 @@ type setAside struct{ nodes []runNginx }
 func setNginx(in component.Input, nodes []*cluster.Host, aside []string) setAside {
 	var o setAside
 	for _, h := range nodes {
-		o.nodes = append(o.nodes, runNginx{nginxService(in.Cluster, h, in.Snapshot.Facts(h.Name).OS, aside...)})
+		o.nodes = append(o.nodes, runNginx{nginxService(in.Cluster, h, in.Snapshot.Facts(h.Name).OS, portsOf(in), aside...)})
 	}
 	return o
 }

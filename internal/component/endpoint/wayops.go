@@ -86,7 +86,13 @@ const lookedUp = 6 * time.Second
 
 // leftBehind is the work of waiting until nobody goes the old way: what runs on the
 // nodes does not, and others on them had the time to look the name up again.
-type leftBehind struct{ ways map[string]cluster.Way }
+type leftBehind struct {
+	ways map[string]cluster.Way
+	// former is a port that no program of a node may be connected to any more; 0 for
+	// none. Nodes are those that are looked at.
+	former int
+	nodes  []string
+}
 
 // Check implements component.Op.
 func (o leftBehind) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
@@ -106,8 +112,45 @@ func (o leftBehind) Verify(ctx context.Context, rt *component.Runtime, say func(
 				return err
 			}
 		}
+		if o.former == 0 {
+			return nil
+		}
+		for _, name := range o.nodes {
+			if err := leftPort(ctx, rt, name, o.former); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
+}
+
+// goesByName are the programs of a node that reach the API servers under the
+// endpoint's name, and those of a control-plane host that go by its own API server,
+// as the kernel names them: in fifteen letters.
+func goesByName(program string) bool {
+	switch program {
+	case "kubelet", "kube-proxy", "flanneld", "kube-controller", "kube-scheduler":
+		return true
+	}
+	return false
+}
+
+// leftPort looks whether what runs on a node has left a port.
+func leftPort(ctx context.Context, rt *component.Runtime, name string, port int) error {
+	h, err := rt.Host(name)
+	if err != nil {
+		return err
+	}
+	facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, ConnectedTo: port})
+	if err != nil {
+		return err
+	}
+	for _, c := range facts.Connected {
+		if goesByName(c.Process) {
+			return fmt.Errorf("%s of %s is connected to port %d of %s", c.Process, name, port, c.Address)
+		}
+	}
+	return nil
 }
 
 // goes looks whether what runs on a node goes a way, where that has an address.
@@ -121,8 +164,7 @@ func goes(ctx context.Context, rt *component.Runtime, name string, way cluster.W
 		return err
 	}
 	for _, c := range facts.Connected {
-		switch c.Process {
-		case "kubelet", "kube-proxy", "flanneld":
+		if goesByName(c.Process) {
 			if a, err := netip.ParseAddr(c.Address); err == nil && a != way.Address {
 				return fmt.Errorf("%s of %s is connected to %s", c.Process, name, a)
 			}

@@ -188,10 +188,12 @@ func kinds() map[string][]Object {
 		"v1": {
 			kind("Namespace", "namespaces", false), kind("Node", "nodes", false), kind("ConfigMap", "configmaps", true),
 			kind("Secret", "secrets", true), kind("ServiceAccount", "serviceaccounts", true), kind("Pod", "pods", true),
+			kind("Service", "services", true), kind("Endpoints", "endpoints", true),
 		},
 		"apps/v1":                      {kind("DaemonSet", "daemonsets", true), kind("Deployment", "deployments", true)},
 		"rbac.authorization.k8s.io/v1": {kind("ClusterRole", "clusterroles", false), kind("ClusterRoleBinding", "clusterrolebindings", false)},
 		"coordination.k8s.io/v1":       {kind("Lease", "leases", true)},
+		"discovery.k8s.io/v1":          {kind("EndpointSlice", "endpointslices", true)},
 	}
 }
 
