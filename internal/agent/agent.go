@@ -1,7 +1,8 @@
 // Package agent is the side of Quorate that runs on a host for the length of
 // a run: it answers the operations of package protocol over one connection,
 // its own standard input and output, and leaves nothing running behind when
-// that connection ends.
+// that connection ends. What is to outlive it, a drill's fault or the relay of an
+// API server's other port, runs as a copy of it under a unit of its own.
 //
 // It runs on Linux only and imports the standard library, the protocol, and
 // a zstd decoder (binaries travel compressed, since the operator's uplink is

@@ -136,7 +136,9 @@ func planPort(in component.Input, out *component.Output) {
 	}
 	step := plan.Step{
 		ID: stepService, Title: "lead the service kubernetes to port " + strconv.Itoa(in.Cluster.Endpoint.Port),
-		Why: "API servers leave it the port that they had", Needs: component.Each(component.StepControlPlane, in.Cluster.ControlPlanes()),
+		Why: "API servers leave it the port that they had",
+		// A kube-proxy that has not heard of its API server yet would not hear of this.
+		Needs: append(component.Each(component.StepControlPlane, in.Cluster.ControlPlanes()), component.Each(stepBack, in.Cluster.ControlPlanes())...),
 		Changes: []plan.Change{
 			{What: "service default/kubernetes", Action: "update"}, {What: "endpoints default/kubernetes", Action: "update"},
 			{What: "endpointslice default/kubernetes", Action: "update"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
@@ -183,8 +184,6 @@ var errTimeUp = errors.New("the time of the proof is up")
 // callUntilDone makes one node's calls. They go on until all nodes are done:
 // what others find may be what this one needs.
 func (p *proof) callUntilDone(ctx context.Context, c *caller) error {
-	tick := time.NewTicker(callPace)
-	defer tick.Stop()
 	var kept []net.Conn
 	defer func() {
 		for _, conn := range kept {
@@ -212,11 +211,16 @@ func (p *proof) callUntilDone(ctx context.Context, c *caller) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-tick.C:
+		case <-time.After(pause()):
 		}
 	}
 	return nil
 }
+
+// pause is the time until the next call: callPace, give or take a half. With another
+// client that asks just as regularly, a balancer that goes around would give each of
+// them the same backends for ever.
+func pause() time.Duration { return callPace/2 + rand.N(callPace) }
 
 // needed are the names of the backends that must be seen from a node.
 func (p *proof) needed(c *caller) []string {

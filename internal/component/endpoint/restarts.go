@@ -62,8 +62,8 @@ func planRestarts(in component.Input, out *component.Output) {
 		op := back{apiServer: cp, nginx: setNginx(in, nginx, starting), haproxies: haproxies, external: external}
 		if len(nginx) == 0 {
 			restart.Needs = slices.Concat(restart.Needs, before)
-			if n == len(restarts)-1 {
-				continue
+			if n == len(restarts)-1 && formerPort(in) == 0 {
+				continue // nothing is about to be changed of which it must hear
 			}
 			before = append(before, step.ID)
 			out.Add(step, op)

@@ -1,18 +1,25 @@
 package endpoint
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
 	"fmt"
+	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/host/hosttest"
 )
 
 // An API server that was restarted is waited for until HAProxy has found it, also
-// where HAProxy still thinks that it stops. A HAProxy that does not answer is not.
+// where HAProxy still thinks that it stops, and until the service kubernetes leads to it
+// from its own host. A HAProxy that does not answer is not waited for.
 func TestBackWaitsForHAProxy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		states := []string{"NOLB", "DOWN", "DOWN 1/2", "UP"}
@@ -26,13 +33,37 @@ func TestBackWaitsForHAProxy(t *testing.T) {
 		})
 		silent, other := hosttest.New(t, "node-2")
 		other.ExpectFacts(protocol.Facts{LocalHTTP: []protocol.HTTPReply{{Error: "no such file"}}})
-		rt := &component.Runtime{Hosts: map[string]*host.Host{"node-1": serving, "node-2": silent}}
+		own := &pem.Block{Type: "CERTIFICATE", Bytes: []byte("of cp-1")}
+		sum := sha256.Sum256(own.Bytes)
+		digests := []string{"of cp-2", "of cp-2", hex.EncodeToString(sum[:])}
+		led := 0
+		beside, proxied := hosttest.New(t, "cp-1")
+		proxied.Expect(protocol.OpFacts, func(c hosttest.Call) bool { return c.Op == protocol.OpFacts }).Any().Do(func(c hosttest.Call) (any, error) {
+			if !strings.Contains(string(c.Args), "https://10.233.0.1:443/readyz") {
+				t.Errorf("%s does not ask through the service", c.Args)
+			}
+			digest := digests[min(led, len(digests)-1)]
+			led++
+			return protocol.Facts{
+				Files:     map[string]protocol.File{apiServerCertificate: {Exists: true, Certificates: string(pem.EncodeToMemory(own))}},
+				LocalHTTP: []protocol.HTTPReply{{Error: "connection refused"}, {Status: 200, PeerSHA256: digest}},
+			}, nil
+		})
+		rt := &component.Runtime{
+			Cluster: &cluster.Cluster{Network: cluster.Network{ServiceCIDR: netip.MustParsePrefix("10.233.0.0/18")}, Hosts: []cluster.Host{
+				{Name: "cp-1", Roles: []cluster.Role{cluster.RoleControlPlane}}, {Name: "cp-2", Roles: []cluster.Role{cluster.RoleControlPlane}},
+			}},
+			Hosts: map[string]*host.Host{"node-1": serving, "node-2": silent, "cp-1": beside},
+		}
 		o := back{apiServer: "cp-1", haproxies: []string{"node-1", "node-2"}}
 		if err := o.Verify(t.Context(), rt, func(string) {}); err != nil {
 			t.Fatal(err)
 		}
 		if asked != len(states) {
 			t.Errorf("HAProxy was asked %d times, want %d", asked, len(states))
+		}
+		if led != len(digests) {
+			t.Errorf("the service was asked %d times, want %d", led, len(digests))
 		}
 	})
 }
