@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/quorate/quorate/internal/event"
 	"github.com/quorate/quorate/internal/planner"
 )
 
@@ -83,6 +84,32 @@ func TestPortCutOff(t *testing.T) {
 					})
 				}
 			}
+		})
+	}
+}
+
+// A firewall that drops the new port is found before anything is told that port; going
+// back leaves nothing of it.
+func TestPortBehindAFirewall(t *testing.T) {
+	for _, name := range repointed() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, before := repoint(t, name, false)
+				w.blocked = "10.0.0.2:7443"
+				result := w.apply(w.plan())
+				said := ""
+				for _, s := range result.Steps {
+					if said += s.Error; s.Outcome == event.OutcomeChanged && !strings.HasPrefix(string(s.ID), "endpoint/relay@") {
+						t.Errorf("%s changed something", s.ID)
+					}
+				}
+				if !strings.Contains(said, "cp-2 does not answer") || !strings.Contains(said, "firewall") {
+					t.Errorf("it says %q", said)
+				}
+				w.use(parse(t, before))
+				w.build()
+				w.proveSwitched()
+			})
 		})
 	}
 }

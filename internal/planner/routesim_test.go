@@ -104,6 +104,9 @@ func (m *machine) behind(address string) (ready []*machine, listens bool) {
 		host = resolved
 	}
 	address = net.JoinHostPort(host, port)
+	if address == w.blocked && host != m.address {
+		return nil, false
+	}
 	if host == "127.0.0.1" {
 		if m.binds(address) {
 			ready, listens = m.backends(), true

@@ -52,6 +52,7 @@ type world struct {
 	renewals      int64 // of leases
 	dns           map[string]string
 	external      map[string]bool // addresses of the user's balancer
+	blocked       string          // an address and port that a firewall keeps from all but its own host
 	// watching lets watchNodes look; last is what was done last, and told that it
 	// found something.
 	watching, told bool

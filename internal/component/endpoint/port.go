@@ -163,7 +163,7 @@ func planRelay(in component.Input, h *cluster.Host, facts *protocol.Facts, forme
 		ID: plan.On(component.StepRelay, h.Name), Host: h.Name, Impact: impact,
 		Title: "serve the API on port " + strconv.Itoa(in.Cluster.Endpoint.Port) + " and on port " + strconv.Itoa(former),
 		Why:   "API servers and nodes are given another port, one after another", Changes: changes,
-	}, newRelay(h, facts, service, ports))
+	}, newRelay(in, h, facts, service, ports))
 }
 
 // relayService is the unit of a host's relay.

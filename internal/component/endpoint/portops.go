@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
@@ -16,8 +18,9 @@ import (
 )
 
 // newRelay is the work of running a host's relay, until its API server answers on
-// each of the ports.
-func newRelay(h *cluster.Host, facts *protocol.Facts, s component.Service, ports []int) component.Service {
+// each of the ports: the host itself, and all that will go there. Nobody is told a port
+// that a firewall keeps from it.
+func newRelay(in component.Input, h *cluster.Host, facts *protocol.Facts, s component.Service, ports []int) component.Service {
 	s.Prepare = func(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 		host, err := rt.Host(h.Name)
 		if err != nil {
@@ -28,30 +31,62 @@ func newRelay(h *cluster.Host, facts *protocol.Facts, s component.Service, ports
 	if !facts.Files[apiServerManifest].Exists {
 		return s // there is no API server yet
 	}
+	askers := goers(in)
+	s.Ready = func(ctx context.Context, rt *component.Runtime) error {
+		if err := answers(ctx, rt, h.Name, authorityFile, h, ports); err != nil {
+			return err
+		}
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(mostNodes)
+		for name, ca := range askers {
+			group.Go(func() error { return answers(ctx, rt, name, ca, h, ports) })
+		}
+		return group.Wait()
+	}
+	return s
+}
+
+// goers are the hosts that go to API servers, with the file by which they trust them.
+func goers(in component.Input) map[string]string {
+	out := map[string]string{}
+	for i := range in.Cluster.Hosts {
+		h := &in.Cluster.Hosts[i]
+		facts := in.Snapshot.Facts(h.Name)
+		switch {
+		case facts == nil:
+		case h.IsNode() && component.Joined(facts):
+			out[h.Name] = authorityFile
+		case facts.Files[haproxyCAFile].Exists:
+			out[h.Name] = haproxyCAFile
+		}
+	}
+	return out
+}
+
+// answers asks from a host whether another one's API server answers on each of the
+// ports, whatever it says.
+func answers(ctx context.Context, rt *component.Runtime, from, caFile string, to *cluster.Host, ports []int) error {
+	h, err := rt.Host(from)
+	if err != nil {
+		return err
+	}
 	query := protocol.FactsRequest{Brief: true}
 	for _, port := range ports {
 		query.LocalHTTP = append(query.LocalHTTP, protocol.HTTPQuery{
-			URL:    "https://" + net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(port)) + "/readyz",
-			CAFile: authorityFile, TimeoutMillis: 2000,
+			URL:    "https://" + net.JoinHostPort(to.InternalAddress.String(), strconv.Itoa(port)) + "/readyz",
+			CAFile: caFile, TimeoutMillis: 2000,
 		})
 	}
-	s.Ready = func(ctx context.Context, rt *component.Runtime) error {
-		host, err := rt.Host(h.Name)
-		if err != nil {
-			return err
-		}
-		facts, err := host.Facts(ctx, query)
-		if err != nil {
-			return err
-		}
-		for i, reply := range facts.LocalHTTP {
-			if reply.Error != "" {
-				return fmt.Errorf("the API server of %s does not answer on port %d: %s", h.Name, ports[i], reply.Error)
-			}
-		}
-		return nil
+	facts, err := h.Facts(ctx, query)
+	if err != nil {
+		return err
 	}
-	return s
+	for i, reply := range facts.LocalHTTP {
+		if reply.Error != "" {
+			return fmt.Errorf("the API server of %s does not answer %s on port %d (is there a firewall?): %s", to.Name, from, ports[i], reply.Error)
+		}
+	}
+	return nil
 }
 
 const (
