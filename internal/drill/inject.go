@@ -66,6 +66,10 @@ func faultRequest(c *cluster.Cluster, d Drill, target, id string) protocol.Fault
 					n.Peers = append(n.Peers, other.InternalAddress.String())
 				}
 			}
+			// Some of them answer at an address that they share.
+			if vip := c.Endpoint.LoadBalancer.VIP; vip.IsValid() {
+				n.Peers = append(n.Peers, vip.String())
+			}
 		} else if !d.Slows() {
 			// Nobody can ask the host to end it, so it ends when it is to.
 			request.LastsMillis = d.Hold.Milliseconds()

@@ -107,6 +107,11 @@ func TestFaultRequests(t *testing.T) {
 	if n.BytesPerSecond != 64<<10 || len(n.Peers) != len(c.Hosts)-1 || d.TakesHost() {
 		t.Errorf("%+v", n)
 	}
+	// The address that load balancers share is theirs, too.
+	c.Endpoint.LoadBalancer.VIP = netip.MustParseAddr("10.0.0.100")
+	if d, _ = Find("node-lost"); !slices.Contains(faultRequest(c, d, "worker-1", "a").Network.Peers, "10.0.0.100") {
+		t.Errorf("a node that is lost still reaches the virtual address")
+	}
 }
 
 func TestLasting(t *testing.T) {
