@@ -96,15 +96,17 @@ func TestPortBehindAFirewall(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w, before := repoint(t, name, false)
 				w.blocked = "10.0.0.2:7443"
-				result := w.apply(w.plan())
-				said := ""
-				for _, s := range result.Steps {
-					if said += s.Error; s.Outcome == event.OutcomeChanged && !strings.HasPrefix(string(s.ID), "endpoint/relay@") {
-						t.Errorf("%s changed something", s.ID)
+				for range 2 { // who tries again is told again
+					result := w.apply(w.plan())
+					said := ""
+					for _, s := range result.Steps {
+						if said += s.Error; s.Outcome == event.OutcomeChanged && !strings.HasPrefix(string(s.ID), "endpoint/relay") {
+							t.Errorf("%s changed something", s.ID)
+						}
 					}
-				}
-				if !strings.Contains(said, "cp-2 does not answer") || !strings.Contains(said, "firewall") {
-					t.Errorf("it says %q", said)
+					if !strings.Contains(said, "cp-2 does not answer") || !strings.Contains(said, "firewall") {
+						t.Errorf("it says %q", said)
+					}
 				}
 				w.use(parse(t, before))
 				w.build()

@@ -20,6 +20,7 @@ import (
 
 // The subjects of the steps around another port.
 const (
+	stepHolds      = "endpoint/relay-runs"  // a control-plane host has a relay
 	stepFormerPort = "endpoint/former-port" // what balances leaves the former port
 	stepService    = "endpoint/service"     // the service "kubernetes" leads to the new port
 	stepRelayEnds  = "endpoint/relay-ends"  // nobody needs the former port any more
@@ -156,14 +157,21 @@ func planRelay(in component.Input, h *cluster.Host, facts *protocol.Facts, forme
 	if !facts.Files[component.RelayProgram].Exists {
 		changes = append(changes, plan.Change{What: component.RelayProgram, Action: "create"})
 	}
-	if len(changes) == 0 {
-		return
+	if len(changes) > 0 {
+		out.Add(plan.Step{
+			ID: plan.On(stepHolds, h.Name), Host: h.Name, Impact: impact,
+			Title: "serve the API on port " + strconv.Itoa(in.Cluster.Endpoint.Port) + " and on port " + strconv.Itoa(former),
+			Why:   "API servers and nodes are given another port, one after another", Changes: changes,
+		}, newRelay(h, service))
 	}
+	if !facts.Files[apiServerManifest].Exists {
+		return // there is no API server yet
+	}
+	// Also where a relay runs already: a run may have ended because of a firewall.
 	out.Add(plan.Step{
-		ID: plan.On(component.StepRelay, h.Name), Host: h.Name, Impact: impact,
-		Title: "serve the API on port " + strconv.Itoa(in.Cluster.Endpoint.Port) + " and on port " + strconv.Itoa(former),
-		Why:   "API servers and nodes are given another port, one after another", Changes: changes,
-	}, newRelay(in, h, facts, service, ports))
+		ID: plan.On(component.StepRelay, h.Name), Host: h.Name, Title: "see the API of " + h.Name + " on both ports from every host that goes there",
+		Why: "nobody is told a port that a firewall keeps from it", Needs: []plan.ID{plan.On(stepHolds, h.Name)},
+	}, seePorts{host: h, ports: ports, askers: goers(in)})
 }
 
 // relayService is the unit of a host's relay.
@@ -188,7 +196,7 @@ func relayUnits() program {
 func planRelayEnds(in component.Input, h *cluster.Host, out *component.Output) {
 	relay := relayUnits()
 	needs := append(afterMoves(in), stepService)
-	for _, subject := range []string{component.StepControlPlane, component.StepRelay, stepBack} {
+	for _, subject := range []string{component.StepControlPlane, stepHolds, component.StepRelay, stepBack} {
 		needs = append(needs, component.Each(subject, in.Cluster.ControlPlanes())...)
 	}
 	for i := range in.Cluster.Hosts {

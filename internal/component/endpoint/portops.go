@@ -17,10 +17,8 @@ import (
 	"github.com/quorate/quorate/internal/kube"
 )
 
-// newRelay is the work of running a host's relay, until its API server answers on
-// each of the ports: the host itself, and all that will go there. Nobody is told a port
-// that a firewall keeps from it.
-func newRelay(in component.Input, h *cluster.Host, facts *protocol.Facts, s component.Service, ports []int) component.Service {
+// newRelay is the work of running a host's relay.
+func newRelay(h *cluster.Host, s component.Service) component.Service {
 	s.Prepare = func(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 		host, err := rt.Host(h.Name)
 		if err != nil {
@@ -28,22 +26,39 @@ func newRelay(in component.Input, h *cluster.Host, facts *protocol.Facts, s comp
 		}
 		return host.CopyAgent(ctx, component.RelayProgram)
 	}
-	if !facts.Files[apiServerManifest].Exists {
-		return s // there is no API server yet
-	}
-	askers := goers(in)
-	s.Ready = func(ctx context.Context, rt *component.Runtime) error {
-		if err := answers(ctx, rt, h.Name, authorityFile, h, ports); err != nil {
+	return s
+}
+
+// portsTimeout bounds how long a host's API may take to be seen on both ports.
+const portsTimeout = time.Minute
+
+// seePorts is the work of seeing a host's API on each of the ports: from the host
+// itself, and from all that will go there.
+type seePorts struct {
+	host   *cluster.Host
+	ports  []int
+	askers map[string]string // hosts, with the file by which they trust API servers
+}
+
+// Check implements component.Op.
+func (o seePorts) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
+
+// Apply implements component.Op: there is nothing to do but to look.
+func (o seePorts) Apply(context.Context, *component.Runtime, func(string)) error { return nil }
+
+// Verify implements component.Op.
+func (o seePorts) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	return component.Until(ctx, portsTimeout, "the API of "+o.host.Name+" on both ports", say, func(ctx context.Context) error {
+		if err := answers(ctx, rt, o.host.Name, authorityFile, o.host, o.ports); err != nil {
 			return err
 		}
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(mostNodes)
-		for name, ca := range askers {
-			group.Go(func() error { return answers(ctx, rt, name, ca, h, ports) })
+		for name, ca := range o.askers {
+			group.Go(func() error { return answers(ctx, rt, name, ca, o.host, o.ports) })
 		}
 		return group.Wait()
-	}
-	return s
+	})
 }
 
 // goers are the hosts that go to API servers, with the file by which they trust them.
