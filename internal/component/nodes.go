@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -97,10 +98,11 @@ func PodsReady(ctx context.Context, rt *Runtime, name string, enough int, say fu
 		switch {
 		case err != nil:
 			return err
-		case enough > 0 && w.Ready >= enough && w.Updated >= enough:
-			return nil
-		case !ok || w.Desired == 0 || w.Ready < w.Desired || w.Updated < w.Desired:
-			return fmt.Errorf("%d of %d pods are ready", w.Ready, w.Desired)
+		case !ok:
+			return errors.New("it is not in the cluster yet")
+		}
+		if lacking := w.Lacking(enough); lacking != "" {
+			return errors.New(lacking)
 		}
 		return nil
 	})

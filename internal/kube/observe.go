@@ -177,7 +177,7 @@ func (c *Client) Workload(ctx context.Context, name string) (state.Workload, boo
 		}
 		w := state.Workload{Desired: int(d.Status.DesiredNumberScheduled), Ready: int(d.Status.NumberReady), Updated: int(d.Status.UpdatedNumberScheduled)}
 		if d.Status.ObservedGeneration < d.Generation {
-			w.Updated = 0 // what it counts is of the settings before
+			w.Updated, w.Unobserved = 0, true
 		}
 		return w, true, nil
 	}
@@ -191,7 +191,7 @@ func (c *Client) Workload(ctx context.Context, name string) (state.Workload, boo
 	}
 	w := state.Workload{Desired: desired, Ready: int(d.Status.ReadyReplicas), Updated: int(d.Status.UpdatedReplicas)}
 	if d.Status.ObservedGeneration < d.Generation {
-		w.Updated = 0
+		w.Updated, w.Unobserved = 0, true
 	}
 	return w, true, nil
 }

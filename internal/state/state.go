@@ -139,7 +139,29 @@ type Lease struct {
 type Workload struct {
 	Desired int `json:"desired"`
 	Ready   int `json:"ready"`
-	Updated int `json:"updated"`
+	Updated int `json:"updated"` // made of the newest settings
+	// Unobserved is set while the controller manager has not seen the newest
+	// settings: the counts are then of the settings before, and Updated is 0.
+	Unobserved bool `json:"unobserved,omitempty"`
+}
+
+// Lacking says why the first pods of a workload are not yet as they should be:
+// enough of them, all where enough is 0. It is empty when they are.
+func (w Workload) Lacking(enough int) string {
+	if enough == 0 || enough > w.Desired {
+		enough = w.Desired
+	}
+	switch {
+	case w.Unobserved:
+		return "the controller manager has not seen the new settings yet"
+	case w.Desired == 0:
+		return "no pod is wanted on any node yet"
+	case w.Ready < enough:
+		return fmt.Sprintf("%d of %d pods are ready", w.Ready, enough)
+	case w.Updated < enough:
+		return fmt.Sprintf("%d of %d pods have the new settings", w.Updated, enough)
+	}
+	return ""
 }
 
 // Facts returns the facts of a host, or nil when it was not observed.
