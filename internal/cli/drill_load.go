@@ -8,12 +8,11 @@ import (
 	"strconv"
 	"sync"
 
-	"k8s.io/client-go/rest"
-
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/drill"
 	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/kube"
 )
 
 // mostEyes bounds how many workers are looked from: more tell nothing new, and
@@ -21,7 +20,7 @@ import (
 const mostEyes = 2
 
 // load prepares the clients and what they need in the cluster; clean removes it.
-func (room *drillRoom) load(ctx context.Context, credentials *rest.Config, picks []drill.Pick) (*drill.Load, func(), error) {
+func (room *drillRoom) load(ctx context.Context, credentials kube.Credentials, picks []drill.Pick) (*drill.Load, func(), error) {
 	load := &drill.Load{Namespace: drill.NamespacePrefix + room.runID, Every: room.every, Timeout: room.wait}
 	operator, err := room.viewpoint("", credentials)
 	if err != nil {
@@ -68,7 +67,7 @@ func (room *drillRoom) load(ctx context.Context, credentials *rest.Config, picks
 
 // podView starts a pod on a worker and looks from its network at the service
 // address.
-func (room *drillRoom) podView(ctx context.Context, load *drill.Load, worker string, credentials *rest.Config) (drill.Eyes, error) {
+func (room *drillRoom) podView(ctx context.Context, load *drill.Load, worker string, credentials kube.Credentials) (drill.Eyes, error) {
 	ip, err := load.Pod(ctx, worker, room.release.PauseImage())
 	if err != nil {
 		return drill.Eyes{}, err

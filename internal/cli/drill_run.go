@@ -14,6 +14,7 @@ import (
 	"github.com/quorate/quorate/internal/drill"
 	"github.com/quorate/quorate/internal/drill/report"
 	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/kube"
 	"github.com/quorate/quorate/internal/status"
 	"github.com/quorate/quorate/internal/ui"
 	"github.com/quorate/quorate/internal/version"
@@ -217,7 +218,7 @@ func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []dril
 // run does the drills, and makes the record whatever became of them.
 func (room *drillRoom) run(o drillOptions, picks []drill.Pick, budget drill.Budget) (drill.Record, drill.History, error) {
 	ctx := room.ctx
-	credentials, err := room.credentials(ctx)
+	credentials, err := room.credentials(ctx, func(e *kube.CredentialsError) { room.notes = append(room.notes, e.Error()) })
 	if err != nil {
 		return drill.Record{}, drill.History{}, err
 	}

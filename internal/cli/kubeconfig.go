@@ -15,6 +15,7 @@ import (
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/kube"
 )
 
 // kubeconfigPath is where the administrator's kubeconfig goes.
@@ -30,22 +31,11 @@ func kubeconfigPath(o applyOptions, c *cluster.Cluster) string {
 // the same cluster.
 func (s *session) writeKubeconfig(ctx context.Context, o applyOptions, stderr io.Writer) error {
 	path := kubeconfigPath(o, s.cluster)
-	var admin []byte
-	var err error
-	for _, h := range s.cluster.ControlPlanes() {
-		if handle := s.hosts[h.Name]; handle != nil {
-			if admin, err = handle.ReadFile(ctx, component.AdminConf); err == nil {
-				break
-			}
-		}
-	}
-	if admin == nil {
-		return fmt.Errorf("no control-plane host gives its %s: %w", component.AdminConf, err)
-	}
-	config, err := operatorKubeconfig(admin, s.cluster)
+	credentials, err := s.credentials(ctx, warnOf(stderr))
 	if err != nil {
 		return err
 	}
+	config := operatorKubeconfig(credentials, s.cluster)
 	if err := mayReplace(path, s.cluster); err != nil {
 		return err
 	}
@@ -58,6 +48,35 @@ func (s *session) writeKubeconfig(ctx context.Context, o applyOptions, stderr io
 	}
 	fmt.Fprintf(stderr, "Kubeconfig: %s\n", path)
 	return nil
+}
+
+// credentials are an administrator's, of the first control-plane host that gives them.
+// A host whose file is not used for what is in it is named, whatever the others give.
+func (s *session) credentials(ctx context.Context, warn func(*kube.CredentialsError)) (kube.Credentials, error) {
+	var reasons []error
+	for _, h := range s.cluster.ControlPlanes() {
+		handle := s.hosts[h.Name]
+		if handle == nil {
+			reasons = append(reasons, s.failed[h.Name])
+			continue
+		}
+		credentials, err := kube.AdminCredentials(ctx, handle)
+		if err == nil {
+			for _, reason := range reasons {
+				if refused, ok := errors.AsType[*kube.CredentialsError](reason); ok {
+					warn(refused)
+				}
+			}
+			return credentials, nil
+		}
+		reasons = append(reasons, err)
+	}
+	return kube.Credentials{}, fmt.Errorf("no control-plane host gives its %s: %w", component.AdminConf, errors.Join(reasons...))
+}
+
+// warnOf tells of a host whose credentials are not used, where another host's are.
+func warnOf(stderr io.Writer) func(*kube.CredentialsError) {
+	return func(e *kube.CredentialsError) { fmt.Fprintf(stderr, "warning: %v\nhint: %s\n", e, e.Hint()) }
 }
 
 // replaceFile writes a file that only its owner can read, whole or not at all.
@@ -104,22 +123,14 @@ func mayWriteKubeconfig(path string, c *cluster.Cluster) error {
 // endpoint's name means something only on the nodes: there is a context for
 // each API server, any of them good, none special, and the first is named after
 // the cluster. All are verified under the endpoint's name.
-func operatorKubeconfig(admin []byte, c *cluster.Cluster) (*clientcmdapi.Config, error) {
-	config, err := clientcmd.Load(admin)
-	if err != nil {
-		return nil, fmt.Errorf("reading a host's %s: %w", component.AdminConf, err)
-	}
-	current := config.Contexts[config.CurrentContext]
-	if current == nil || config.Clusters[current.Cluster] == nil || config.AuthInfos[current.AuthInfo] == nil {
-		return nil, fmt.Errorf("a host's %s has no usable context", component.AdminConf)
-	}
+func operatorKubeconfig(credentials kube.Credentials, c *cluster.Cluster) *clientcmdapi.Config {
 	user := c.Name + "-admin"
 	out := clientcmdapi.NewConfig()
-	out.AuthInfos[user] = config.AuthInfos[current.AuthInfo]
+	out.AuthInfos[user] = &clientcmdapi.AuthInfo{ClientCertificateData: credentials.Certificate, ClientKeyData: credentials.Key}
 	add := func(name, server string) {
 		out.Clusters[name] = &clientcmdapi.Cluster{
 			Server: server, TLSServerName: c.Endpoint.Domain,
-			CertificateAuthorityData: config.Clusters[current.Cluster].CertificateAuthorityData,
+			CertificateAuthorityData: credentials.Authority,
 		}
 		out.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: user}
 	}
@@ -138,7 +149,7 @@ func operatorKubeconfig(admin []byte, c *cluster.Cluster) (*clientcmdapi.Config,
 		add(name, server(h.Address))
 	}
 	out.CurrentContext = c.Name
-	return out, nil
+	return out
 }
 
 // mayReplace refuses to write over a kubeconfig of another cluster.

@@ -5,18 +5,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/kube"
 )
 
 func TestOperatorKubeconfig(t *testing.T) {
-	const admin = `apiVersion: v1
-kind: Config
-current-context: kubernetes-admin@prod
-clusters: [{name: prod, cluster: {server: "https://10.0.0.1:6443", certificate-authority-data: YXV0aG9yaXR5}}]
-users: [{name: kubernetes-admin, user: {token: x}}]
-contexts: [{name: kubernetes-admin@prod, context: {cluster: prod, user: kubernetes-admin}}]
-`
+	credentials := kube.Credentials{Authority: []byte("authority"), Certificate: []byte("certificate"), Key: []byte("key")}
 	c := &cluster.Cluster{Name: "prod", Endpoint: cluster.Endpoint{Domain: "lb.example", Port: 6443}}
 	for i, name := range []string{"cp-1", "cp-2"} {
 		c.Hosts = append(c.Hosts, cluster.Host{Name: name, Address: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}).String(), Roles: []cluster.Role{cluster.RoleControlPlane}})
@@ -36,9 +32,10 @@ contexts: [{name: kubernetes-admin@prod, context: {cluster: prod, user: kubernet
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c.Endpoint.LoadBalancer = tt.balancer
-			config, err := operatorKubeconfig([]byte(admin), c)
-			if err != nil {
-				t.Fatal(err)
+			config := operatorKubeconfig(credentials, c)
+			want := map[string]*clientcmdapi.AuthInfo{"prod-admin": {ClientCertificateData: []byte("certificate"), ClientKeyData: []byte("key")}}
+			if diff := cmp.Diff(want, config.AuthInfos); diff != "" {
+				t.Errorf("the user holds more or less than a certificate and its key (-want +got):\n%s", diff)
 			}
 			got := map[string]string{}
 			for name, context := range config.Contexts {

@@ -14,10 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/quorate/quorate/internal/cluster"
-	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/kube"
 	"github.com/quorate/quorate/internal/probe"
 	"github.com/quorate/quorate/internal/ui"
 )
@@ -98,7 +97,7 @@ func runProbe(ctx context.Context, o probeOptions, stdout, stderr io.Writer) err
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	credentials, err := s.credentials(ctx)
+	credentials, err := s.credentials(ctx, warnOf(stderr))
 	if err != nil {
 		return err
 	}
@@ -160,28 +159,10 @@ func watchEndpoint(ctx context.Context, o probeOptions, v probe.Viewpoint, stder
 	return out, nil
 }
 
-// credentials are an administrator's, as a control-plane host has them.
-func (s *session) credentials(ctx context.Context) (*rest.Config, error) {
-	var reasons []error
-	for _, h := range s.cluster.ControlPlanes() {
-		handle := s.hosts[h.Name]
-		if handle == nil {
-			reasons = append(reasons, s.failed[h.Name])
-			continue
-		}
-		text, err := handle.ReadFile(ctx, component.AdminConf)
-		if err == nil {
-			return clientcmd.RESTConfigFromKubeConfig(text)
-		}
-		reasons = append(reasons, err)
-	}
-	return nil, fmt.Errorf("no control-plane host gives its %s: %w", component.AdminConf, errors.Join(reasons...))
-}
-
 // viewpoint looks at the endpoint from a host, or from this machine when from
 // is empty.
-func (s *session) viewpoint(from string, credentials *rest.Config) (probe.Viewpoint, error) {
-	config := rest.CopyConfig(credentials)
+func (s *session) viewpoint(from string, credentials kube.Credentials) (probe.Viewpoint, error) {
+	config := credentials.Config()
 	config.ServerName = s.cluster.Endpoint.Domain
 	verified, err := rest.TLSConfigFor(config)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"strings"
 	"time"
 
@@ -23,7 +22,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/host"
@@ -103,19 +101,17 @@ func First(ctx context.Context, hosts []*host.Host, e EndpointInfo) (*Client, er
 // that of the host's own admin.conf: while the cluster file gives it another one, that
 // is the one which the API server has, or serves, too.
 func New(ctx context.Context, h *host.Host, e EndpointInfo) (*Client, error) {
-	kubeconfig, err := h.ReadFile(ctx, adminConf)
+	credentials, err := AdminCredentials(ctx, h)
 	if err != nil {
 		return nil, err
 	}
-	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
-	if err != nil {
-		return nil, fmt.Errorf("%s: reading %s: %w", h.Name(), adminConf, err)
-	}
-	server, err := url.Parse(config.Host)
-	if err != nil {
-		return nil, fmt.Errorf("%s: the server in %s: %w", h.Name(), adminConf, err)
-	}
-	address := net.JoinHostPort(e.Addresses[h.Name()], cmp.Or(server.Port(), "443"))
+	return NewWith(h, credentials, e)
+}
+
+// NewWith is New with the host's credentials.
+func NewWith(h *host.Host, credentials Credentials, e EndpointInfo) (*Client, error) {
+	address := net.JoinHostPort(e.Addresses[h.Name()], cmp.Or(credentials.Server.Port(), "443"))
+	config := credentials.Config()
 	config.Host = "https://" + address
 	config.ServerName = e.Name
 	config.Timeout = requestTimeout

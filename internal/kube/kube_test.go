@@ -96,9 +96,10 @@ func authority(t *testing.T) (pki.Pair, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	certificate, key := administrator(t, ca)
 	return ca, fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: {cluster: c, user: u}}],
-clusters: [{name: c, cluster: {server: "https://elsewhere:7443", certificate-authority-data: %s}}], users: [{name: u, user: {token: t}}]}`,
-		base64.StdEncoding.EncodeToString(ca.Cert))
+clusters: [{name: c, cluster: {server: "https://elsewhere:7443", certificate-authority-data: %s}}], users: [{name: u, user: {client-certificate-data: %s, client-key-data: %s}}]}`,
+		base64.StdEncoding.EncodeToString(ca.Cert), certificate, key)
 }
 
 // serve runs an API server with a certificate for the endpoint's name.

@@ -82,6 +82,7 @@ func (o Observer) Snapshot(ctx context.Context) *state.Snapshot {
 	snap := &state.Snapshot{Taken: time.Now(), Hosts: map[string]*state.Host{}, Etcd: map[string]state.EtcdMember{}}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
+	var refusedConf map[string]string
 	for i := range o.Cluster.Hosts {
 		h := &o.Cluster.Hosts[i]
 		wg.Go(func() {
@@ -95,14 +96,18 @@ func (o Observer) Snapshot(ctx context.Context) *state.Snapshot {
 		})
 	}
 	wg.Go(func() {
-		api, err := o.api(ctx)
+		api, refused, err := o.api(ctx)
 		mu.Lock()
 		defer mu.Unlock()
+		refusedConf = refused
 		if snap.API = api; err != nil {
 			snap.APIError = err.Error()
 		}
 	})
 	wg.Wait()
+	for name, why := range refusedConf {
+		snap.Hosts[name].AdminConf = why
+	}
 	endpoint.NameBackends(o.Cluster, snap)
 	return snap
 }
@@ -294,10 +299,15 @@ func (o Observer) probes(h *cluster.Host) []probe {
 
 // api asks the first API server that is ready, whichever hosts are still
 // being connected, and another one when that fails. The error names every
-// connected host's reason.
-func (o Observer) api(ctx context.Context) (*state.API, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // what is still asked is not waited for
+// connected host's reason. Refused are the hosts whose credentials are not used,
+// which is told of each, whoever else answers.
+func (o Observer) api(ctx context.Context) (found *state.API, refused map[string]string, err error) {
+	asking, cancel := context.WithCancel(ctx)
+	refused = map[string]string{}
+	var mu sync.Mutex
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer cancel() // what is still asked of the API is not waited for
 	hosts, endpoint := o.Cluster.ControlPlanes(), kube.Endpoint(o.Cluster)
 	type answer struct {
 		client *kube.Client
@@ -305,16 +315,25 @@ func (o Observer) api(ctx context.Context) (*state.API, error) {
 	}
 	answers := make(chan answer, len(hosts))
 	for _, h := range hosts {
+		reading.Add(1)
 		go func() {
 			handle, err := o.handle(h.Name)
 			if err != nil {
+				reading.Done()
 				answers <- answer{}
 				return
 			}
 			ctx, cancel := context.WithTimeout(ctx, hostTimeout)
 			defer cancel()
 			client, err := kube.New(ctx, handle, endpoint)
+			if e, ok := errors.AsType[*kube.CredentialsError](err); ok {
+				mu.Lock()
+				refused[h.Name] = e.Error()
+				mu.Unlock()
+			}
+			reading.Done()
 			if err == nil {
+				defer context.AfterFunc(asking, cancel)()
 				err = client.Ready(ctx)
 			}
 			answers <- answer{client, err}
@@ -326,7 +345,7 @@ func (o Observer) api(ctx context.Context) (*state.API, error) {
 		if a.err == nil && a.client != nil {
 			var api *state.API
 			if api, a.err = o.askAPI(ctx, a.client); a.err == nil {
-				return api, nil
+				return api, refused, nil
 			}
 		}
 		if a.err != nil {
@@ -334,9 +353,9 @@ func (o Observer) api(ctx context.Context) (*state.API, error) {
 		}
 	}
 	if len(reasons) == 0 {
-		return nil, errors.New("no control-plane host is connected")
+		return nil, refused, errors.New("no control-plane host is connected")
 	}
-	return nil, fmt.Errorf("no API server answers: %s", strings.Join(reasons, "; "))
+	return nil, refused, fmt.Errorf("no API server answers: %s", strings.Join(reasons, "; "))
 }
 
 func (o Observer) askAPI(ctx context.Context, client *kube.Client) (*state.API, error) {

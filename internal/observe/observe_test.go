@@ -1,9 +1,15 @@
 package observe
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/host/hosttest"
 	"github.com/quorate/quorate/internal/status/statustest"
 )
 
@@ -41,5 +47,39 @@ func TestHealthAsksLittle(t *testing.T) {
 	}
 	if digests == 0 {
 		t.Error("no digest that could be left out")
+	}
+}
+
+// A host whose admin.conf would run a program is told of by name and field, not as
+// an API that says nothing.
+func TestAdminConfOfAHostileHostIsTold(t *testing.T) {
+	c := statustest.Healthy().Cluster
+	release, err := catalog.Lookup(catalog.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "etc/kubernetes"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const hostile = `{current-context: x, contexts: [{name: x, context: {cluster: c, user: u}}], clusters: [{name: c, cluster: {}}], users: [{name: u, user: {exec: {command: sh}}}]}`
+	if err := os.WriteFile(filepath.Join(root, "etc/kubernetes/admin.conf"), []byte(hostile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	name := c.ControlPlanes()[0].Name
+	o := Observer{Cluster: c, Release: release, Hosts: map[string]*host.Host{name: hosttest.Agent(t, root, nil)}, Failed: map[string]error{}}
+	for _, h := range c.Hosts {
+		if h.Name != name {
+			o.Failed[h.Name] = errors.New("off")
+		}
+	}
+	snap := o.Snapshot(t.Context())
+	if why := snap.Hosts[name].AdminConf; !strings.Contains(why, "users[u].exec") {
+		t.Errorf("the host's admin.conf: %q (the API: %s)", why, snap.APIError)
+	}
+	for _, h := range c.Hosts {
+		if h.Name != name && snap.Hosts[h.Name].AdminConf != "" {
+			t.Errorf("%s is blamed: %s", h.Name, snap.Hosts[h.Name].AdminConf)
+		}
 	}
 }

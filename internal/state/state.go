@@ -40,6 +40,9 @@ type Host struct {
 	ClockWithin time.Duration `json:"clockWithin,omitempty"`
 	// APIServer is what the host's own API server answered to /readyz.
 	APIServer *Probe `json:"apiServer,omitempty"`
+	// AdminConf is why the administrator's credentials of the host are not used: they
+	// are not as kubeadm writes them.
+	AdminConf string `json:"adminConf,omitempty"`
 	// Proxy holds the backends of the host's own endpoint proxy or, in mode
 	// external, of the user's balancer as far as they were seen through it.
 	Proxy *Proxy `json:"proxy,omitempty"`

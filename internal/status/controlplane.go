@@ -30,6 +30,7 @@ func (a assessment) controlPlanes() {
 				cp.Detail = shortly(probe.Detail)
 				a.apiServerProblem(h.Name, probe.OK, probe.Detail)
 			}
+			a.adminConf(h.Name)
 		}
 		cp.Scheduler = a.holds(leaseScheduler, h.Name)
 		cp.ControllerManager = a.holds(leaseControllerManager, h.Name)
@@ -47,6 +48,16 @@ func (a assessment) controlPlanes() {
 	}
 	a.lease(leaseScheduler, "no pod is scheduled")
 	a.lease(leaseControllerManager, "no controller runs: nothing is repaired or scaled")
+}
+
+// adminConf tells of a host whose administrator's credentials are not used.
+func (a assessment) adminConf(host string) {
+	why := a.s.Hosts[host].AdminConf
+	if why == "" {
+		return
+	}
+	why = strings.TrimPrefix(why, host+": ")
+	a.error(AdminConfRefused, host, why, fmt.Sprintf("find out who changed that file on %s: whoever did may be root there; kubeadm puts only the CA, a certificate, its key and the server into it", host))
 }
 
 // apiUnusable tells why the API told nothing although an API server is ready.

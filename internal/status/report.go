@@ -208,6 +208,7 @@ const (
 	EtcdEven            Kind = "etcd-even"
 	APIServerNotReady   Kind = "api-server-not-ready"
 	APIUnusable         Kind = "api-unusable"
+	AdminConfRefused    Kind = "admin-conf-refused" // it holds what kubeadm never writes
 	LeaseStale          Kind = "lease-stale"
 	Drift               Kind = "drift"
 	VersionDiffers      Kind = "version-differs"

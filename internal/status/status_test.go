@@ -219,6 +219,13 @@ func TestProblems(t *testing.T) {
 			[]problem{err(status.APIUnusable, "")}, status.Degraded, 1, []string{"do not answer questions in time"},
 		},
 		{
+			"admin.conf with a program in it", func(w statustest.World) {
+				w.Snapshot.Hosts["cp-2"].AdminConf = "cp-2: /etc/kubernetes/admin.conf is not used: users[u].exec is nothing that kubeadm writes there"
+			},
+			[]problem{err(status.AdminConfRefused, "cp-2")}, status.Degraded, 1,
+			[]string{"/etc/kubernetes/admin.conf is not used: users[u].exec", "who changed that file on cp-2"},
+		},
+		{
 			"stale lease", func(w statustest.World) {
 				w.Snapshot.API.Leases["kube-scheduler"] = state.Lease{Holder: "cp-2", Renewed: statustest.Taken.Add(-3 * time.Minute)}
 			},
