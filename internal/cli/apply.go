@@ -44,6 +44,10 @@ func newApplyCommand() *cobra.Command {
 only that. Run again, it finds nothing to do. Interrupted at any point, it is
 simply run again: what is done stays done.
 
+After a change it waits until the cluster is healthy, two minutes at most. The
+exit code is 0 only when nothing differs from the file any more and the cluster
+is healthy; where nothing is to do and it is not healthy, too, it is 1.
+
 With a PLAN that ` + "`quorate plan -o PLAN`" + ` saved, it does what that says without
 asking, or nothing: it observes and plans anew, and refuses a plan that is no
 longer what would be done. The cluster file is the one that the plan was made
@@ -114,7 +118,8 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 		return err
 	}
 	defer unlock()
-	p, err := s.plan(ctx, o.ignore, stderr)
+	in := s.input(ctx)
+	p, err := planFrom(ctx, in, o.ignore, stderr)
 	if err != nil {
 		return err
 	}
@@ -125,55 +130,26 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 		o.yes = true // the review was the consent
 	}
 	if p.Empty() {
-		fmt.Fprintln(stderr, "Nothing to do: the cluster is as the file says.")
-		return s.writeKubeconfig(ctx, o, stderr)
+		return s.conclude(ctx, o, &judgement{plan: p, report: status.Of(s.cluster, in.Snapshot)}, stderr)
 	}
 	fmt.Fprint(stderr, ui.PlanSummary(p))
 	if err := confirm(ctx, o.yes, "Do this?", stderr); err != nil {
 		return err
 	}
-	result, err := s.run(ctx, p, o.output, stdout, stderr)
+	result, err := s.run(ctx, p, o.output, kubeconfigPath(o, s.cluster), stdout, stderr)
 	if err != nil {
 		return err
 	}
 	if err := verdict(ctx, result); err != nil {
+		s.keepKubeconfig(ctx, o, stderr)
 		return err
 	}
-	return s.conclude(ctx, o, stderr)
+	return s.conclude(ctx, o, nil, stderr)
 }
 
-// conclude observes anew, once: success is a plan with nothing left in it.
-// What was observed is then shown, beside where the kubeconfig is.
-func (s *session) conclude(ctx context.Context, o applyOptions, stderr io.Writer) error {
-	in := s.input(ctx)
-	p, err := planFrom(ctx, in, o.ignore, io.Discard) // it was told before
-	if err != nil {
-		return err
-	}
-	if !p.Empty() {
-		var left []string
-		for _, step := range p.Steps {
-			left = append(left, fmt.Sprintf("%s (%s)", step.ID, step.Why))
-		}
-		return fmt.Errorf("the run ended well, yet these still differ: %s; run `quorate plan` to see how", strings.Join(left, "; "))
-	}
-	if err := s.writeKubeconfig(ctx, o, stderr); err != nil {
-		return err
-	}
-	if o.output == string(ui.JSON) {
-		return nil
-	}
-	fmt.Fprintln(stderr)
-	report := status.Of(s.cluster, in.Snapshot)
-	for look := 1; look < looks && !report.Healthy && ctx.Err() == nil; look++ {
-		// A host that was just built is busy, and may answer one question late.
-		report = status.Of(s.cluster, s.observer().Snapshot(ctx))
-	}
-	return printStatus(report, stderr, ui.StatusOptions{Next: s.next(report, o.files, kubeconfigPath(o, s.cluster))})
-}
-
-// run walks a plan, shows it and records it.
-func (s *session) run(ctx context.Context, p *plan.Plan, output string, stdout, stderr io.Writer) (engine.Result, error) {
+// run walks a plan, shows it and records it. The kubeconfig is written as soon as
+// there is an API, where a place is named for it.
+func (s *session) run(ctx context.Context, p *plan.Plan, output, kubeconfig string, stdout, stderr io.Writer) (engine.Result, error) {
 	out, _ := stderr.(*os.File)
 	if output == string(ui.JSON) {
 		out, _ = stdout.(*os.File)
@@ -187,8 +163,10 @@ func (s *session) run(ctx context.Context, p *plan.Plan, output string, stdout, 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	early := s.earlyKubeconfig(ctx, kubeconfig)
+	defer early.wait()
 	view := ui.New(mode, out, ui.Options{Interrupt: cancel, Force: func() { os.Exit(exitInterrupted) }})
-	sinks := []event.Sink{view.Send}
+	sinks := []event.Sink{view.Send, early.send}
 	runID := s.runID
 	if dir, err := journal.Dir(s.cluster.Name); err == nil {
 		warn := func(err error) { fmt.Fprintln(stderr, "warning:", err) }

@@ -9,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/event"
 	"github.com/quorate/quorate/internal/kube"
 )
 
@@ -26,12 +28,21 @@ func kubeconfigPath(o applyOptions, c *cluster.Cluster) string {
 	return filepath.Join(o.files.folder(), c.Name+".kubeconfig")
 }
 
-// writeKubeconfig writes the administrator's kubeconfig for this machine,
-// readable for its user only. An existing file is replaced only when it is of
-// the same cluster.
+// writeKubeconfig writes the administrator's kubeconfig and says where it is.
 func (s *session) writeKubeconfig(ctx context.Context, o applyOptions, stderr io.Writer) error {
 	path := kubeconfigPath(o, s.cluster)
-	credentials, err := s.credentials(ctx, warnOf(stderr))
+	if err := s.saveKubeconfig(ctx, path, warnOf(stderr)); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Kubeconfig: %s\n", path)
+	return nil
+}
+
+// saveKubeconfig writes the administrator's kubeconfig for this machine,
+// readable for its user only. An existing file is replaced only when it is of
+// the same cluster.
+func (s *session) saveKubeconfig(ctx context.Context, path string, warn func(*kube.CredentialsError)) error {
+	credentials, err := s.credentials(ctx, warn)
 	if err != nil {
 		return err
 	}
@@ -46,7 +57,6 @@ func (s *session) writeKubeconfig(ctx context.Context, o applyOptions, stderr io
 	if err := replaceFile(path, text); err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
-	fmt.Fprintf(stderr, "Kubeconfig: %s\n", path)
 	return nil
 }
 
@@ -78,6 +88,32 @@ func (s *session) credentials(ctx context.Context, warn func(*kube.CredentialsEr
 func warnOf(stderr io.Writer) func(*kube.CredentialsError) {
 	return func(e *kube.CredentialsError) { fmt.Fprintf(stderr, "warning: %v\nhint: %s\n", e, e.Hint()) }
 }
+
+// earlyKubeconfig writes the kubeconfig in the middle of a run, once the first
+// API server is ready: whoever watches the rest of the run, or looks into why it
+// hangs, has it. The end of the run writes it again, and tells what went wrong.
+type earlyKubeconfig struct {
+	write func()
+	once  sync.Once
+	group sync.WaitGroup
+}
+
+func (s *session) earlyKubeconfig(ctx context.Context, path string) *earlyKubeconfig {
+	return &earlyKubeconfig{write: func() {
+		if path != "" {
+			_ = s.saveKubeconfig(ctx, path, func(*kube.CredentialsError) {})
+		}
+	}}
+}
+
+// send implements event.Sink. It never blocks: the views wait behind it.
+func (e *earlyKubeconfig) send(ev event.Event) {
+	if done, ok := ev.Body.(event.StepDone); ok && done.ID.Subject() == component.StepControlPlane {
+		e.once.Do(func() { e.group.Go(e.write) })
+	}
+}
+
+func (e *earlyKubeconfig) wait() { e.group.Wait() }
 
 // replaceFile writes a file that only its owner can read, whole or not at all.
 func replaceFile(path string, content []byte) error {

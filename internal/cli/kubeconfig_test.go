@@ -8,7 +8,10 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/event"
 	"github.com/quorate/quorate/internal/kube"
+	"github.com/quorate/quorate/internal/plan"
 )
 
 func TestOperatorKubeconfig(t *testing.T) {
@@ -49,5 +52,26 @@ func TestOperatorKubeconfig(t *testing.T) {
 				t.Errorf("current %s (-want +got):\n%s", config.CurrentContext, diff)
 			}
 		})
+	}
+}
+
+// A run that failed in its last step left no kubeconfig, when it was needed most.
+func TestKubeconfigIsWrittenWithTheFirstAPIServer(t *testing.T) {
+	written := 0
+	e := &earlyKubeconfig{write: func() { written++ }}
+	ids := []plan.ID{"os/packages@cp-1", plan.On(component.StepControlPlane, "cp-1"), plan.On(component.StepControlPlane, "cp-2")}
+	for _, id := range ids {
+		e.send(event.Event{Body: event.StepStarted{ID: id}})
+	}
+	e.wait()
+	if written != 0 {
+		t.Error("written before there was an API server")
+	}
+	for _, id := range ids {
+		e.send(event.Event{Body: event.StepDone{ID: id}})
+	}
+	e.wait()
+	if written != 1 {
+		t.Errorf("written %d times", written)
 	}
 }

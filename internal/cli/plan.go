@@ -96,12 +96,7 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 	return nil
 }
 
-// plan observes and plans. A refusal is an error with every reason.
-func (s *session) plan(ctx context.Context, ignore []string, stderr io.Writer) (*plan.Plan, error) {
-	return planFrom(ctx, s.input(ctx), ignore, stderr)
-}
-
-// planFrom plans from what was observed. What the named preflight checks would
+// planFrom plans from what was observed. A refusal is an error with every reason. What the named preflight checks would
 // have refused is told as a warning.
 func planFrom(ctx context.Context, in component.Input, ignore []string, stderr io.Writer) (*plan.Plan, error) {
 	in.IgnorePreflight = ignore

@@ -85,7 +85,7 @@ func runReset(ctx context.Context, o resetOptions, stdin *os.File, stdout, stder
 		if err := confirmName(ctx, o.yes, s.cluster.Name, stdin, stderr); err != nil {
 			return err
 		}
-		result, err := s.run(ctx, p, o.output, stdout, stderr)
+		result, err := s.run(ctx, p, o.output, "", stdout, stderr)
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/quorate/quorate/internal/host/ssh"
 	"github.com/quorate/quorate/internal/observe"
 	"github.com/quorate/quorate/internal/secret"
+	"github.com/quorate/quorate/internal/state"
 )
 
 // target are the flags that every command on a cluster has.
@@ -257,11 +258,30 @@ func (s *session) input(ctx context.Context) component.Input {
 			break
 		}
 	}
+	return s.planned(in.Snapshot)
+}
+
+// planned is what planning takes, of a snapshot.
+func (s *session) planned(snapshot *state.Snapshot) component.Input {
+	in := component.Input{Cluster: s.cluster, Release: s.release, Snapshot: snapshot}
 	if s.bundle != nil {
 		m := s.bundle.Manifest()
 		in.Artefacts = &m
 	}
 	return in
+}
+
+// usualBundle is the bundle that an apply finds by itself; nil for none.
+func (s *session) usualBundle() *bundle.Bundle {
+	dir, err := bundle.DefaultDir(s.cluster.Kubernetes.Version, archOf(s.cluster))
+	if err != nil {
+		return nil
+	}
+	b, err := bundle.Open(dir)
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // close ends the agents and their connections.

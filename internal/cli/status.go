@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/cluster"
-	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/planner"
 	"github.com/quorate/quorate/internal/state"
@@ -78,6 +77,7 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 		return err
 	}
 	defer s.close()
+	s.bundle = s.usualBundle() // for what apply would do; without one, it would refuse what needs one
 	for i := range s.cluster.Hosts {
 		waitAtMost(&s.cluster.Hosts[i].SSH, o.timeout)
 	}
@@ -85,7 +85,8 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 	observer.Wait = s.startConnecting(ctx, o.acceptNewHostKeys, stderr)
 	observer.APITimeout = statusAPITimeout
 	snapshot := observer.Snapshot(ctx)
-	report := status.Of(s.cluster, snapshot, s.pending(snapshot)...)
+	todo := s.todo(snapshot)
+	report := status.Of(s.cluster, snapshot, todo.steps...)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -94,7 +95,7 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 		enc.SetIndent("", "  ")
 		err = enc.Encode(report)
 	} else {
-		err = printStatus(report, stdout, ui.StatusOptions{Certificates: o.certificates, Next: s.next(report, o.files, "")})
+		err = printStatus(report, stdout, ui.StatusOptions{Certificates: o.certificates, Next: s.next(report, todo, o.files, "")})
 	}
 	if err != nil {
 		return err
@@ -105,14 +106,19 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 	return nil
 }
 
-// pending are the steps that an apply would do now. There are none where it
-// would refuse to: the report tells why without them.
-func (s *session) pending(snapshot *state.Snapshot) []plan.Step {
-	p, _, err := planner.Apply(component.Input{Cluster: s.cluster, Release: s.release, Snapshot: snapshot})
-	if err != nil || p == nil {
-		return nil
+// todo is what an apply would do now.
+type todo struct {
+	steps   []plan.Step
+	refused bool // it would refuse to do anything
+}
+
+// todo plans from what a status observed.
+func (s *session) todo(snapshot *state.Snapshot) todo {
+	p, list, err := planner.Apply(s.planned(snapshot))
+	if err != nil || p == nil || list.HasErrors() {
+		return todo{refused: true}
 	}
-	return p.Steps
+	return todo{steps: p.Steps}
 }
 
 // waitAtMost bounds the time to reach a host, its bastions included.
@@ -132,29 +138,41 @@ func printStatus(r status.Report, w io.Writer, o ui.StatusOptions) error {
 	return err
 }
 
-// next are the commands worth running after a status. A kubeconfig that is
-// not named is looked for where apply puts it.
-func (s *session) next(r status.Report, files clusterFiles, kubeconfig string) []ui.NextCommand {
+// next are the commands worth running after a status. Apply is among them only
+// where it would do something. A kubeconfig that is not named is looked for
+// where apply puts it.
+func (s *session) next(r status.Report, todo todo, files clusterFiles, kubeconfig string) []ui.NextCommand {
 	quorate := func(verb, why string) ui.NextCommand {
 		return ui.NextCommand{Command: strings.TrimSpace("quorate " + verb + files.flags()), Why: why}
+	}
+	again := quorate("status", "look again")
+	var mend []ui.NextCommand
+	switch {
+	case todo.refused:
+		mend = []ui.NextCommand{quorate("plan", "why apply would refuse to change anything")}
+	case len(todo.steps) > 0:
+		mend = []ui.NextCommand{quorate("plan", "what apply would put right"), quorate("apply", "put it right")}
+	}
+	switch r.State {
+	case status.Absent:
+		return []ui.NextCommand{quorate("plan", "what would be done"), quorate("apply", "build it"), again}
+	case status.Unreachable:
+		return append(s.askSSH(r), quorate("status --timeout 20s", "give the hosts more time"))
+	case status.Degraded, status.Down:
+		if ssh := s.askSSH(r); ssh != nil {
+			return append(ssh, again) // apply needs every host
+		}
+		return append(mend, again)
+	}
+	if mend != nil {
+		return append(mend, again)
 	}
 	if kubeconfig == "" {
 		kubeconfig = kubeconfigPath(applyOptions{target: target{files: files}}, s.cluster)
 	}
 	kubectl := ui.NextCommand{Command: "quorate kubectl" + files.flags() + " -- get nodes", Why: "use the cluster"}
 	if _, err := os.Stat(kubeconfig); errors.Is(err, os.ErrNotExist) {
-		kubectl = quorate("apply", "write a kubeconfig, too")
-	}
-	switch r.State {
-	case status.Absent:
-		return []ui.NextCommand{quorate("plan", "what would be done"), quorate("apply", "build it"), quorate("status", "look again")}
-	case status.Unreachable:
-		return append(s.askSSH(r), quorate("status --timeout 20s", "give the hosts more time"))
-	case status.Degraded, status.Down:
-		if ssh := s.askSSH(r); ssh != nil {
-			return append(ssh, quorate("status", "look again"), quorate("plan", "what apply would put right"))
-		}
-		return []ui.NextCommand{quorate("plan", "what apply would put right"), quorate("apply", "put it right"), quorate("status", "look again")}
+		kubectl = quorate("apply", "write the kubeconfig of this cluster")
 	}
 	return []ui.NextCommand{
 		kubectl, quorate("plan", "does anything differ from the file?"), quorate("status --output json", "for monitoring"),
