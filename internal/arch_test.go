@@ -79,7 +79,7 @@ func rules() []struct {
 } {
 	pure := []string{"internal/cluster", "internal/state", "internal/plan", "internal/catalog", "internal/agent/protocol"}
 	views := append(slices.Clone(pure), "internal/diag", "internal/event", "internal/status", "internal/preflight", "internal/probe")
-	parts := append(slices.Clone(pure), "internal/component", "internal/host", "internal/kube", "internal/diag", "internal/bundle", "internal/etcd", "internal/pki", "internal/agent/protocol")
+	parts := append(slices.Clone(pure), "internal/component", "internal/host", "internal/kube", "internal/diag", "internal/bundle", "internal/etcd", "internal/members", "internal/pki", "internal/agent/protocol")
 	return []struct {
 		folder string
 		may    []string
@@ -96,11 +96,12 @@ func rules() []struct {
 		{"internal/engine", []string{"internal/plan", "internal/event"}},
 		{"internal/probe", nil},
 		{"internal/ui", views},
-		{"internal/status", append(slices.Clone(views), "internal/pki")},
+		{"internal/status", append(slices.Clone(views), "internal/pki", "internal/etcd")},
 		{"internal/config/importtest", []string{"internal/config", "internal/diag", "internal/golden"}},
 		{"internal/config", append(slices.Clone(pure), "internal/diag", "internal/config", "api/v1alpha1")},
 		{"internal/component", parts},
-		{"internal/etcd", []string{"internal/cluster", "internal/state", "internal/component", "internal/host", "internal/agent/protocol"}},
+		{"internal/etcd", pure},
+		{"internal/members", append(slices.Clone(pure), "internal/component", "internal/etcd", "internal/host")},
 		{"internal/kube", []string{"internal/cluster", "internal/state", "internal/host", "internal/kube"}},
 		{"internal/preflight", append(slices.Clone(parts), "internal/preflight")},
 		{"internal/planner", append(slices.Clone(parts), "internal/planner", "internal/preflight")},

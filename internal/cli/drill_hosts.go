@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -184,12 +182,8 @@ func (room *drillRoom) etcdLeader(ctx context.Context, skip map[string]bool) str
 			if peer.ID != m.Leader {
 				continue
 			}
-			for _, other := range room.cluster.EtcdHosts() {
-				if slices.ContainsFunc(peer.PeerURLs, func(url string) bool {
-					return strings.Contains(url, "//"+other.InternalAddress.String()+":")
-				}) {
-					return other.Name
-				}
+			if h := etcd.HostOf(room.cluster, peer); h != nil {
+				return h.Name
 			}
 		}
 	}

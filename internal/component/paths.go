@@ -1,7 +1,5 @@
 package component
 
-import "github.com/quorate/quorate/internal/cluster"
-
 // Where the parts of a cluster keep their files. The Kubernetes ones are
 // kubeadm's, so that everyone's runbooks hold.
 const (
@@ -11,7 +9,6 @@ const (
 	KubeletDir    = "/var/lib/kubelet"
 	KubeletConf   = "/etc/kubernetes/kubelet.conf"
 	AdminConf     = "/etc/kubernetes/admin.conf"
-	EtcdDir       = "/etc/etcd"
 	// KubeletConfig is what the kubelet reads; kubeadm writes it.
 	KubeletConfig = "/var/lib/kubelet/config.yaml"
 	// HAProxyUnitFile is on hosts that balance the endpoint, KeepalivedUnitFile on
@@ -21,11 +18,3 @@ const (
 	// QuorateDir holds what Quorate itself notes on a host.
 	QuorateDir = "/etc/quorate"
 )
-
-// EtcdPKI is the folder of etcd's certificates on an etcd host.
-func EtcdPKI(c *cluster.Cluster) string {
-	if c.Etcd.Mode == cluster.EtcdStacked {
-		return KubernetesPKI + "/etcd"
-	}
-	return EtcdDir + "/pki"
-}

@@ -1,32 +1,13 @@
-// Package etcd knows etcd's membership: what situation each host is in,
-// which members a new one must know of, and how a member is added as a
-// learner and promoted. It serves both ways of running etcd, as systemd units
-// and as static pods.
 package etcd
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/state"
 )
-
-// Ports, as etcd's own defaults have them; MetricsPort is kubeadm's.
-const (
-	ClientPort  = 2379
-	PeerPort    = 2380
-	MetricsPort = 2381
-)
-
-// FormedMarker is written on an etcd host once its member was seen healthy in
-// a cluster with quorum. A host that lost its data after that must be
-// replaced, never started anew under its old membership: a raft voter that
-// forgot its votes can elect a second leader.
-const FormedMarker = "/etc/quorate/etcd-formed"
 
 // Situation is where a host stands in the etcd cluster.
 type Situation string
@@ -38,6 +19,8 @@ const (
 	Joining   Situation = "joining"   // to be added, started as a learner and promoted
 	Lost      Situation = "lost"      // a member whose data is gone
 	Foreign   Situation = "foreign"   // has data of a membership that does not list it
+	Moved     Situation = "moved"     // a member that etcd knows at another address
+	Apart     Situation = "apart"     // its member runs, in another etcd cluster
 	Unknown   Situation = "unknown"   // cannot be told: no member answers
 )
 
@@ -48,51 +31,60 @@ type Membership struct {
 	// Initial is the first membership, as etcd's initial-cluster: name=url,…;
 	// it is only meaningful for hosts in Bootstrap.
 	Initial string
-	// Known is the membership that running members report, nil while none does.
-	Known []state.EtcdPeer
+	// Members is the member list that is believed, nil while nobody tells one.
+	Members []Member
+	// Clusters are the etcd clusters that the hosts' members are in, the one that
+	// is believed first. More than one is a fault that nobody but people can mend.
+	Clusters []View
 	// Silence says why no running member could be asked, where none could.
 	Silence string
-}
-
-// PeerURL is the URL under which a host's member is known to the others.
-func PeerURL(h *cluster.Host) string { return URL(h.InternalAddress, PeerPort) }
-
-// URL is an https URL of an address and a port.
-func URL(a netip.Addr, port int) string {
-	return "https://" + net.JoinHostPort(a.String(), fmt.Sprint(port))
 }
 
 // Assess tells where every etcd host stands. The observed files must include
 // the data folder's member folder and FormedMarker of every etcd host.
 func Assess(c *cluster.Cluster, snap *state.Snapshot) Membership {
 	hosts := c.EtcdHosts()
-	m := Membership{Situations: map[string]Situation{}, Known: known(snap)}
-	formed, anyData := false, false
-	for _, h := range hosts {
-		if f := snap.Facts(h.Name); f != nil {
-			formed = formed || f.Files[FormedMarker].Exists
-			anyData = anyData || f.Files[MemberDir(c)].Exists
-		}
+	m := Membership{Situations: map[string]Situation{}, Clusters: clusters(snap)}
+	if len(m.Clusters) > 0 {
+		m.Members = membersOf(c, snap, m.Clusters)
 	}
+	formed := slices.ContainsFunc(hosts, func(h *cluster.Host) bool {
+		f := snap.Facts(h.Name)
+		return f != nil && f.Files[FormedMarker].Exists
+	})
 	for _, h := range hosts {
-		hasData := false
-		if f := snap.Facts(h.Name); f != nil {
-			hasData = f.Files[MemberDir(c)].Exists
-		}
-		m.Situations[h.Name] = situation(h, hasData, formed, anyData, m.Known)
+		m.Situations[h.Name] = m.situation(h, hasData(c, snap, h), formed)
 	}
 	m.Initial = initialOf(hosts)
-	if len(m.Known) > 0 && !formed {
-		m.Initial = join(m.Known)
+	if len(m.Members) > 0 && !formed {
+		m.Initial = m.listed()
 	}
-	if m.Known == nil {
+	if m.Members == nil {
 		m.Silence = silence(hosts, snap)
 	}
 	return m
 }
 
-func situation(h *cluster.Host, hasData, formed, anyData bool, known []state.EtcdPeer) Situation {
-	if known == nil {
+// clusters are the etcd clusters that the members are in: one for each cluster
+// ID, and one for each member beyond the first that says itself that it leads.
+func clusters(snap *state.Snapshot) []View {
+	var out []View
+	for _, v := range Views(snap) {
+		i := slices.IndexFunc(out, func(o View) bool { return o.ClusterID == v.ClusterID || v.ClusterID == "" || o.ClusterID == "" })
+		if i < 0 || v.claimed && out[i].claimed {
+			out = append(out, v)
+			continue
+		}
+		o := &out[i]
+		o.Hosts = append(slices.Clone(o.Hosts), v.Hosts...)
+		slices.Sort(o.Hosts)
+		o.Revision = max(o.Revision, v.Revision)
+	}
+	return out
+}
+
+func (m Membership) situation(h *cluster.Host, hasData, formed bool) Situation {
+	if m.Members == nil {
 		switch {
 		case hasData:
 			return Running
@@ -103,38 +95,44 @@ func situation(h *cluster.Host, hasData, formed, anyData bool, known []state.Etc
 			return Bootstrap
 		}
 	}
-	at := slices.IndexFunc(known, func(p state.EtcdPeer) bool { return slices.Contains(p.PeerURLs, PeerURL(h)) })
+	for _, other := range m.Clusters[1:] {
+		if slices.Contains(other.Hosts, h.Name) {
+			return Apart
+		}
+	}
+	p, listed := m.Of(h.Name)
 	switch {
-	case at < 0 && hasData:
+	case !listed && hasData:
 		return Foreign
-	case at < 0:
+	case !listed:
 		return Joining
-	case known[at].Learner:
+	case p.Moved:
+		return Moved
+	case p.Learner:
 		return Joining
 	case hasData:
 		return Running
-	case known[at].Name == "":
+	case p.Name == "":
 		return Joining
-	case len(known[at].ClientURLs) == 0:
+	case len(p.ClientURLs) == 0:
 		// Listed from the start, never ran.
 		return Bootstrap
 	}
 	return Lost
 }
 
-// known is the membership of the first member that reports one.
-func known(snap *state.Snapshot) []state.EtcdPeer {
-	names := make([]string, 0, len(snap.Etcd))
-	for name := range snap.Etcd {
-		names = append(names, name)
+// Of is the member of a host.
+func (m Membership) Of(host string) (Member, bool) {
+	i := slices.IndexFunc(m.Members, func(p Member) bool { return p.Host == host })
+	if i < 0 {
+		return Member{}, false
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		if e := snap.Etcd[name]; e.Error == "" && len(e.Members) > 0 {
-			return e.Members
-		}
-	}
-	return nil
+	return m.Members[i], true
+}
+
+// Strangers are the members that run on none of the cluster file's hosts.
+func (m Membership) Strangers() []Member {
+	return slices.DeleteFunc(slices.Clone(m.Members), func(p Member) bool { return p.Host != "" })
 }
 
 // Refusal tells why nothing can be planned for a host's member, and what to do
@@ -147,6 +145,12 @@ func (m Membership) Refusal(c *cluster.Cluster, h *cluster.Host) (why, hint stri
 	case Foreign:
 		return fmt.Sprintf("%s holds etcd data at %s, but the cluster does not list it as a member", h.Name, c.Etcd.DataDir),
 			fmt.Sprintf("if it is left over from an earlier life of the host, run `quorate reset --host %s`", h.Name)
+	case Moved:
+		p, _ := m.Of(h.Name)
+		return fmt.Sprintf("etcd knows the member of %s at %s, and the cluster file says %s", h.Name, p.Address(), h.InternalAddress),
+			fmt.Sprintf("put the address %s back into the cluster file: changing the address of a host that has joined is not built yet", p.Address())
+	case Apart:
+		return m.Divided(c)
 	case Unknown:
 		return fmt.Sprintf("%s has no etcd data, and no etcd member answers (%s)", h.Name, m.Silence),
 			"bring the other etcd hosts back first: a new member can only join a cluster that answers"
@@ -165,9 +169,6 @@ func silence(hosts []*cluster.Host, snap *state.Snapshot) string {
 	return strings.Join(reasons, "; ")
 }
 
-// MemberDir exists once a member has data.
-func MemberDir(c *cluster.Cluster) string { return c.Etcd.DataDir + "/member" }
-
 func initialOf(hosts []*cluster.Host) string {
 	parts := make([]string, len(hosts))
 	for i, h := range hosts {
@@ -177,9 +178,10 @@ func initialOf(hosts []*cluster.Host) string {
 	return strings.Join(parts, ",")
 }
 
-func join(peers []state.EtcdPeer) string {
+// listed is the member list as etcd's initial-cluster.
+func (m Membership) listed() string {
 	var parts []string
-	for _, p := range peers {
+	for _, p := range m.Members {
 		for _, url := range p.PeerURLs {
 			parts = append(parts, p.Name+"="+url)
 		}

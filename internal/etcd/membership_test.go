@@ -115,8 +115,8 @@ func TestAssess(t *testing.T) {
 			if m.Initial != tt.initial {
 				t.Errorf("first membership %s, want %s", m.Initial, tt.initial)
 			}
-			if (m.Known == nil) != (tt.said == nil) {
-				t.Errorf("known members %v", m.Known)
+			if (m.Members == nil) != (tt.said == nil) {
+				t.Errorf("members %v", m.Members)
 			}
 		})
 	}
@@ -132,15 +132,15 @@ func TestInitialIsWhatMembersFormedWith(t *testing.T) {
 
 func TestSilenceNamesEveryReason(t *testing.T) {
 	m := Assess(trio(), seen(nil, map[string]state.EtcdMember{"a": {Error: "connection refused"}, "c": {Error: "no leader"}}))
-	if want := "a: connection refused; c: no leader"; m.Silence != want || m.Known != nil {
-		t.Errorf("silence %q, want %q; known %v", m.Silence, want, m.Known)
+	if want := "a: connection refused; c: no leader"; m.Silence != want || m.Members != nil {
+		t.Errorf("silence %q, want %q; members %v", m.Silence, want, m.Members)
 	}
 }
 
 // A member that does not answer says nothing about the membership.
-func TestKnownPassesOverMembersWithErrors(t *testing.T) {
+func TestMembersThatDoNotAnswerAreNotBelieved(t *testing.T) {
 	said := map[string]state.EtcdMember{"a": {Error: "x", Members: []state.EtcdPeer{peer("x", "")}}, "b": {}, "c": {Members: []state.EtcdPeer{peer("c", "")}}}
-	if m := Assess(trio(), seen(nil, said)); len(m.Known) != 1 || m.Known[0].Name != "c" {
-		t.Errorf("known: %v, want what c says", m.Known)
+	if m := Assess(trio(), seen(nil, said)); len(m.Members) != 1 || m.Members[0].Name != "c" {
+		t.Errorf("members: %v, want what c says", m.Members)
 	}
 }

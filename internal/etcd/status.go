@@ -2,11 +2,11 @@ package etcd
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
-	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/state"
 )
 
@@ -15,7 +15,7 @@ import (
 // check certificate. The member list is asked without a quorum read, so that
 // it answers when there is no quorum too.
 func StatusQueries(c *cluster.Cluster) []protocol.HTTPQuery {
-	pki := component.EtcdPKI(c)
+	pki := PKI(c)
 	ask := func(path, body string) protocol.HTTPQuery {
 		return protocol.HTTPQuery{
 			URL: fmt.Sprintf("https://127.0.0.1:%d%s", ClientPort, path), Body: body, TimeoutMillis: 5000,
@@ -32,11 +32,14 @@ func StatusQueries(c *cluster.Cluster) []protocol.HTTPQuery {
 func StatusOf(replies []protocol.HTTPReply) state.EtcdMember {
 	var status struct {
 		Header struct {
-			MemberID string `json:"member_id"`
-			RaftTerm string `json:"raft_term"`
+			ClusterID string `json:"cluster_id"`
+			MemberID  string `json:"member_id"`
+			RaftTerm  string `json:"raft_term"`
+			Revision  int64  `json:",string"`
 		}
 		Version   string
 		DBSize    int64 `json:",string"`
+		Applied   int64 `json:"raftAppliedIndex,string"`
 		Leader    string
 		IsLearner bool
 		Errors    []string
@@ -63,11 +66,28 @@ func StatusOf(replies []protocol.HTTPReply) state.EtcdMember {
 		}
 	}
 	m := state.EtcdMember{
-		ID: status.Header.MemberID, Leader: status.Leader, Learner: status.IsLearner, Version: status.Version,
+		ID: status.Header.MemberID, ClusterID: status.Header.ClusterID, Revision: status.Header.Revision, Applied: status.Applied, Leader: status.Leader, Learner: status.IsLearner, Version: status.Version,
 		DBBytes: status.DBSize, RaftTerm: status.Header.RaftTerm, Errors: status.Errors,
 	}
 	for _, p := range list.Members {
 		m.Members = append(m.Members, state.EtcdPeer{ID: p.ID, Name: p.Name, PeerURLs: p.PeerURLs, ClientURLs: p.ClientURLs, Learner: p.IsLearner})
 	}
 	return m
+}
+
+// HealthQuery asks a host's own member whether it can commit: through the
+// metrics listener, which needs no certificate and is bound to loopback.
+func HealthQuery() protocol.HTTPQuery {
+	return protocol.HTTPQuery{URL: fmt.Sprintf("http://127.0.0.1:%d/health", MetricsPort), TimeoutMillis: 2000}
+}
+
+// HealthOf turns the answer into an error; nil means healthy.
+func HealthOf(reply protocol.HTTPReply) error {
+	switch {
+	case reply.Status == 200:
+		return nil
+	case reply.Error != "":
+		return errors.New(reply.Error)
+	}
+	return fmt.Errorf("it answers %d: %s", reply.Status, reply.Body)
 }

@@ -28,7 +28,8 @@ func TestStatusOf(t *testing.T) {
 		want    state.EtcdMember
 	}{
 		{"a leader", []protocol.HTTPReply{ok(statusJSON), ok(listJSON)}, state.EtcdMember{
-			ID: "10276657743932975437", Leader: "10276657743932975437", Version: "3.7.0", DBBytes: 20480, RaftTerm: "2", Members: members,
+			ID: "10276657743932975437", ClusterID: "14841639068965178418", Revision: 1, Applied: 4,
+			Leader: "10276657743932975437", Version: "3.7.0", DBBytes: 20480, RaftTerm: "2", Members: members,
 		}},
 		{"a learner that complains", []protocol.HTTPReply{ok(`{"header":{"member_id":"77"},"version":"3.7.0","dbSize":"0","isLearner":true,"errors":["etcdserver: no leader"]}`), ok(listJSON)}, state.EtcdMember{
 			ID: "77", Learner: true, Version: "3.7.0", Errors: []string{"etcdserver: no leader"}, Members: members,

@@ -9,7 +9,7 @@ import (
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
-	members "github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/etcd"
 )
 
 // member is an entry of the world's etcd member list.
@@ -36,7 +36,7 @@ func (m *machine) etcdSettings() (initial, initialState string, runs bool) {
 	return value(text, "initial-cluster: ", "\n"), value(text, "initial-cluster-state: ", "\n"), m.units["etcd.service"].Running()
 }
 
-func (m *machine) peerURL() string { return members.PeerURL(m.world.cluster.Host(m.name)) }
+func (m *machine) peerURL() string { return etcd.PeerURL(m.world.cluster.Host(m.name)) }
 
 func (m *machine) dataDir() string { return m.world.cluster.Etcd.DataDir + "/member" }
 

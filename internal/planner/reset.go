@@ -49,9 +49,9 @@ func refusePart(in component.Input, h *cluster.Host, chosen func(string) bool, o
 		return
 	}
 	const hint = "reset the whole cluster, or keep the host; removing one host from a living cluster is not built yet"
-	members, answered := etcdMembers(in, chosen)
-	if answered && slices.Contains(members.listed, h.Name) && len(members.others) > 0 {
-		out.Refuse(hint, "%s is a member of the etcd cluster with %s", h.Name, strings.Join(members.others, ", "))
+	members, others, answered := etcdMembers(in, chosen)
+	if answered && slices.Contains(members, h.Name) && len(others) > 0 {
+		out.Refuse(hint, "%s is a member of the etcd cluster with %s", h.Name, strings.Join(others, ", "))
 		return
 	}
 	if in.Snapshot.API != nil {
@@ -71,35 +71,19 @@ func refusePart(in component.Input, h *cluster.Host, chosen func(string) bool, o
 	}
 }
 
-// membership is the etcd cluster as its members tell it.
-type membership struct {
-	listed []string // hosts that are members
-	others []string // members that are not among the chosen hosts
-}
-
-// etcdMembers asks the observed members; answered is false when none said.
-func etcdMembers(in component.Input, chosen func(string) bool) (m membership, answered bool) {
-	peers := etcd.Assess(in.Cluster, in.Snapshot).Known
-	for _, p := range peers {
-		host := hostOfPeer(in.Cluster, p)
-		if host != "" {
-			m.listed = append(m.listed, host)
+// etcdMembers are the hosts that are members, and the members that are not on
+// the chosen hosts; answered is false when none told.
+func etcdMembers(in component.Input, chosen func(string) bool) (hosts, others []string, answered bool) {
+	members := etcd.Assess(in.Cluster, in.Snapshot).Members
+	for _, m := range members {
+		if m.Host != "" {
+			hosts = append(hosts, m.Host)
 		}
-		if host == "" || !chosen(host) {
-			m.others = append(m.others, cmp.Or(host, p.Name, strings.Join(p.PeerURLs, " ")))
+		if m.Host == "" || !chosen(m.Host) {
+			others = append(others, m.Label())
 		}
 	}
-	return m, len(peers) > 0
-}
-
-// hostOfPeer is the host of the file that a member is, or empty.
-func hostOfPeer(c *cluster.Cluster, p state.EtcdPeer) string {
-	for i := range c.Hosts {
-		if slices.Contains(p.PeerURLs, etcd.PeerURL(&c.Hosts[i])) {
-			return c.Hosts[i].Name
-		}
-	}
-	return ""
+	return hosts, others, len(members) > 0
 }
 
 func otherNodes(in component.Input, chosen func(string) bool) []string {

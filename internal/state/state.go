@@ -17,6 +17,9 @@ type Snapshot struct {
 	// Etcd is what the etcd members said, by host; a host that did not
 	// answer is absent.
 	Etcd map[string]EtcdMember `json:"etcd,omitempty"`
+	// EtcdOthers is what members said that run on none of the cluster file's
+	// hosts, by member ID; those that did not answer are in it with an Error.
+	EtcdOthers map[string]EtcdMember `json:"etcdOthers,omitempty"`
 	// API is nil when no API server answered.
 	API *API `json:"api,omitempty"`
 	// APIError says why, then.
@@ -85,13 +88,20 @@ type Backend struct {
 
 // EtcdMember is one member's own view.
 type EtcdMember struct {
-	Error    string `json:"error,omitempty"` // why it did not answer
-	ID       string `json:"id,omitempty"`    // decimal, as etcd's JSON has it
-	Leader   string `json:"leader,omitempty"`
-	Learner  bool   `json:"learner,omitempty"`
-	Version  string `json:"version,omitempty"`
-	DBBytes  int64  `json:"dbBytes,omitempty"`
-	RaftTerm string `json:"raftTerm,omitempty"`
+	Error string `json:"error,omitempty"` // why it did not answer
+	ID    string `json:"id,omitempty"`    // decimal, as etcd's JSON has it
+	// ClusterID is the etcd cluster that it belongs to: members with different
+	// ones hold different data.
+	ClusterID string `json:"clusterID,omitempty"`
+	Leader    string `json:"leader,omitempty"`
+	Learner   bool   `json:"learner,omitempty"`
+	Version   string `json:"version,omitempty"`
+	DBBytes   int64  `json:"dbBytes,omitempty"`
+	RaftTerm  string `json:"raftTerm,omitempty"`
+	// Revision counts the changes of the data that it holds; Applied is how far in
+	// the log it came, membership included.
+	Revision int64 `json:"revision,omitempty"`
+	Applied  int64 `json:"applied,omitempty"`
 	// Alarms and other errors that the member reports about itself.
 	Errors []string `json:"errors,omitempty"`
 	// Members is the membership as this member knows it.

@@ -3,40 +3,30 @@ package status
 import (
 	"cmp"
 	"fmt"
-	"net"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/diag"
-	"github.com/quorate/quorate/internal/state"
+	"github.com/quorate/quorate/internal/etcd"
 )
 
 // nearlyFull is the part of its quota at which etcd's database is worth a
 // look: at the whole of it, etcd stops taking writes.
 const nearlyFull = 0.8
 
-// etcd judges the members. What one of them says of the membership is taken
-// from one that has a leader, where there is such a one: a member that was cut
-// off may know less.
+// etcd judges the members, by the member list that is believed.
 func (a assessment) etcd() {
 	hosts := a.c.EtcdHosts()
-	peers := a.peers()
-	listed := map[string]state.EtcdPeer{} // by host
-	for _, p := range peers {
-		if h := hostOf(p, hosts); h != nil {
-			listed[h.Name] = p
-		}
-	}
+	members := etcd.Assess(a.c, a.s)
 	a.Etcd.Voters = len(hosts)
-	if peers != nil {
-		a.Etcd.Voters = len(slices.DeleteFunc(slices.Clone(peers), func(p state.EtcdPeer) bool { return p.Learner }))
+	if members.Members != nil {
+		a.Etcd.Voters = members.After(etcd.Change{}).Voters
 	}
 	a.Etcd.QuorumSize = cluster.Quorum(a.Etcd.Voters)
 	for _, h := range hosts {
 		said, asked := a.s.Etcd[h.Name]
-		peer, isListed := listed[h.Name]
+		peer, listed := members.Of(h.Name)
 		m := Member{
 			Host: h.Name, Name: peer.Name, Learner: said.Learner || peer.Learner, Version: said.Version, DBBytes: said.DBBytes,
 			Leader: said.ID != "" && said.ID == said.Leader,
@@ -44,86 +34,36 @@ func (a assessment) etcd() {
 		switch {
 		case !a.reached(h.Name):
 			m.Detail = "host does not answer"
-		case peers != nil && !isListed:
+		case members.Members != nil && !listed:
 			m.Detail = "not a member"
 		case !asked:
 			m.Detail = "was not asked"
 		case said.Error != "":
 			m.Detail = "does not answer"
-		case !hasLeader(said):
+		case !etcd.HasLeader(said):
 			m.Detail = "has no leader"
-		case corrupt(said):
+		case etcd.Corrupt(said):
 			m.Detail = "its data is corrupt"
 		default:
 			m.Healthy = true
 		}
-		a.Etcd.HasQuorum = a.Etcd.HasQuorum || (asked && hasLeader(said))
+		a.Etcd.HasQuorum = a.Etcd.HasQuorum || (asked && etcd.HasLeader(said))
 		if m.Healthy && !m.Learner {
 			a.Etcd.HealthyVoters++
 		}
 		a.Etcd.Members = append(a.Etcd.Members, m)
 	}
-	for _, p := range peers {
-		if hostOf(p, hosts) == nil {
-			a.Etcd.Members = append(a.Etcd.Members, Member{Name: cmp.Or(p.Name, strings.Join(p.PeerURLs, ",")), Learner: p.Learner, Detail: "not in the file"})
-		}
+	for _, p := range members.Strangers() {
+		a.Etcd.Members = append(a.Etcd.Members, Member{Name: cmp.Or(p.Name, strings.Join(p.PeerURLs, ",")), Learner: p.Learner, Detail: "not in the file"})
 	}
 	a.Etcd.ToleratedByDesign = cluster.Tolerated(len(hosts))
 	if a.Etcd.HasQuorum {
 		a.Etcd.ToleratedFailures = max(0, a.Etcd.HealthyVoters-a.Etcd.QuorumSize)
 	}
-	a.etcdProblems(peers)
+	a.etcdProblems(members)
 }
 
-// peers is the membership as the members know it, nil when none tells.
-func (a assessment) peers() []state.EtcdPeer {
-	var out []state.EtcdPeer
-	for _, h := range a.c.EtcdHosts() {
-		said, ok := a.s.Etcd[h.Name]
-		if !ok || said.Error != "" || len(said.Members) == 0 {
-			continue
-		}
-		if hasLeader(said) {
-			return said.Members
-		}
-		if out == nil {
-			out = said.Members
-		}
-	}
-	return out
-}
-
-// hostOf finds the host of a member by the address in its peer URLs.
-func hostOf(p state.EtcdPeer, hosts []*cluster.Host) *cluster.Host {
-	for _, text := range p.PeerURLs {
-		u, err := url.Parse(text)
-		if err != nil {
-			continue
-		}
-		address := u.Host
-		if host, _, err := net.SplitHostPort(u.Host); err == nil {
-			address = host
-		}
-		for _, h := range hosts {
-			if h.InternalAddress.String() == address {
-				return h
-			}
-		}
-	}
-	return nil
-}
-
-// hasLeader: etcd writes 0 for none. A member that lost touch with the quorum
-// forgets its leader within an election timeout, and a leader steps down.
-func hasLeader(m state.EtcdMember) bool { return m.Error == "" && m.Leader != "" && m.Leader != "0" }
-
-func corrupt(m state.EtcdMember) bool { return says(m, "CORRUPT") }
-
-func says(m state.EtcdMember, alarm string) bool {
-	return slices.ContainsFunc(m.Errors, func(e string) bool { return strings.Contains(e, alarm) })
-}
-
-func (a assessment) etcdProblems(peers []state.EtcdPeer) {
+func (a assessment) etcdProblems(members etcd.Membership) {
 	asked := false // at least one member could be asked
 	for _, h := range a.c.EtcdHosts() {
 		asked = asked || a.reached(h.Name)
@@ -147,7 +87,7 @@ func (a assessment) etcdProblems(peers []state.EtcdPeer) {
 				"add its host to the file, or remove the member: etcdctl member remove")
 			continue
 		}
-		a.memberProblems(m, peers)
+		a.memberProblems(m, members)
 	}
 	a.etcdVersions()
 	a.even()
@@ -175,7 +115,7 @@ func (a assessment) unable() []string {
 	return out
 }
 
-func (a assessment) memberProblems(m Member, peers []state.EtcdPeer) {
+func (a assessment) memberProblems(m Member, members etcd.Membership) {
 	if !a.reached(m.Host) {
 		return // the host is the problem
 	}
@@ -184,12 +124,9 @@ func (a assessment) memberProblems(m Member, peers []state.EtcdPeer) {
 	if a.c.Etcd.Mode == cluster.EtcdStacked {
 		service = "/var/log/pods/kube-system_etcd-*"
 	}
-	listed := slices.ContainsFunc(peers, func(p state.EtcdPeer) bool {
-		h := hostOf(p, a.c.EtcdHosts())
-		return h != nil && h.Name == m.Host
-	})
+	_, listed := members.Of(m.Host)
 	switch {
-	case peers != nil && !listed:
+	case members.Members != nil && !listed:
 		a.error(EtcdNotMember, m.Host, "the file gives it an etcd member, and etcd does not list one", "quorate apply makes it a member")
 		return
 	case said.Error != "":
@@ -202,12 +139,12 @@ func (a assessment) memberProblems(m Member, peers []state.EtcdPeer) {
 		a.error(EtcdLearner, m.Host, "its etcd member is a learner and does not count towards the quorum", "quorate apply promotes it once it has caught up")
 	}
 	switch {
-	case a.Etcd.HasQuorum && !hasLeader(said):
+	case a.Etcd.HasQuorum && !etcd.HasLeader(said):
 		a.error(EtcdMemberDown, m.Host, "its etcd member runs and is cut off from the others, which have a leader",
 			fmt.Sprintf("check that %s reaches the other members on port 2380", m.Host))
-	case corrupt(said):
+	case etcd.Corrupt(said):
 		a.error(EtcdAlarm, m.Host, "etcd's alarm CORRUPT: its data differs from the other members'", "remove the member and add it anew with an empty data folder")
-	case says(said, "NOSPACE"):
+	case etcd.Full(said):
 		a.error(EtcdAlarm, m.Host, "etcd's alarm NOSPACE: its database reached the quota, only reads and deletions are taken",
 			"compact and defragment (etcdctl compact, etcdctl defrag) or raise etcd.quotaBackendBytes, then etcdctl alarm disarm")
 	case a.c.Etcd.QuotaBackendBytes > 0 && float64(said.DBBytes) > nearlyFull*float64(a.c.Etcd.QuotaBackendBytes):

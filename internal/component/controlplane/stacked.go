@@ -11,6 +11,7 @@ import (
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/members"
 	"github.com/quorate/quorate/internal/plan"
 )
 
@@ -114,8 +115,8 @@ func planStackedJoin(in component.Input, h *cluster.Host, s settings, m etcd.Mem
 	}
 	step.Title, step.Why = "join the etcd cluster as a learner, then as a voter", "no voting member"
 	step.Changes = []plan.Change{{What: manifest(podEtcd), Action: "create"}, {What: "etcd member " + h.Name, Action: "create"}}
-	out.Add(step, stackedJoin{record: op.record, Join: etcd.Join{
-		Host: h.Name, PeerURL: etcd.PeerURL(h), PKI: component.EtcdPKI(in.Cluster), Via: via,
+	out.Add(step, stackedJoin{record: op.record, Join: members.Join{
+		Host: h.Name, PeerURL: etcd.PeerURL(h), PKI: etcd.PKI(in.Cluster), Via: via,
 		Start: func(ctx context.Context, rt *component.Runtime, initialCluster string) error {
 			joining := s
 			joining.EtcdInitialCluster, joining.EtcdInitialState = initialCluster, "existing"
@@ -126,7 +127,7 @@ func planStackedJoin(in component.Input, h *cluster.Host, s settings, m etcd.Mem
 
 // stackedJoin is the work of joining a member that runs as a static pod.
 type stackedJoin struct {
-	etcd.Join
+	members.Join
 	record component.File
 }
 
@@ -157,7 +158,7 @@ func (o stackedMember) Check(context.Context, *component.Runtime) (bool, error) 
 // Apply implements component.Op.
 func (o stackedMember) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	if o.restarts {
-		if err := etcd.GuardQuorum(ctx, rt, o.name, o.others); err != nil {
+		if err := members.GuardQuorum(ctx, rt, o.name, o.others); err != nil {
 			return err
 		}
 	}
@@ -175,7 +176,7 @@ func (o stackedMember) Verify(ctx context.Context, rt *component.Runtime, say fu
 			return err
 		}
 	}
-	if err := etcd.WaitHealthy(ctx, rt, o.name, 5*time.Minute, "kubelet.service", say); err != nil {
+	if err := members.WaitHealthy(ctx, rt, o.name, 5*time.Minute, "kubelet.service", say); err != nil {
 		return err
 	}
 	_, err := component.WriteFiles(ctx, rt, o.name, []component.File{o.record})

@@ -13,7 +13,8 @@ import (
 	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
-	members "github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/members"
 	"github.com/quorate/quorate/internal/pki"
 	"github.com/quorate/quorate/internal/plan"
 )
@@ -24,8 +25,8 @@ var templates embed.FS
 const (
 	unit       = "etcd.service"
 	unitFile   = "/etc/systemd/system/etcd.service"
-	configFile = component.EtcdDir + "/etcd.yaml"
-	pkiDir     = component.EtcdDir + "/pki"
+	configFile = etcd.Dir + "/etcd.yaml"
+	pkiDir     = etcd.Dir + "/pki"
 	// clientCA is etcd's authority as the API servers read it, where kubeadm has it.
 	clientCA = component.KubernetesPKI + "/etcd/ca.crt"
 )
@@ -37,8 +38,8 @@ const capSysResource = 24
 func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.FactsRequest) {
 	if slices.Contains(c.EtcdHosts(), h) {
 		q.Files = append(q.Files,
-			protocol.FileQuery{Path: members.MemberDir(c)},
-			protocol.FileQuery{Path: members.FormedMarker})
+			protocol.FileQuery{Path: etcd.MemberDir(c)},
+			protocol.FileQuery{Path: etcd.FormedMarker})
 	}
 	if c.Etcd.Mode != cluster.EtcdExternal {
 		return
@@ -92,11 +93,11 @@ func Plan(in component.Input, out *component.Output) {
 }
 
 func planMembers(in component.Input, out *component.Output) {
-	membership := members.Assess(in.Cluster, in.Snapshot)
+	membership := etcd.Assess(in.Cluster, in.Snapshot)
 	hosts := in.Cluster.EtcdHosts()
 	var via []string
 	for _, h := range hosts {
-		if s := membership.Situations[h.Name]; s == members.Running || s == members.Bootstrap {
+		if s := membership.Situations[h.Name]; s == etcd.Running || s == etcd.Bootstrap {
 			via = append(via, h.Name)
 		}
 	}
@@ -119,10 +120,10 @@ func planMembers(in component.Input, out *component.Output) {
 			out.Refuse(hint, "%s", why)
 			continue
 		}
-		if membership.Situations[h.Name] == members.Joining {
+		if membership.Situations[h.Name] == etcd.Joining {
 			id := plan.On(component.StepEtcdMember, h.Name)
 			join := members.Join{
-				Host: h.Name, PeerURL: members.PeerURL(h), PKI: pkiDir, Via: via,
+				Host: h.Name, PeerURL: etcd.PeerURL(h), PKI: pkiDir, Via: via,
 				Start: startJoining(in, h),
 			}
 			out.Add(plan.Step{
@@ -138,18 +139,18 @@ func planMembers(in component.Input, out *component.Output) {
 }
 
 // othersOf are the hosts whose members run or start before h joins.
-func othersOf(h *cluster.Host, in component.Input, m members.Membership) []*cluster.Host {
+func othersOf(h *cluster.Host, in component.Input, m etcd.Membership) []*cluster.Host {
 	return slices.DeleteFunc(in.Cluster.EtcdHosts(), func(o *cluster.Host) bool {
-		return o.Name == h.Name || m.Situations[o.Name] == members.Joining
+		return o.Name == h.Name || m.Situations[o.Name] == etcd.Joining
 	})
 }
 
-func planMember(in component.Input, h *cluster.Host, m members.Membership, replaced bool, needs []plan.ID, out *component.Output) {
+func planMember(in component.Input, h *cluster.Host, m etcd.Membership, replaced bool, needs []plan.ID, out *component.Output) {
 	facts := in.Snapshot.Facts(h.Name)
 	initial, initialState := m.Initial, "new"
 	// What a member was first started with is never changed afterwards: it
 	// is not read again, and a rewrite would restart the member for nothing.
-	if m.Situations[h.Name] == members.Running {
+	if m.Situations[h.Name] == etcd.Running {
 		if i, s, ok := initialOf(facts.Files[configFile].Content); ok {
 			initial, initialState = i, s
 		}
@@ -164,7 +165,7 @@ func planMember(in component.Input, h *cluster.Host, m members.Membership, repla
 	if impact == plan.ImpactRestart {
 		needs = append(needs, restartAfter(in, h)...)
 		for _, o := range in.Cluster.EtcdHosts() {
-			if o.Name != h.Name && m.Situations[o.Name] == members.Running {
+			if o.Name != h.Name && m.Situations[o.Name] == etcd.Running {
 				op.others = append(op.others, o.Name)
 			}
 		}
@@ -210,7 +211,7 @@ func newService(in component.Input, h *cluster.Host, initial, initialState strin
 		Files: []component.File{
 			{Path: configFile, Mode: 0o644, Content: settings(in.Cluster, h, initial, initialState)},
 			{Path: unitFile, Mode: 0o644, Content: component.Render(templates, "etcd.service.tmpl", map[string]any{
-				"MayRaiseLimits": mayRaise, "Formed": members.FormedMarker, "Member": members.MemberDir(in.Cluster), "DataDir": in.Cluster.Etcd.DataDir,
+				"MayRaiseLimits": mayRaise, "Formed": etcd.FormedMarker, "Member": etcd.MemberDir(in.Cluster), "DataDir": in.Cluster.Etcd.DataDir,
 			})},
 		},
 	}
@@ -219,9 +220,9 @@ func newService(in component.Input, h *cluster.Host, initial, initialState strin
 func settings(c *cluster.Cluster, h *cluster.Host, initial, initialState string) []byte {
 	return component.Render(templates, "etcd.yaml.tmpl", map[string]any{
 		"Name": h.Name, "DataDir": c.Etcd.DataDir, "Token": c.Name, "PKI": pkiDir,
-		"ClientURL": members.URL(h.InternalAddress, members.ClientPort), "PeerURL": members.PeerURL(h),
+		"ClientURL": etcd.URL(h.InternalAddress, etcd.ClientPort), "PeerURL": etcd.PeerURL(h),
 		"InitialCluster": initial, "InitialState": initialState,
-		"Tuning": members.Tuning(c.Etcd),
+		"Tuning": etcd.Tuning(c.Etcd),
 	})
 }
 

@@ -7,7 +7,8 @@ import (
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
-	members "github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/members"
 )
 
 // member is the work of running a member: the service, and the proof that
@@ -55,7 +56,7 @@ func startJoining(in component.Input, h *cluster.Host) func(context.Context, *co
 		if err != nil {
 			return err
 		}
-		if err := handle.Remove(ctx, members.FormedMarker); err != nil {
+		if err := handle.Remove(ctx, etcd.FormedMarker); err != nil {
 			return err
 		}
 		return member{Service: newService(in, h, initialCluster, "existing")}.Apply(ctx, rt, func(string) {})

@@ -17,6 +17,7 @@ import (
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/pki"
 	"github.com/quorate/quorate/internal/plan"
 )
@@ -43,7 +44,7 @@ func sharedBy(c *cluster.Cluster) []shared {
 	return []shared{
 		authority("the Kubernetes authority", "kubernetes", component.KubernetesPKI, "ca", controlPlanes),
 		authority("the front proxy's authority", "front-proxy-ca", component.KubernetesPKI, "front-proxy-ca", controlPlanes),
-		authority("etcd's authority", "etcd-ca", component.EtcdPKI(c), "ca", names(c.EtcdHosts())),
+		authority("etcd's authority", "etcd-ca", etcd.PKI(c), "ca", names(c.EtcdHosts())),
 		{
 			name: "the service accounts' key", cert: component.KubernetesPKI + "/sa.pub", key: component.KubernetesPKI + "/sa.key",
 			hosts: controlPlanes, make: pki.NewSigningKey,

@@ -16,6 +16,7 @@ import (
 	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/etcd"
 )
 
 const (
@@ -77,7 +78,7 @@ func partsOf(c *cluster.Cluster) []part {
 	}
 	etcd := part{
 		unit: "etcd.service", unitFile: unitPath("etcd.service"),
-		settings: []string{component.EtcdDir}, owns: isEtcd,
+		settings: []string{etcd.Dir}, owns: isEtcd,
 	}
 	// Of the data folder, which may be a broad one, only what is etcd's own.
 	owner := &etcd

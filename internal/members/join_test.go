@@ -1,4 +1,4 @@
-package etcd
+package members
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/host/hosttest"
 )
@@ -166,7 +167,7 @@ func TestJoin(t *testing.T) {
 				c := newClub(t)
 				tt.before(c)
 				j, rt, fake := c.join()
-				fake.ExpectWrite(FormedMarker, formedText)
+				fake.ExpectWrite(etcd.FormedMarker, formedText)
 				if err := c.run(j, rt); err != nil {
 					t.Fatal(err)
 				}

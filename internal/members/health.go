@@ -1,32 +1,15 @@
-package etcd
+package members
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/host"
 )
-
-// HealthQuery asks a host's own member whether it can commit: through the
-// metrics listener, which needs no certificate and is bound to loopback.
-func HealthQuery() protocol.HTTPQuery {
-	return protocol.HTTPQuery{URL: fmt.Sprintf("http://127.0.0.1:%d/health", MetricsPort), TimeoutMillis: 2000}
-}
-
-// HealthOf turns the answer into an error; nil means healthy.
-func HealthOf(reply protocol.HTTPReply) error {
-	switch {
-	case reply.Status == 200:
-		return nil
-	case reply.Error != "":
-		return errors.New(reply.Error)
-	}
-	return fmt.Errorf("it answers %d: %s", reply.Status, reply.Body)
-}
 
 // Healthy asks the member of a host once whether it can commit.
 func Healthy(ctx context.Context, rt *component.Runtime, hostName string) error {
@@ -34,11 +17,11 @@ func Healthy(ctx context.Context, rt *component.Runtime, hostName string) error 
 	if err != nil {
 		return err
 	}
-	facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: []protocol.HTTPQuery{HealthQuery()}})
+	facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: []protocol.HTTPQuery{etcd.HealthQuery()}})
 	if err != nil {
 		return err
 	}
-	return HealthOf(facts.LocalHTTP[0])
+	return etcd.HealthOf(facts.LocalHTTP[0])
 }
 
 // unitEvery is how many looks at the health make one at the unit, which costs
@@ -55,7 +38,7 @@ func WaitHealthy(ctx context.Context, rt *component.Runtime, hostName string, ti
 	}
 	looks, crash := 0, component.CrashWatch{Unit: unit}
 	err = component.Until(ctx, timeout, "the etcd member of "+hostName, say, func(ctx context.Context) error {
-		request := protocol.FactsRequest{Brief: true, LocalHTTP: []protocol.HTTPQuery{HealthQuery()}}
+		request := protocol.FactsRequest{Brief: true, LocalHTTP: []protocol.HTTPQuery{etcd.HealthQuery()}}
 		if looks++; looks%unitEvery == 0 {
 			request.Units = []string{unit}
 		}
@@ -63,7 +46,7 @@ func WaitHealthy(ctx context.Context, rt *component.Runtime, hostName string, ti
 		if err != nil {
 			return err
 		}
-		health := HealthOf(facts.LocalHTTP[0])
+		health := etcd.HealthOf(facts.LocalHTTP[0])
 		if health == nil {
 			return running(ctx, h, unit)
 		}

@@ -1,4 +1,4 @@
-package etcd
+package members
 
 import (
 	"testing"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/host/hosttest"
 )
@@ -33,7 +34,7 @@ func TestWaitHealthyWaitsForTheNewProcess(t *testing.T) {
 			}
 			return reply, nil
 		})
-		fake.ExpectWrite(FormedMarker, formedText).Do(func(hosttest.Call) (any, error) {
+		fake.ExpectWrite(etcd.FormedMarker, formedText).Do(func(hosttest.Call) (any, error) {
 			marked = true
 			return protocol.WriteReply{Changed: true}, nil
 		})

@@ -1,4 +1,4 @@
-package etcd
+package members
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/etcd"
 )
 
 // Join adds a host's member to a running cluster: as a learner first, started
@@ -140,7 +141,7 @@ func initialCluster(members []Member, self, selfURL string) string {
 // MarkFormed notes on the host that its member was healthy in a cluster.
 func MarkFormed(ctx context.Context, rt *component.Runtime, hostName string) error {
 	_, err := component.WriteFiles(ctx, rt, hostName, []component.File{{
-		Path: FormedMarker, Mode: 0o644,
+		Path: etcd.FormedMarker, Mode: 0o644,
 		Content: []byte("The etcd member of this host was part of a healthy cluster.\n"),
 	}})
 	return err

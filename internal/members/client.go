@@ -1,4 +1,7 @@
-package etcd
+// Package members changes etcd's membership and takes members down: the work
+// that both ways of running etcd share, as systemd units and as static pods.
+// What is known of the membership, and what may be done, package etcd says.
+package members
 
 import (
 	"context"
@@ -7,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/host"
 )
 
@@ -37,7 +41,7 @@ type Member struct {
 
 func (c Client) run(ctx context.Context, out any, args ...string) error {
 	argv := append([]string{
-		Etcdctl, "--endpoints", fmt.Sprintf("https://127.0.0.1:%d", ClientPort),
+		Etcdctl, "--endpoints", fmt.Sprintf("https://127.0.0.1:%d", etcd.ClientPort),
 		"--cacert", c.PKI + "/ca.crt", "--cert", c.PKI + "/healthcheck-client.crt", "--key", c.PKI + "/healthcheck-client.key",
 		"--command-timeout", requestTimeout.String(), "--write-out", "json",
 	}, args...)
@@ -71,9 +75,4 @@ func (c Client) AddLearner(ctx context.Context, name, peerURL string) error {
 // Promote makes a learner a voter. It fails while the learner is behind.
 func (c Client) Promote(ctx context.Context, id uint64) error {
 	return c.run(ctx, nil, "member", "promote", strconv.FormatUint(id, 16))
-}
-
-// Healthy commits a proposal through the member: it is up and has quorum.
-func (c Client) Healthy(ctx context.Context) error {
-	return c.run(ctx, nil, "endpoint", "health")
 }
