@@ -156,7 +156,7 @@ func (s *session) next(r status.Report, todo todo, files clusterFiles, kubeconfi
 	switch r.State {
 	case status.Absent:
 		return []ui.NextCommand{quorate("plan", "what would be done"), quorate("apply", "build it"), again}
-	case status.Unreachable:
+	case status.Unreachable, status.Unknown:
 		return append(s.askSSH(r), quorate("status --timeout 20s", "give the hosts more time"))
 	case status.Degraded, status.Down:
 		if ssh := s.askSSH(r); ssh != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/state"
 )
 
 // conclude counts the failures that are tolerated and words the whole.
@@ -17,19 +18,23 @@ func (a assessment) conclude() {
 	if serves {
 		a.ToleratedFailures = min(a.Etcd.ToleratedFailures, ready-1)
 	}
-	a.Tolerance = a.tolerance(serves, ready)
 	switch {
 	case a.State == Absent:
 	case !slices.ContainsFunc(a.c.Hosts, func(h cluster.Host) bool { return a.reached(h.Name) }):
 		a.State = Unreachable
-	case !serves && !a.seenServing():
+	case !serves && a.seenServing():
+		a.State = Degraded
+	case !serves && a.seenDown():
 		a.State = Down
+	case !serves:
+		a.State = Unknown
 	case a.errors() > 0:
 		a.State = Degraded
 	default:
 		a.State = Healthy
 	}
 	a.Healthy = a.State == Healthy
+	a.Tolerance = a.tolerance(serves, ready)
 	a.Summary = a.summary()
 }
 
@@ -59,6 +64,32 @@ func (a assessment) seenServing() bool {
 	})
 }
 
+// seenDown reports whether somebody saw that the API does not serve: etcd's
+// members, every control-plane host, or a node's proxy. A host that does not
+// answer Quorate in time is no witness: it may be busy, or SSH alone be away.
+func (a assessment) seenDown() bool {
+	if len(a.s.Etcd) > 0 && !a.Etcd.HasQuorum {
+		return true
+	}
+	away := slices.ContainsFunc(a.c.ControlPlanes(), func(h *cluster.Host) bool { return !a.reached(h.Name) })
+	return !away || slices.ContainsFunc(a.c.Hosts, func(h cluster.Host) bool {
+		observed := a.s.Hosts[h.Name]
+		return observed != nil && observed.Proxy != nil && observed.Proxy.Error == "" && len(observed.Proxy.Backends) > 0 &&
+			!slices.ContainsFunc(observed.Proxy.Backends, func(b state.Backend) bool { return b.Up })
+	})
+}
+
+// awayControlPlanes are the control-plane hosts that were not observed.
+func (a assessment) awayControlPlanes() []string {
+	var out []string
+	for _, h := range a.c.ControlPlanes() {
+		if !a.reached(h.Name) {
+			out = append(out, h.Name)
+		}
+	}
+	return out
+}
+
 func (a assessment) errors() int {
 	n := 0
 	for _, p := range a.Problems {
@@ -78,6 +109,8 @@ func (a assessment) tolerance(serves bool, ready int) string {
 		return "the only control-plane host must not fail"
 	case a.State == Absent:
 		return fmt.Sprintf("by design, %d of %d control-plane hosts may fail", design, total)
+	case a.State == Unknown, a.State == Degraded && !serves:
+		return "how many failures are tolerated is not known"
 	case !serves:
 		return "no failure is tolerated: the cluster does not serve"
 	case !a.together():
@@ -105,6 +138,9 @@ func (a assessment) summary() string {
 		return "no cluster here yet: run quorate apply"
 	case Unreachable:
 		return fmt.Sprintf("UNREACHABLE: none of the %d hosts answers", len(a.c.Hosts))
+	case Unknown:
+		away := a.awayControlPlanes()
+		return fmt.Sprintf("UNKNOWN: %s %s not answer, and nothing else tells whether the API serves", andList(away), map[bool]string{true: "does", false: "do"}[len(away) == 1])
 	case Down:
 		if !a.Etcd.HasQuorum && len(a.s.Etcd) > 0 {
 			return "DOWN: etcd has no quorum, writes are stopped"

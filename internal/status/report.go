@@ -23,6 +23,7 @@ const (
 	Healthy     State = "healthy"     // everything is as it should be; there may be warnings
 	Degraded    State = "degraded"    // the API serves, something is wrong
 	Down        State = "down"        // the API does not serve, or etcd takes no writes
+	Unknown     State = "unknown"     // control-plane hosts do not answer, and nobody tells whether the API serves
 	Unreachable State = "unreachable" // no host answers, so nothing is known
 	Absent      State = "absent"      // the hosts answer and nothing was built on them
 )

@@ -121,7 +121,7 @@ func (a assessment) hosts() {
 		}
 		p := Problem{
 			Kind: HostUnreachable, Severity: diag.SeverityError, Subject: h.Name, Summary: "does not answer", Detail: why,
-			Hint: "bring it back: what runs on it rejoins by itself",
+			Hint: "if it is off, switch it on: what runs on it rejoins by itself; if it is on, look at its load and at the way to its SSH server",
 		}
 		if lost := a.lostWith(h); a.State != Absent && lost != "" {
 			p.Summary += ": " + lost
@@ -135,7 +135,8 @@ func (a assessment) hosts() {
 	}
 }
 
-// lostWith words which parts of the cluster count as down with a host.
+// lostWith words which parts of the cluster a host has that did not answer.
+// Nobody knows whether they run.
 func (a assessment) lostWith(h *cluster.Host) string {
 	var parts []string
 	for _, e := range a.c.EtcdHosts() {
@@ -150,9 +151,9 @@ func (a assessment) lostWith(h *cluster.Host) string {
 	case 0:
 		return ""
 	case 1:
-		return "its " + parts[0] + " counts as down"
+		return "its " + parts[0] + " may be down"
 	}
-	return "its " + strings.Join(parts, " and ") + " count as down"
+	return "its " + strings.Join(parts, " and ") + " may be down"
 }
 
 // reachedByProxy names a node whose proxy has the host's API server up.

@@ -64,7 +64,7 @@ func TestProblems(t *testing.T) {
 		{
 			"one host off", func(w statustest.World) { w.Off("cp-2") },
 			[]problem{err(status.HostUnreachable, "cp-2")}, status.Degraded, 0,
-			[]string{"DEGRADED: cp-2 does not answer; tolerates no further failure", "etcd member and API server count as down", "10.0.0.12:22"},
+			[]string{"DEGRADED: cp-2 does not answer; tolerates no further failure", "its etcd member and API server may be down", "10.0.0.12:22"},
 		},
 		{
 			"a worker off", func(w statustest.World) { w.Off("worker-2") },
@@ -113,6 +113,38 @@ func TestProblems(t *testing.T) {
 				err(status.HostUnreachable, "worker-1"), err(status.HostUnreachable, "worker-2"), err(status.HostUnreachable, "worker-3"),
 			},
 			status.Unreachable, 0, []string{"none of the 6 hosts answers"},
+		},
+		{
+			// Once told as DOWN, because SSH servers were slower than the timeout.
+			"every control-plane host is too busy for SSH, and nobody else tells", func(w statustest.World) {
+				for _, name := range []string{"cp-1", "cp-2", "cp-3"} {
+					w.Snapshot.Hosts[name] = &state.Host{Name: name, Error: name + ": no answer within 3s"}
+				}
+				for _, name := range []string{"worker-1", "worker-2", "worker-3"} {
+					w.Snapshot.Hosts[name].Proxy = &state.Proxy{Error: "no answer in time"}
+				}
+				w.Snapshot.API, w.Snapshot.Etcd = nil, map[string]state.EtcdMember{}
+			},
+			[]problem{
+				err(status.HostUnreachable, "cp-1"), err(status.HostUnreachable, "cp-2"), err(status.HostUnreachable, "cp-3"),
+				err(status.ProxyUnreachable, "worker-1"), err(status.ProxyUnreachable, "worker-2"), err(status.ProxyUnreachable, "worker-3"),
+			},
+			status.Unknown, 0, []string{"UNKNOWN: cp-1, cp-2 and cp-3 do not answer, and nothing else tells whether the API serves", "look at its load"},
+		},
+		{
+			"every control-plane host is away, and the proxies reach none", func(w statustest.World) {
+				w.Off("cp-1", "cp-2", "cp-3")
+				for _, name := range []string{"worker-1", "worker-2", "worker-3"} {
+					for i := range w.Snapshot.Hosts[name].Proxy.Backends {
+						w.Snapshot.Hosts[name].Proxy.Backends[i].Up = false
+					}
+				}
+				w.Snapshot.API, w.Snapshot.Etcd = nil, map[string]state.EtcdMember{}
+			},
+			[]problem{
+				err(status.HostUnreachable, "cp-1"), err(status.HostUnreachable, "cp-2"), err(status.HostUnreachable, "cp-3"),
+			},
+			status.Down, 0, []string{"DOWN: no API server is ready"},
 		},
 		{
 			"SSH alone is away", func(w statustest.World) {

@@ -12,6 +12,9 @@ import (
 type Look struct {
 	Unicode bool // symbols beyond ASCII
 	Color   bool
+	// Terminal is set where lines end with the screen. Elsewhere texts are not
+	// cut: a log is searched for what the end of a line says.
+	Terminal bool
 }
 
 // LookFor asks the environment: UTF-8 by the locale, colour when out is a
@@ -29,8 +32,9 @@ func lookFor(terminal bool, env func(string) string) Look {
 	}
 	locale = strings.ToLower(locale)
 	return Look{
-		Unicode: strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8"),
-		Color:   terminal && env("NO_COLOR") == "" && env("TERM") != "dumb",
+		Unicode:  strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8"),
+		Terminal: terminal,
+		Color:    terminal && env("NO_COLOR") == "" && env("TERM") != "dumb",
 	}
 }
 

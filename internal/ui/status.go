@@ -33,7 +33,7 @@ func Status(r status.Report, look Look, o StatusOptions) string {
 	v := statusView{Report: r, look: look}
 	v.headline()
 	switch r.State {
-	case status.Absent, status.Unreachable:
+	case status.Absent, status.Unreachable: // there is nothing to show
 	default:
 		v.endpoint()
 		v.etcd()
@@ -279,8 +279,13 @@ func (v *statusView) certificates(all bool) {
 	v.section("CERTIFICATES", note, []string{"KIND", "LEFT", "ENDS", "HOST", "FILE"}, rows)
 }
 
-// cell is a text from a host in a table: one line, cut to n cells.
-func (v *statusView) cell(s string, n int) string { return clip(oneLine(s), n, v.look.ellipsis()) }
+// cell is a text from a host in a table: one line, on a terminal cut to n cells.
+func (v *statusView) cell(s string, n int) string {
+	if !v.look.Terminal {
+		return oneLine(s)
+	}
+	return clip(oneLine(s), n, v.look.ellipsis())
+}
 
 func (v *statusView) problems() {
 	if len(v.Problems) == 0 {

@@ -52,6 +52,7 @@ func TestStatus(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			test.look.Terminal = true
 			w := statustest.Healthy()
 			test.change(w)
 			got := Status(status.Of(w.Cluster, w.Snapshot), test.look, test.options)
@@ -62,6 +63,18 @@ func TestStatus(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A log of a status once had "not a node of the clust…".
+func TestStatusCutsForTerminalsOnly(t *testing.T) {
+	w := statustest.Healthy()
+	delete(w.Snapshot.API.Nodes, "worker-1")
+	for _, terminal := range []bool{true, false} {
+		got := Status(status.Of(w.Cluster, w.Snapshot), Look{Unicode: true, Terminal: terminal}, StatusOptions{})
+		if whole := strings.Contains(got, "not a node of the cluster  "); whole == terminal {
+			t.Errorf("terminal %v: shown whole: %v\n%s", terminal, whole, got)
+		}
 	}
 }
 

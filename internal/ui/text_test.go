@@ -121,10 +121,10 @@ func TestLookFor(t *testing.T) {
 		env      map[string]string
 		want     Look
 	}{
-		{true, map[string]string{"LANG": "zh_CN.UTF-8", "TERM": "xterm"}, Look{Unicode: true, Color: true}},
-		{true, map[string]string{"LANG": "C.utf8", "NO_COLOR": "1"}, Look{Unicode: true}},
-		{true, map[string]string{"LC_ALL": "C", "LANG": "en_US.UTF-8", "TERM": "xterm"}, Look{Color: true}},
-		{true, map[string]string{"LANG": "zh_CN.GB18030", "TERM": "dumb"}, Look{}},
+		{true, map[string]string{"LANG": "zh_CN.UTF-8", "TERM": "xterm"}, Look{Unicode: true, Color: true, Terminal: true}},
+		{true, map[string]string{"LANG": "C.utf8", "NO_COLOR": "1"}, Look{Unicode: true, Terminal: true}},
+		{true, map[string]string{"LC_ALL": "C", "LANG": "en_US.UTF-8", "TERM": "xterm"}, Look{Color: true, Terminal: true}},
+		{true, map[string]string{"LANG": "zh_CN.GB18030", "TERM": "dumb"}, Look{Terminal: true}},
 		{false, map[string]string{"LC_CTYPE": "en_US.UTF-8"}, Look{Unicode: true}},
 		{false, nil, Look{}},
 	} {
