@@ -3,8 +3,8 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,75 +44,66 @@ func (a *Agent) fault(ctx context.Context, request protocol.FaultRequest) (proto
 	if err != nil {
 		return protocol.FaultReply{}, err
 	}
-	if err := prepareFault(dir, request); err != nil {
+	if err := a.onlyFault(ctx, filepath.Dir(dir)); err != nil {
 		return protocol.FaultReply{}, err
 	}
+	if err := prepareFault(dir, request); err != nil {
+		return protocol.FaultReply{}, errors.Join(err, clearFault(dir)) // nothing was started
+	}
 	reply, err := a.arm(ctx, dir, request)
-	if err != nil {
-		_ = clearFault(dir)
+	if err == nil {
+		return reply, nil
 	}
-	return reply, err
+	// The unit may have been started all the same, may be about to be, and may be
+	// undoing at this moment. Its folder goes when it is known to be over.
+	if endErr := a.endFault(ctx, dir); endErr != nil {
+		return reply, errors.Join(err, endErr)
+	}
+	if text, readErr := os.ReadFile(filepath.Join(dir, errorFile)); readErr == nil {
+		err = protocol.Failure(protocol.KindOther, "the fault could not be done: %s", text)
+	}
+	return reply, errors.Join(err, clearFault(dir))
 }
 
-// prepareFault makes the fault's folder: what to do, and a copy of this
-// program that nobody else removes meanwhile.
-func prepareFault(dir string, request protocol.FaultRequest) error {
-	if err := os.RemoveAll(dir); err != nil { // of one that a reboot ended
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	text, err := json.Marshal(request)
+// onlyFault ends what an earlier drill has left, since a host has one fault at a
+// time: two would be undone in the wrong order.
+func (a *Agent) onlyFault(ctx context.Context, folder string) error {
+	left, err := faultsIn(folder)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, requestFile), text, 0o600); err != nil {
-		return err
+	for _, id := range left {
+		dir := filepath.Join(folder, id)
+		if err := a.endFault(ctx, dir); err != nil {
+			return fmt.Errorf("a fault of an earlier drill comes first: %w", err)
+		}
+		if err := clearFault(dir); err != nil {
+			return err
+		}
 	}
-	return copySelf(filepath.Join(dir, "agent"))
+	return nil
 }
 
-// The files in a fault's folder.
+// How long the parts of a fault may take. A fault runs two programs at most, one
+// after the other, and so does its undoing; the unit waits for either, and armTime
+// and stopTime wait for the unit.
 const (
-	requestFile = "request.json"
-	stoppedFile = "stopped.json" // the processes that were stopped
-	clockFile   = "clock.json"   // where the clock stood
-	replyFile   = "reply.json"
-	errorFile   = "error" // why the fault could not be done or undone
+	programTime = 15 * time.Second
+	unitTime    = 2*programTime + 10*time.Second
+	armTime     = unitTime + 10*time.Second
+	stopTime    = 2*unitTime + 10*time.Second // its process, and then what undoes
 )
-
-func copySelf(path string) (err error) {
-	self, err := os.Open("/proc/self/exe")
-	if err != nil {
-		return err
-	}
-	defer self.Close()
-	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(to, self)
-	if closeErr := to.Close(); err == nil {
-		err = closeErr
-	}
-	return err
-}
 
 // arm starts the fault's unit and waits until the fault is done, or for a
 // network fault is about to be.
 func (a *Agent) arm(ctx context.Context, dir string, request protocol.FaultRequest) (protocol.FaultReply, error) {
 	var reply protocol.FaultReply
-	run, err := a.exec(ctx, Command{Argv: armArgv(dir, request), Timeout: 30 * time.Second})
+	run, err := a.exec(ctx, Command{Argv: armArgv(dir, request), Timeout: armTime})
 	if err != nil {
 		return reply, err
 	}
 	if run.ExitCode != 0 {
-		why := strings.TrimSpace(string(run.Stderr))
-		if text, err := os.ReadFile(filepath.Join(dir, errorFile)); err == nil {
-			why = string(text)
-		}
-		return reply, protocol.Failure(protocol.KindOther, "the fault could not be done: %s", why)
+		return reply, protocol.Failure(protocol.KindOther, "the fault could not be done: %s", strings.TrimSpace(string(run.Stderr)))
 	}
 	text, err := os.ReadFile(filepath.Join(dir, replyFile))
 	if err != nil {
@@ -129,7 +120,8 @@ func armArgv(dir string, request protocol.FaultRequest) []string {
 		"systemd-run", "--quiet", "--collect", "--unit=" + FaultUnit(request.ID), "--service-type=notify",
 		"--description=A drill of quorate; ends by itself",
 		fmt.Sprintf("--property=RuntimeMaxSec=%dms", request.LastsMillis),
-		"--property=TimeoutStopSec=15s",
+		"--property=TimeoutStartSec=" + unitTime.String(),
+		"--property=TimeoutStopSec=" + unitTime.String(),
 		fmt.Sprintf("--property=ExecStopPost=%s %s %s", agent, FaultUndo, dir),
 		agent, FaultHold, dir,
 	}
@@ -137,61 +129,3 @@ func armArgv(dir string, request protocol.FaultRequest) []string {
 
 // FaultUnit is the systemd unit of a fault.
 func FaultUnit(id string) string { return protocol.FaultUnitPrefix + id + ".service" }
-
-// undo ends a fault, or all of the host's.
-func (a *Agent) undo(ctx context.Context, request protocol.UndoRequest) (protocol.UndoReply, error) {
-	var reply protocol.UndoReply
-	folder, err := a.path(protocol.FaultFolder)
-	if err != nil {
-		return reply, err
-	}
-	ids := []string{request.ID}
-	if request.ID == "" {
-		if ids, err = faultsIn(folder); err != nil {
-			return reply, err
-		}
-	} else if !faultID.MatchString(request.ID) {
-		return reply, protocol.Failure(protocol.KindInvalid, "%q is not a fault's ID", request.ID)
-	}
-	for _, id := range ids {
-		dir := filepath.Join(folder, id)
-		if _, err := os.Stat(dir); os.IsNotExist(err) {
-			continue
-		}
-		if _, err := a.systemctl(ctx, "stop", FaultUnit(id)); err != nil {
-			return reply, err
-		}
-		// The unit's end removes the folder when it undid the fault; one that a
-		// reboot ended is undone and only has to be cleared away.
-		if text, err := os.ReadFile(filepath.Join(dir, errorFile)); err == nil {
-			// It failed, or an earlier time did: it is tried once more here.
-			if err := UndoFault(ctx, dir); err != nil {
-				return reply, protocol.Failure(protocol.KindOther, "undoing %s: %s; and once more: %v", id, text, err)
-			}
-		}
-		if err := clearFault(dir); err != nil {
-			return reply, err
-		}
-		reply.Ended = append(reply.Ended, id)
-	}
-	os.Remove(folder) // also one that was empty already
-	return reply, nil
-}
-
-// faultsIn lists the faults that have a folder.
-func faultsIn(folder string) ([]string, error) {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		if os.IsNotExist(err) {
-			return nil, nil
-		}
-		return nil, err
-	}
-	var ids []string
-	for _, e := range entries {
-		if faultID.MatchString(e.Name()) {
-			ids = append(ids, e.Name())
-		}
-	}
-	return ids, nil
-}

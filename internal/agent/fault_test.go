@@ -194,8 +194,8 @@ func TestFilledDiskIsFreeAgain(t *testing.T) {
 }
 
 func TestNetworkRules(t *testing.T) {
-	got := rulesFor(protocol.NetworkFault{Peers: []string{"10.0.0.2", "10.0.0.3", "fd00::2"}, In: true, Out: true, LossPercent: 30}, "eth0")
-	want := `table inet quorate_drill {
+	got := rulesFor(protocol.NetworkFault{Peers: []string{"10.0.0.2", "10.0.0.3", "fd00::2"}, In: true, Out: true, LossPercent: 30}, drillTable("ab12-1"), "eth0")
+	want := `table inet quorate_drill_ab12_1 {
   chain prerouting {
     type filter hook prerouting priority -350; policy accept;
     iifname "eth0" ip saddr { 10.0.0.2, 10.0.0.3 } numgen random mod 100 < 30 drop
@@ -211,58 +211,14 @@ func TestNetworkRules(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	slow := rulesFor(protocol.NetworkFault{Peers: []string{"10.0.0.2"}, In: true, BytesPerSecond: 65536}, "eth0")
+	slow := rulesFor(protocol.NetworkFault{Peers: []string{"10.0.0.2"}, In: true, BytesPerSecond: 65536}, "t", "eth0")
 	if !strings.Contains(slow, `ip saddr { 10.0.0.2 } limit rate over 65536 bytes/second burst 32768 bytes drop`) {
 		t.Error(slow)
 	}
-	if got := rulesFor(protocol.NetworkFault{In: true}, "eth0"); !strings.Contains(got, "iifname \"eth0\" drop\n") || strings.Contains(got, "postrouting") {
+	if got := rulesFor(protocol.NetworkFault{In: true}, "t", "eth0"); !strings.Contains(got, "iifname \"eth0\" drop\n") || strings.Contains(got, "postrouting") {
 		t.Error(got)
 	}
 	if name, err := interfaceOf("127.0.0.1"); err != nil || name != "lo" {
 		t.Errorf("127.0.0.1 is on %q: %v", name, err)
-	}
-}
-
-func TestUndoTellsWhatItEndedAndWhatFailed(t *testing.T) {
-	root := t.TempDir()
-	folder := filepath.Join(root, protocol.FaultFolder)
-	for _, id := range []string{"a", "b"} {
-		if err := os.MkdirAll(filepath.Join(folder, id), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var stopped []string
-	a := New(Options{Root: root, Exec: func(_ context.Context, c Command) (protocol.RunReply, error) {
-		stopped = append(stopped, strings.Join(c.Argv, " "))
-		return protocol.RunReply{ExitCode: 5}, nil // not loaded, since a reboot ended it
-	}})
-	defer a.Close()
-	reply, err := a.undo(t.Context(), protocol.UndoRequest{})
-	if err != nil || !slices.Equal(reply.Ended, []string{"a", "b"}) {
-		t.Fatal(reply, err)
-	}
-	if !slices.Equal(stopped, []string{"systemctl stop quorate-drill-a.service", "systemctl stop quorate-drill-b.service"}) {
-		t.Error(stopped)
-	}
-	if _, err := os.Stat(folder); !os.IsNotExist(err) {
-		t.Errorf("the folder is still there: %v", err)
-	}
-	if reply, err := a.undo(t.Context(), protocol.UndoRequest{ID: "a"}); err != nil || reply.Ended != nil {
-		t.Error(reply, err)
-	}
-	os.MkdirAll(filepath.Join(folder, "c"), 0o700)
-	os.WriteFile(filepath.Join(folder, "c", errorFile), []byte("nft: no such"), 0o600)
-	if _, err := a.undo(t.Context(), protocol.UndoRequest{ID: "c"}); err == nil || !strings.Contains(err.Error(), "nft: no such") {
-		t.Errorf("a failed undo is told as %v", err)
-	}
-	// What failed before is tried once more.
-	text := `{"id":"c","lastsMillis":1000,"process":{"program":"x","hang":true}}`
-	os.WriteFile(filepath.Join(folder, "c", requestFile), []byte(text), 0o600)
-	os.WriteFile(filepath.Join(folder, "c", replyFile), []byte("{}"), 0o600)
-	if reply, err := a.undo(t.Context(), protocol.UndoRequest{ID: "c"}); err != nil || !slices.Equal(reply.Ended, []string{"c"}) {
-		t.Errorf("undone by a second try: %v, %v", reply, err)
-	}
-	if _, err := os.Stat(folder); !os.IsNotExist(err) {
-		t.Errorf("the folder is still there: %v", err)
 	}
 }

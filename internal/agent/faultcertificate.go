@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -57,40 +59,35 @@ func readCertificate(path string) (*x509.Certificate, error) {
 
 // expire lays an expired certificate over a program's, and lets the program be
 // started with it.
-func expire(dir string, fault protocol.CertificateFault) (int, error) {
+func expire(dir, id string, fault protocol.CertificateFault) (int, error) {
 	text, err := expiredLike(fault, time.Now())
 	if err != nil {
 		return 0, err
 	}
-	expired := filepath.Join(dir, "expired.crt")
+	expired := filepath.Join(dir, laidOver(id))
 	if err := os.WriteFile(expired, text, 0o600); err != nil {
 		return 0, err
 	}
 	if err := syscall.Mount(expired, fault.File, "", syscall.MS_BIND, ""); err != nil {
-		return 0, &os.PathError{Op: "laying an expired certificate over", Path: fault.File, Err: err}
+		err = &os.PathError{Op: "laying an expired certificate over", Path: fault.File, Err: err}
+		return 0, errors.Join(err, os.Remove(expired))
 	}
 	return killProgram(fault.Program)
 }
 
 // unexpire takes the expired certificate off, and lets the program be started
-// with its own.
-func unexpire(fault protocol.CertificateFault) error {
-	if mounted, err := unmount(fault.File); err != nil || !mounted {
+// with its own: also where the certificate is off already, since who took it off may
+// have come no further.
+func unexpire(dir, id string, fault protocol.CertificateFault) error {
+	if _, err := os.Stat(filepath.Join(dir, laidOver(id))); errors.Is(err, fs.ErrNotExist) {
+		return nil // none was laid over
+	}
+	if err := takeOff(id); err != nil {
 		return err
 	}
 	// It may just be down, between two tries of whoever starts it.
-	_, _ = killProgram(fault.Program)
-	return nil
-}
-
-// unmount takes off what was laid over a path; nothing is no error.
-func unmount(path string) (mounted bool, err error) {
-	switch err := syscall.Unmount(path, syscall.MNT_DETACH); err {
-	case nil:
-		return true, nil
-	case syscall.EINVAL, syscall.ENOENT: // nothing is mounted there
-		return false, nil
-	default:
-		return false, &os.PathError{Op: "unmounting", Path: path, Err: err}
+	if _, err := killProgram(fault.Program); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
+	return nil
 }

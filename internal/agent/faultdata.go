@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,15 +31,15 @@ func (a *Agent) guarded(ctx context.Context, fault protocol.DataFault) error {
 
 // lose stops a unit, lays an empty file system over its data, and has it
 // started: what happens when a disk is lost.
-func lose(ctx context.Context, fault protocol.DataFault) error {
+func lose(ctx context.Context, dir, id string, fault protocol.DataFault) error {
 	info, err := os.Stat(fault.Dir)
 	if err != nil {
 		return err
 	}
-	if err := program(ctx, "", "systemctl", "stop", "--", fault.Unit); err != nil {
+	if err := stopUnit(ctx, dir, fault.Unit); err != nil {
 		return err
 	}
-	if err := syscall.Mount("tmpfs", fault.Dir, "tmpfs", 0, "size=64m"); err != nil {
+	if err := syscall.Mount(laidOver(id), fault.Dir, "tmpfs", 0, "size=64m"); err != nil {
 		return &os.PathError{Op: "laying an empty file system over", Path: fault.Dir, Err: err}
 	}
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -49,17 +51,25 @@ func lose(ctx context.Context, fault protocol.DataFault) error {
 		return err
 	}
 	// That it refuses to start is the point, and no failure of the drill's.
-	_ = program(ctx, "", "systemctl", "start", "--no-block", "--", fault.Unit)
+	_, _ = program(ctx, "", "systemctl", "start", "--no-block", "--", fault.Unit)
 	return nil
 }
 
-// find gives a unit its data back.
-func find(ctx context.Context, fault protocol.DataFault) error {
-	if err := program(ctx, "", "systemctl", "stop", "--", fault.Unit); err != nil {
+// find gives a unit its data back. Each step is taken though the one before failed:
+// a unit without its data is worse than one that was not stopped for it.
+func find(ctx context.Context, dir, id string, fault protocol.DataFault) error {
+	_, err := os.Stat(filepath.Join(dir, unitFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it was not stopped, so nothing was laid over
+	}
+	laid, err := laidMounts(id)
+	if err != nil {
 		return err
 	}
-	if _, err := unmount(fault.Dir); err != nil {
-		return err
+	var failures []error
+	if len(laid) > 0 {
+		_, err := program(ctx, "", "systemctl", "stop", "--", fault.Unit)
+		failures = append(failures, err, takeOff(id))
 	}
-	return program(ctx, "", "systemctl", "start", "--no-block", "--", fault.Unit)
+	return errors.Join(append(failures, startUnit(ctx, dir, fault.Unit))...)
 }

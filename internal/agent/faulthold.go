@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -33,19 +34,20 @@ func HoldFault(ctx context.Context, dir string) error {
 	return err
 }
 
-func readFault(dir string) (protocol.FaultRequest, error) {
-	var request protocol.FaultRequest
-	text, err := os.ReadFile(filepath.Join(dir, requestFile))
-	if err == nil {
-		err = json.Unmarshal(text, &request)
-	}
-	if err == nil {
-		err = checkFault(request)
-	}
-	return request, err
-}
-
 func holdFault(ctx context.Context, dir string, request protocol.FaultRequest) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var network func() error
+	if n := request.Network; n != nil {
+		var err error
+		if network, err = networkFault(ctx, request.ID, *n); err != nil {
+			return err // nothing to undo: what undoes it may be missing here, too
+		}
+	}
+	if err := beginFault(dir); err != nil {
+		return err
+	}
 	var reply protocol.FaultReply
 	var later func() error
 	switch {
@@ -56,27 +58,27 @@ func holdFault(ctx context.Context, dir string, request protocol.FaultRequest) e
 		}
 		reply.Processes = n
 	case request.Unit != nil:
-		if err := program(ctx, "", "systemctl", "stop", "--", request.Unit.Name); err != nil {
+		if err := stopUnit(ctx, dir, request.Unit.Name); err != nil {
 			return err
 		}
-	case request.Network != nil:
-		begin, err := networkFault(ctx, *request.Network)
-		if err != nil {
+	case request.Network != nil && request.Network.DelayMillis > 0:
+		if err := network(); err != nil {
 			return err
 		}
-		reply.BeginsMillis, later = networkDelay.Milliseconds(), begin
+	case request.Network != nil: // it may cut the operator off
+		reply.BeginsMillis, later = networkDelay.Milliseconds(), network
 	case request.Clock != nil:
 		if err := shiftClock(kernelClock{}, filepath.Join(dir, clockFile), *request.Clock); err != nil {
 			return err
 		}
 	case request.Certificate != nil:
-		n, err := expire(dir, *request.Certificate)
+		n, err := expire(dir, request.ID, *request.Certificate)
 		if err != nil {
 			return err
 		}
 		reply.Processes = n
 	case request.Data != nil:
-		if err := lose(ctx, *request.Data); err != nil {
+		if err := lose(ctx, dir, request.ID, *request.Data); err != nil {
 			return err
 		}
 	case request.Disk != nil:
@@ -115,32 +117,37 @@ func holdFault(ctx context.Context, dir string, request protocol.FaultRequest) e
 	return nil
 }
 
-// UndoFault undoes the fault that the folder describes and removes the folder.
-// It is run whatever became of the fault, so nothing to undo is no error.
+// UndoFault undoes the fault that the folder describes, as far as it was done, and
+// removes the folder. It may be run any number of times, and by several.
 func UndoFault(ctx context.Context, dir string) error {
-	request, err := readFault(dir)
-	if err == nil {
-		err = undoFault(ctx, dir, request)
+	unlock, err := lockFault(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // undone before
 	}
 	if err != nil {
-		os.WriteFile(filepath.Join(dir, errorFile), []byte(err.Error()), 0o600)
 		return err
+	}
+	defer unlock()
+	began, err := faultBegan(dir)
+	if err != nil {
+		return err
+	}
+	if began {
+		request, err := readFault(dir)
+		if err != nil {
+			return fmt.Errorf("what was done is not known: %w; once it is put right by hand, remove %s", err, dir)
+		}
+		if err := undoFault(ctx, dir, request); err != nil {
+			return err
+		}
+		if err := os.Remove(filepath.Join(dir, begunFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, replyFile)); err != nil {
-		return nil // it never began; whoever asked reads why, and removes the folder
+		return nil // it could not be done; whoever asked reads why, and removes the folder
 	}
 	return clearFault(dir)
-}
-
-// clearFault removes a fault's folder, and the folder of all faults when this
-// was the last: nothing is to be left on a host, also when nobody is there any
-// more to look after it.
-func clearFault(dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	os.Remove(filepath.Dir(dir)) // goes when it is empty
-	return nil
 }
 
 func undoFault(ctx context.Context, dir string, request protocol.FaultRequest) error {
@@ -148,32 +155,58 @@ func undoFault(ctx context.Context, dir string, request protocol.FaultRequest) e
 	case request.Process != nil:
 		return goOn(filepath.Join(dir, stoppedFile))
 	case request.Unit != nil:
-		// Not waited for: a unit that needs long to start is still started.
-		return program(ctx, "", "systemctl", "start", "--no-block", "--", request.Unit.Name)
+		return startUnit(ctx, dir, request.Unit.Name)
 	case request.Network != nil:
-		return endNetworkFault(ctx, *request.Network)
+		return endNetworkFault(ctx, request.ID, *request.Network)
 	case request.Clock != nil:
 		return unshiftClock(kernelClock{}, filepath.Join(dir, clockFile))
 	case request.Certificate != nil:
-		return unexpire(*request.Certificate)
+		return unexpire(dir, request.ID, *request.Certificate)
 	case request.Data != nil:
-		return find(ctx, *request.Data)
+		return find(ctx, dir, request.ID, *request.Data)
 	}
 	return nil
 }
 
+// stopUnit stops a unit that runs, and notes before that it did: what did not run
+// is not to be started afterwards.
+func stopUnit(ctx context.Context, dir, unit string) error {
+	if _, err := program(ctx, "", "systemctl", "is-active", "--quiet", "--", unit); err != nil {
+		return fmt.Errorf("%s does not run: %w", unit, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, unitFile), []byte(unit), 0o600); err != nil {
+		return err
+	}
+	_, err := program(ctx, "", "systemctl", "stop", "--", unit)
+	return err
+}
+
+// startUnit starts a unit that stopUnit stopped. Not waited for: one that needs long
+// to start is still started.
+func startUnit(ctx context.Context, dir, unit string) error {
+	if _, err := os.Stat(filepath.Join(dir, unitFile)); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	_, err := program(ctx, "", "systemctl", "start", "--no-block", "--", unit)
+	return err
+}
+
 // program runs a program with text as its standard input; its own words are in
 // the error.
-func program(ctx context.Context, input string, argv ...string) error {
+func program(ctx context.Context, input string, argv ...string) (output string, err error) {
 	// What is begun here is finished, also when the unit is being stopped.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), programTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stdin = strings.NewReader(input)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", argv[0], err, strings.TrimSpace(string(out)))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %s", argv[0], err, strings.TrimSpace(string(out)))
 	}
-	return nil
+	return string(out), nil
 }
 
 // notifyReady tells systemd that the unit is up, as sd_notify(3) does.

@@ -3,57 +3,73 @@ package agent
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"net"
 	"net/netip"
-	"os/exec"
 	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
 
-// drillTable is the nftables table of a network fault. A host has one network
-// fault at a time.
-const drillTable = "quorate_drill"
+// drillTable is the nftables table of a network fault, and drillHandle the handle of
+// its queueing discipline: by these its own is told from what others have set.
+func drillTable(id string) string { return "quorate_drill_" + strings.ReplaceAll(id, "-", "_") }
 
-// networkFault makes ready what slows a network or drops its packets, and gives
-// what begins it.
-func networkFault(ctx context.Context, fault protocol.NetworkFault) (begin func() error, err error) {
+func drillHandle(id string) string {
+	sum := fnv.New32a()
+	sum.Write([]byte(id))
+	// Not one of the small numbers that people choose, nor one that the kernel does.
+	return fmt.Sprintf("%x:", 0x1000+sum.Sum32()%0x7000)
+}
+
+// networkFault makes ready what slows a network or drops its packets, and gives what
+// begins it.
+func networkFault(ctx context.Context, id string, fault protocol.NetworkFault) (begin func() error, err error) {
 	name, err := interfaceOf(fault.Address)
 	if err != nil {
 		return nil, err
 	}
 	if fault.DelayMillis > 0 {
 		return func() error {
-			// Added, not replaced: a discipline that somebody else has set stays.
-			return program(ctx, "", "tc", "qdisc", "add", "dev", name, "root", "netem", "delay", fmt.Sprintf("%dms", fault.DelayMillis))
+			// Added, not replaced: a discipline that somebody else has set stays, and the
+			// fault cannot be done.
+			_, err := program(ctx, "", "tc", "qdisc", "add", "dev", name, "root", "handle", drillHandle(id), "netem", "delay", fmt.Sprintf("%dms", fault.DelayMillis))
+			return err
 		}, nil
 	}
-	rules := rulesFor(fault, name)
-	if err := program(ctx, rules, "nft", "--check", "--file", "-"); err != nil {
+	rules := rulesFor(fault, drillTable(id), name)
+	if _, err := program(ctx, rules, "nft", "--check", "--file", "-"); err != nil {
 		return nil, fmt.Errorf("the kernel takes no such rules: %w", err)
 	}
-	return func() error { return program(ctx, rules, "nft", "--file", "-") }, nil
+	return func() error {
+		_, err := program(ctx, rules, "nft", "--file", "-")
+		return err
+	}, nil
 }
 
 // endNetworkFault takes off what networkFault put on; nothing is no error.
-func endNetworkFault(ctx context.Context, fault protocol.NetworkFault) error {
+func endNetworkFault(ctx context.Context, id string, fault protocol.NetworkFault) error {
 	if fault.DelayMillis == 0 {
 		// Adding before deleting makes it no error that there is none.
-		return program(ctx, "add table inet "+drillTable+"\ndelete table inet "+drillTable+"\n", "nft", "--file", "-")
+		_, err := program(ctx, fmt.Sprintf("add table inet %[1]s\ndelete table inet %[1]s\n", drillTable(id)), "nft", "--file", "-")
+		return err
 	}
-	name, err := interfaceOf(fault.Address)
+	// Whatever interface it is on by now, and whichever address that has.
+	out, err := program(ctx, "", "tc", "qdisc", "show")
 	if err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, "tc", "qdisc", "show", "dev", name, "root").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("tc: %w: %s", err, strings.TrimSpace(string(out)))
+	for line := range strings.Lines(out) {
+		fields := strings.Fields(line) // qdisc netem 1a2b: dev eth0 root …
+		if len(fields) < 5 || fields[1] != "netem" || fields[2] != drillHandle(id) || fields[3] != "dev" {
+			continue
+		}
+		if _, err := program(ctx, "", "tc", "qdisc", "del", "dev", fields[4], "root", "handle", drillHandle(id)); err != nil {
+			return err
+		}
 	}
-	if !strings.Contains(string(out), "netem") {
-		return nil
-	}
-	return program(ctx, "", "tc", "qdisc", "del", "dev", name, "root")
+	return nil
 }
 
 // canDelay tries in a network namespace of its own, which is gone at once,
@@ -70,7 +86,7 @@ func (a *Agent) canDelay(ctx context.Context) error {
 	return nil
 }
 
-func rulesFor(fault protocol.NetworkFault, name string) string {
+func rulesFor(fault protocol.NetworkFault, table, name string) string {
 	var four, six []string
 	for _, peer := range fault.Peers {
 		if address := netip.MustParseAddr(peer).Unmap(); address.Is4() {
@@ -102,7 +118,7 @@ func rulesFor(fault protocol.NetworkFault, name string) string {
 		}
 		b.WriteString("  }\n")
 	}
-	fmt.Fprintf(&b, "table inet %s {\n", drillTable)
+	fmt.Fprintf(&b, "table inet %s {\n", table)
 	if fault.In {
 		chain("prerouting", "-350", "iifname", "saddr")
 	}

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,12 +181,6 @@ func TestCertificateThatExpired(t *testing.T) {
 	}
 }
 
-func TestNothingMountedIsNoError(t *testing.T) {
-	if mounted, err := unmount(t.TempDir()); mounted || err != nil {
-		t.Skipf("unmounting needs root: %v", err)
-	}
-}
-
 // Only a unit that does not start without its data has it taken away.
 func TestUnitsThatStartWithoutTheirData(t *testing.T) {
 	for unit, safe := range map[string]bool{
@@ -232,5 +227,60 @@ func TestTrying(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(root, protocol.FaultFolder)); !os.IsNotExist(err) {
 		t.Errorf("something was made: %v", err)
+	}
+}
+
+// A discipline of somebody else's is neither replaced nor taken off.
+func TestForeignDelayStays(t *testing.T) {
+	calls := fakePrograms(t, map[string]string{"tc": `case "$2" in
+add) echo "Error: Exclusivity flag on, cannot modify."; exit 2;;
+show) echo "qdisc netem 8001: dev lo root refcnt 2 limit 1000 delay 20ms";;
+esac`})
+	request := protocol.FaultRequest{ID: "x-1", LastsMillis: 1000, Network: &protocol.NetworkFault{Address: "127.0.0.1", DelayMillis: 100}}
+	dir, err := began(t, request)
+	if err == nil || !strings.Contains(err.Error(), "Exclusivity") {
+		t.Errorf("a delay on top of another: %v", err)
+	}
+	if err := UndoFault(t.Context(), dir); err != nil {
+		t.Error(err)
+	}
+	for _, call := range calls() {
+		if strings.HasPrefix(call, "tc qdisc del") {
+			t.Errorf("%q", call)
+		}
+	}
+	calls = fakePrograms(t, map[string]string{"tc": `[ "$2" != show ] || printf 'qdisc noqueue 0: dev lo root refcnt 2\nqdisc netem ` + drillHandle("x-1") + ` dev eth7 root refcnt 2 limit 1000 delay 100ms\n'`})
+	dir, err = began(t, request)
+	if err == nil || !strings.Contains(err.Error(), "not started by systemd") {
+		t.Error(err)
+	}
+	if err := UndoFault(t.Context(), dir); err != nil {
+		t.Error(err)
+	}
+	if got, want := calls(), "tc qdisc del dev eth7 root handle "+drillHandle("x-1")+"\n"; got[len(got)-1] != want {
+		t.Errorf("%q, want %q in the end", got, want)
+	}
+}
+
+// Each fault has a table of its own, and only that is deleted: where no rules were
+// made, nothing is.
+func TestOtherRulesStay(t *testing.T) {
+	request := protocol.FaultRequest{ID: "x-1", LastsMillis: 1000, Network: &protocol.NetworkFault{Address: "127.0.0.1", In: true}}
+	calls := fakePrograms(t, map[string]string{"nft": `cat >&2; exit 1`})
+	dir, err := began(t, request)
+	if err == nil || !strings.Contains(err.Error(), "table inet quorate_drill_x_1 {") {
+		t.Errorf("rules that the kernel does not take: %v", err)
+	}
+	if err := UndoFault(t.Context(), dir); err != nil {
+		t.Error(err)
+	}
+	if got := calls(); !slices.Equal(got, []string{"nft --check --file -\n"}) {
+		t.Errorf("%q", got)
+	}
+	fakePrograms(t, map[string]string{"nft": ""})
+	dir, _ = began(t, request)
+	fakePrograms(t, map[string]string{"nft": `cat >&2; exit 1`})
+	if err := UndoFault(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "add table inet quorate_drill_x_1\ndelete table inet quorate_drill_x_1") {
+		t.Errorf("undoing says %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,20 +46,22 @@ func processesOf(program string) ([]process, error) {
 	return found, nil
 }
 
-// startOf is when a process was started; empty when it is gone.
-func startOf(pid int) string {
+// startOf is when a process was started, stateOf its state's letter; empty when it is
+// gone. The start time is the 22nd of proc(5)'s fields, the state the third.
+func startOf(pid int) string { return statOf(pid, 22) }
+func stateOf(pid int) string { return statOf(pid, 3) }
+
+func statOf(pid, field int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return ""
 	}
-	// The fields after the name, which is in brackets and may hold any: the
-	// start time is the 22nd of all, so the 20th of those.
-	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
-	fields := strings.Fields(rest)
-	if len(fields) < 20 {
+	// The second is the name, in brackets, and may hold any.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) <= field-3 {
 		return ""
 	}
-	return fields[19]
+	return fields[field-3]
 }
 
 // signal signals the process if it is still the one that was found.
@@ -110,6 +113,8 @@ func hang(file, program string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	// One that somebody else has stopped is not to go on afterwards.
+	found = slices.DeleteFunc(found, func(p process) bool { return strings.ContainsAny(stateOf(p.PID), "Tt") })
 	if len(found) == 0 {
 		return 0, errNoProcess(program)
 	}

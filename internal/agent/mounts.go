@@ -8,8 +8,11 @@ import (
 
 // mount is one line of mountinfo.
 type mount struct {
-	point string
-	kind  string // ext4, overlay …
+	id, parent string
+	root       string // what of the file system is mounted
+	point      string
+	kind       string // ext4, overlay …
+	source     string // a device, or whatever word was given
 }
 
 func readMounts() ([]mount, error) {
@@ -29,7 +32,13 @@ func parseMounts(text string) []mount {
 		// Optional fields come between the sixth field and a single dash.
 		for i := 6; i+1 < len(fields); i++ {
 			if fields[i] == "-" {
-				mounts = append(mounts, mount{point: unescapeOctal(fields[4]), kind: fields[i+1]})
+				m := mount{
+					id: fields[0], parent: fields[1], root: unescapeOctal(fields[3]), point: unescapeOctal(fields[4]), kind: fields[i+1],
+				}
+				if i+2 < len(fields) {
+					m.source = unescapeOctal(fields[i+2])
+				}
+				mounts = append(mounts, m)
 				break
 			}
 		}

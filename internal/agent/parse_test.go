@@ -143,7 +143,9 @@ func TestParseMounts(t *testing.T) {
 25 30 0:23 / /run rw,nosuid - tmpfs tmpfs rw
 broken line
 `)
-	want := []mount{{"/mnt/with space", "ext4"}, {"/run", "tmpfs"}}
+	want := []mount{
+		{"36", "35", "/mnt1", "/mnt/with space", "ext4", "/dev/root"}, {"25", "30", "/", "/run", "tmpfs", "tmpfs"},
+	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(mount{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

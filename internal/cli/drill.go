@@ -8,12 +8,17 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/drill"
+	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/journal"
 	"github.com/quorate/quorate/internal/ui"
 )
@@ -223,7 +228,8 @@ func newDrillEndCommand() *cobra.Command {
 		Use:   "end",
 		Short: "End every fault that is still under way on the hosts",
 		Long: `Ends the faults that a killed run has left, at once; they end by themselves
-when their time is over.`,
+when their time is over. A fault that could not be undone is named, and is tried
+again by each further call; a reboot of its host ends it.`,
 		Example: "  quorate drill end -f cluster.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -247,20 +253,46 @@ func runDrillEnd(ctx context.Context, t target, breakLock bool, stderr io.Writer
 		return err
 	}
 	defer unlock()
-	var failures []error
+	ended, failures := endFaults(ctx, s.cluster, s.hosts)
+	for _, line := range ended {
+		fmt.Fprintln(stderr, line)
+	}
 	for _, h := range s.cluster.Hosts {
-		handle := s.hosts[h.Name]
-		if handle == nil {
-			failures = append(failures, s.failed[h.Name])
-			continue
-		}
-		ended, err := handle.Undo(ctx, "")
-		if err != nil {
+		if err := s.failed[h.Name]; err != nil {
 			failures = append(failures, err)
 		}
-		for _, id := range ended {
-			fmt.Fprintf(stderr, "%s: ended %s\n", h.Name, id)
-		}
+	}
+	if len(failures) == 0 && len(ended) == 0 {
+		fmt.Fprintf(stderr, "No fault is under way on the hosts of %s.\n", s.cluster.Name)
 	}
 	return errors.Join(failures...)
+}
+
+// endFaults ends the faults of all hosts that are connected, at the same time. It
+// says what was ended, and gives an error for each host where something is left.
+func endFaults(ctx context.Context, c *cluster.Cluster, hosts map[string]*host.Host) (ended []string, failures []error) {
+	ctx, cancel := context.WithTimeout(ctx, protocol.FaultEndTime+20*time.Second)
+	defer cancel()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, h := range c.Hosts {
+		handle := hosts[h.Name]
+		if handle == nil {
+			continue
+		}
+		wg.Go(func() {
+			ids, err := handle.Undo(ctx, "")
+			mu.Lock()
+			defer mu.Unlock()
+			for _, id := range ids {
+				ended = append(ended, fmt.Sprintf("%s: ended %s", h.Name, id))
+			}
+			if err != nil {
+				failures = append(failures, err)
+			}
+		})
+	}
+	wg.Wait()
+	slices.Sort(ended)
+	return ended, failures
 }

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/quorate/quorate/internal/drill"
@@ -94,37 +93,19 @@ func enterDrill(ctx context.Context, s *session, o drillOptions, stderr io.Write
 		return nil, err
 	}
 	room.ctx, room.leave = locked, unlock
-	room.endLeft(locked)
+	// What a run that was killed has left under way comes first: there is never more
+	// than one fault at a time. A host that cannot be reached is told by the look at
+	// the cluster that follows.
+	ended, failures := endFaults(locked, s.cluster, s.hosts)
+	for _, line := range ended {
+		room.say(line + ", which an earlier run had left")
+	}
+	if err := errors.Join(failures...); err != nil {
+		unlock()
+		return nil, err
+	}
 	return room, nil
 }
-
-// endLeft ends what a run that was killed has left under way: there is never
-// more than one fault at a time. A host that cannot be reached is told by the
-// look at the cluster that follows.
-func (room *drillRoom) endLeft(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, endTimeout)
-	defer cancel()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for _, h := range room.cluster.Hosts {
-		handle := room.hosts.current(h.Name)
-		if handle == nil {
-			continue
-		}
-		wg.Go(func() {
-			ended, err := handle.Undo(ctx, "")
-			for _, id := range ended {
-				room.say(fmt.Sprintf("%s: ended %s, which an earlier run had left", h.Name, id))
-			}
-			if err != nil {
-				room.say(err.Error())
-			}
-		})
-	}
-}
-
-// endTimeout bounds the ending of what is left on the hosts.
-const endTimeout = 30 * time.Second
 
 // observe judges the cluster as it is now.
 func (room *drillRoom) observe(ctx context.Context) status.Report {

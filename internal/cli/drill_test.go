@@ -11,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/drill"
+	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/host/hosttest"
 )
 
 func TestDrillFlags(t *testing.T) {
@@ -156,5 +159,29 @@ func TestPodThatStartedAnew(t *testing.T) {
 	pod.lookAgain(t.Context())
 	if got := pod.now(); got != "10.0.0.2" || asked != 2 {
 		t.Errorf("it is %s after %d questions", got, asked)
+	}
+}
+
+// What a host cannot undo is told, and keeps nobody from ending the others' faults.
+func TestFaultsOfAllHostsAreEnded(t *testing.T) {
+	hosts := map[string]*host.Host{}
+	var c cluster.Cluster
+	for name, reply := range map[string]protocol.UndoReply{
+		"cp-1": {Ended: []string{"ab-1"}, Left: []string{"the fault ab-2 is not undone"}},
+		"cp-2": {Ended: []string{"ab-1"}},
+		"cp-3": {},
+	} {
+		h, fake := hosttest.New(t, name)
+		fake.Expect("undo", func(c hosttest.Call) bool { return c.Op == protocol.OpUndo }).Reply(reply)
+		hosts[name] = h
+		c.Hosts = append(c.Hosts, cluster.Host{Name: name})
+	}
+	c.Hosts = append(c.Hosts, cluster.Host{Name: "worker-1"}) // not connected
+	ended, failures := endFaults(t.Context(), &c, hosts)
+	if !slices.Equal(ended, []string{"cp-1: ended ab-1", "cp-2: ended ab-1"}) {
+		t.Errorf("%q", ended)
+	}
+	if err := errors.Join(failures...); err == nil || err.Error() != "cp-1: the fault ab-2 is not undone" {
+		t.Error(err)
 	}
 }

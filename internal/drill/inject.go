@@ -79,8 +79,13 @@ func faultRequest(c *cluster.Cluster, d Drill, target, id string) protocol.Fault
 	return request
 }
 
-// answerTimeout bounds how long a host may take to say that the fault is done.
-const answerTimeout = 20 * time.Second
+// How long a host is waited for: for longer than it takes itself, else a fault that
+// was slow to be done or undone would be taken for one that was not.
+const (
+	askTimeout = 20 * time.Second // whether it could do a fault
+	armTimeout = protocol.FaultArmTime + 20*time.Second
+	endTimeout = protocol.FaultEndTime + 20*time.Second
+)
 
 // inject does the fault on one target. The undo it returns is never nil once
 // something may have been done.
@@ -100,7 +105,7 @@ func (r *Runner) inject(ctx context.Context, d Drill, target, id string) (undo f
 	if err != nil {
 		return nothing, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, armTimeout)
 	defer cancel()
 	undo = nothing
 	if d.Undone() && d.Action != Reboot && d.Action != Reset && d.Action != PowerOff {
@@ -124,22 +129,39 @@ func (r *Runner) inject(ctx context.Context, d Drill, target, id string) (undo f
 // undoTimeout bounds the time in which a host must be reached to end a fault.
 const undoTimeout = 90 * time.Second
 
+// LeftError says that a fault is not known to be over.
+type LeftError struct {
+	Host string
+	Err  error
+}
+
+// Error says what ends it: the host itself, of whom nothing is known, but not where it
+// says that it could not.
+func (e *LeftError) Error() string {
+	if errors.Is(e.Err, host.ErrUnreachable) {
+		return fmt.Sprintf("the fault on %s could not be ended: %v; the host ends it by itself when its time is over, and `quorate drill end` sees to it", e.Host, e.Err)
+	}
+	return fmt.Sprintf("the fault on %s could not be ended: %v", e.Host, e.Err)
+}
+
+func (e *LeftError) Unwrap() error { return e.Err }
+
 // endOn ends a fault on its host, as soon as the host can be reached again.
 func (r *Runner) endOn(ctx context.Context, target, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, undoTimeout)
+	reaching, cancel := context.WithTimeout(ctx, undoTimeout)
 	defer cancel()
-	err := poll(ctx, func() error {
-		h, err := r.Host(ctx, target)
+	err := poll(reaching, func() error {
+		h, err := r.Host(reaching, target)
 		if err != nil {
 			return err
 		}
-		try, cancel := context.WithTimeout(ctx, answerTimeout)
+		try, cancel := context.WithTimeout(ctx, endTimeout)
 		defer cancel()
 		_, err = h.Undo(try, id)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("ending the fault on %s: %w; the host ends it by itself", target, err)
+		return &LeftError{Host: target, Err: err}
 	}
 	return nil
 }
@@ -158,7 +180,7 @@ func (r *Runner) Unable(ctx context.Context, d Drill, target string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	request := faultRequest(r.Cluster, d, target, "try")
 	request.Try = true

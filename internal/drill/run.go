@@ -164,7 +164,9 @@ func (r *Runner) one(ctx context.Context, n int, pick Pick, budget func(Drill, [
 	r.Say("   " + Line(record))
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return errors.Join(context.Cause(ctx), undoErr)
+	case undoErr != nil:
+		return undoErr // another fault on top would be two
 	case record.Healthy == 0:
 		return fmt.Errorf("the cluster is not healthy after %s; look with `quorate status`", name)
 	}

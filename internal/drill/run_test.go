@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/status"
 )
@@ -24,6 +25,7 @@ type switches struct {
 	mu     sync.Mutex
 	events []string
 	off    func() // called when a plug was pulled
+	stuck  error  // why none is put back
 }
 
 func (s *switches) note(event string) {
@@ -40,6 +42,9 @@ func (s *switches) Off(_ context.Context, host string, lasts time.Duration) (fun
 	return func(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if s.stuck != nil {
+			return s.stuck
 		}
 		s.note("on " + host)
 		return nil
@@ -219,6 +224,38 @@ func TestFaultThatFails(t *testing.T) {
 	record, _ := r.Finish(t.Context(), err)
 	if record.OK || !record.Faults[0].NotDone || !strings.Contains(strings.Join(record.Faults[0].Why, " "), "no freezer") {
 		t.Errorf("%v, %v", err, record.Faults[0].Why)
+	}
+}
+
+// A fault that could not be undone ends the run, also where the cluster looks healthy:
+// the next one would come on top.
+func TestFaultThatIsLeftEndsTheRun(t *testing.T) {
+	s := &switches{stuck: errors.New("the plug does not fit")}
+	r := running(t, s, same)
+	first, second := once(t, "host-off", "cp-1"), once(t, "host-off", "cp-2")
+	err := r.Run(t.Context(), easy, func() (Pick, bool) {
+		if p, more := first(); more {
+			return p, true
+		}
+		return second()
+	})
+	record, _ := r.Finish(t.Context(), err)
+	if !errors.Is(err, s.stuck) || record.OK || !strings.Contains(record.Error, "the plug does not fit") || !slices.Equal(s.events, []string{"off cp-1"}) {
+		t.Errorf("%v, %v, %v", err, record.Error, s.events)
+	}
+}
+
+// A host is waited for as long as it takes itself, and it is said only of a host that
+// is not heard of that it ends the fault by itself.
+func TestFaultIsWaitedFor(t *testing.T) {
+	if armTimeout <= protocol.FaultArmTime || endTimeout <= protocol.FaultEndTime {
+		t.Errorf("%s and %s", armTimeout, endTimeout)
+	}
+	byItself := "by itself"
+	away := &LeftError{Host: "cp-1", Err: &host.UnreachableError{Cause: errors.New("no answer")}}
+	told := &LeftError{Host: "cp-1", Err: protocol.Failure(protocol.KindOther, "the fault x-1 is not undone")}
+	if !strings.Contains(away.Error(), byItself) || strings.Contains(told.Error(), byItself) {
+		t.Errorf("%v; %v", away, told)
 	}
 }
 

@@ -2,6 +2,8 @@ package host
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
@@ -21,9 +23,13 @@ func (h *Host) Fault(ctx context.Context, request protocol.FaultRequest) (protoc
 }
 
 // Undo ends a fault before its time, or all faults of the host when id is
-// empty, and names those that it ended. One that is over is no error.
+// empty, and names those that it ended. One that is over is no error; that some are
+// not undone is one.
 func (h *Host) Undo(ctx context.Context, id string) (ended []string, err error) {
 	var reply protocol.UndoReply
 	err = h.call(ctx, "ending the drill's faults", protocol.OpUndo, protocol.UndoRequest{ID: id}, &reply)
+	if err == nil && len(reply.Left) > 0 {
+		err = fmt.Errorf("%s: %s", h.name, strings.Join(reply.Left, "; "))
+	}
 	return reply.Ended, err
 }

@@ -1,5 +1,7 @@
 package protocol
 
+import "time"
+
 // Faults are what drills do to a host on purpose. Every fault that lasts is a
 // transient systemd unit of its own, quorate-drill-ID.service: systemd knows
 // how to undo it before it is done, and does so when the unit is stopped, when
@@ -10,6 +12,14 @@ package protocol
 // FaultFolder is where a fault's unit keeps its own copy of the agent and what
 // it needs to undo: root's, mode 0700, one folder a fault.
 const FaultFolder = "/var/lib/quorate/drill"
+
+// FaultEndTime is how long a host may take to undo a fault, or to say that it could
+// not; FaultArmTime, to do one, or to say that it could not and has undone what it did
+// of it. Who asks waits for longer.
+const (
+	FaultEndTime = 3 * time.Minute
+	FaultArmTime = FaultEndTime + time.Minute
+)
 
 // FaultUnitPrefix begins the name of every fault's unit.
 const FaultUnitPrefix = "quorate-drill-"
@@ -125,7 +135,8 @@ type UndoRequest struct {
 }
 
 // UndoReply names the faults that were ended now; one that had ended already
-// is not among them.
+// is not among them. Left says of each that is not undone why.
 type UndoReply struct {
 	Ended []string `json:"ended,omitempty"`
+	Left  []string `json:"left,omitempty"`
 }
