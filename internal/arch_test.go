@@ -78,7 +78,7 @@ func rules() []struct {
 	may    []string
 } {
 	pure := []string{"internal/cluster", "internal/state", "internal/plan", "internal/catalog", "internal/agent/protocol"}
-	views := append(slices.Clone(pure), "internal/diag", "internal/event", "internal/status", "internal/preflight", "internal/probe")
+	views := append(slices.Clone(pure), "internal/printable", "internal/diag", "internal/event", "internal/status", "internal/preflight", "internal/probe")
 	parts := append(slices.Clone(pure), "internal/component", "internal/host", "internal/kube", "internal/diag", "internal/bundle", "internal/etcd", "internal/members", "internal/pki", "internal/agent/protocol")
 	return []struct {
 		folder string
@@ -90,7 +90,8 @@ func rules() []struct {
 		{"internal/catalog", pure},
 		{"internal/agent/protocol", nil},
 		{"internal/agent", []string{"internal/agent/protocol"}},
-		{"internal/diag", nil},
+		{"internal/printable", nil},
+		{"internal/diag", []string{"internal/printable"}},
 		{"internal/pki", nil},
 		{"internal/event", []string{"internal/plan"}},
 		{"internal/engine", []string{"internal/plan", "internal/event"}},
@@ -106,7 +107,7 @@ func rules() []struct {
 		{"internal/preflight", append(slices.Clone(parts), "internal/preflight")},
 		{"internal/planner", append(slices.Clone(parts), "internal/planner", "internal/preflight")},
 		{"internal/observe", append(slices.Clone(parts), "internal/observe")},
-		{"internal/host", []string{"internal/agent", "internal/host"}},
+		{"internal/host", []string{"internal/agent", "internal/host", "internal/printable"}},
 	}
 }
 

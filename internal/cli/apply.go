@@ -18,6 +18,7 @@ import (
 	"github.com/quorate/quorate/internal/event"
 	"github.com/quorate/quorate/internal/journal"
 	"github.com/quorate/quorate/internal/plan"
+	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/status"
 	"github.com/quorate/quorate/internal/ui"
 	"github.com/quorate/quorate/internal/version"
@@ -150,9 +151,9 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 // run walks a plan, shows it and records it. The kubeconfig is written as soon as
 // there is an API, where a place is named for it.
 func (s *session) run(ctx context.Context, p *plan.Plan, output, kubeconfig string, stdout, stderr io.Writer) (engine.Result, error) {
-	out, _ := stderr.(*os.File)
+	out := printable.File(stderr)
 	if output == string(ui.JSON) {
-		out, _ = stdout.(*os.File)
+		out = printable.File(stdout)
 	}
 	if out == nil {
 		out = os.Stderr
@@ -218,5 +219,5 @@ func confirm(ctx context.Context, yes bool, question string, stderr io.Writer) e
 // applyForLab is what `lab up` does once the lab's hosts answer.
 func applyForLab(ctx context.Context, clusterFile string, yes bool) error {
 	o := applyOptions{target: target{files: filesAt(clusterFile)}, yes: yes, output: "auto"}
-	return runApply(ctx, o, os.Stdout, os.Stderr)
+	return runApply(ctx, o, printable.NewOutput(os.Stdout), printable.NewOutput(os.Stderr))
 }

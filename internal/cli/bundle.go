@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/quorate/quorate/internal/bundle"
 	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/printable"
 )
 
 // newBundleCommand makes and looks at offline bundles.
@@ -186,9 +186,7 @@ func runBundleShow(o bundlePlaceOptions, args []string, out io.Writer) error {
 	defer b.Close()
 	m := b.Manifest()
 	if o.output == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(m)
+		return printable.JSON(out, m)
 	}
 	printManifest(out, b.Dir(), m)
 	return nil

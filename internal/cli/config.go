@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/api/v1alpha1"
-	"github.com/quorate/quorate/internal/diag"
 )
 
 func newConfigCommand() *cobra.Command {
@@ -60,7 +59,7 @@ func runConfigShow(ctx context.Context, o configShowOptions, stdout, stderr io.W
 	if file == nil {
 		return &fileError{list}
 	}
-	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
+	_ = printList(stderr, list)
 	_, err = stdout.Write(file.Show(o.defaults))
 	return err
 }

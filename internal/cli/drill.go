@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 	"github.com/quorate/quorate/internal/drill"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/journal"
+	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/ui"
 )
 
@@ -58,7 +58,7 @@ func newDrillListCommand() *cobra.Command {
 				_, err := io.WriteString(cmd.OutOrStdout(), drillTable())
 				return err
 			case "json":
-				return writeJSON(cmd.OutOrStdout(), drill.Catalogue())
+				return printable.JSON(cmd.OutOrStdout(), drill.Catalogue())
 			}
 			return usageError(fmt.Errorf("unknown output %q; it is text or json", output))
 		},
@@ -84,12 +84,6 @@ func drillTable() string {
 		rows = append(rows, []string{d.Name, string(d.On), string(d.Target), d.Hold.String(), d.Budget.Of(drill.AnyKind).String(), note, d.About})
 	}
 	return ui.Table([]string{"DRILL", "ON", "TARGET", "LASTS", "GAP", "", "WHAT HAPPENS"}, rows) + "\n"
-}
-
-func writeJSON(w io.Writer, value any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(value)
 }
 
 // drillOptions are the flags of `drill run`.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -12,7 +11,7 @@ import (
 
 	"github.com/quorate/quorate/internal/drill"
 	"github.com/quorate/quorate/internal/drill/report"
-	"github.com/quorate/quorate/internal/ui"
+	"github.com/quorate/quorate/internal/printable"
 )
 
 // drillReportOptions are the flags of `drill report`.
@@ -59,10 +58,6 @@ func runDrillReport(cmd *cobra.Command, o drillReportOptions, args []string) err
 	if o.html != "" && len(args) != 1 {
 		return usageError(errors.New("--html is for the report of one run: name it"))
 	}
-	var look ui.Look
-	if f, ok := out.(*os.File); ok {
-		look = ui.LookFor(f)
-	}
 	records, err := findRecords(func() (string, error) {
 		s, err := o.read(ctx, cmd.ErrOrStderr())
 		if err != nil {
@@ -79,15 +74,15 @@ func runDrillReport(cmd *cobra.Command, o drillReportOptions, args []string) err
 	var text string
 	switch {
 	case o.output == "json" && len(args) == 1:
-		return writeJSON(out, records[0])
+		return printable.JSON(out, records[0])
 	case o.output == "json":
-		return writeJSON(out, records)
+		return printable.JSON(out, records)
 	case o.output == "markdown":
 		text = report.TrackRecord(records)
 	case len(args) == 0:
 		text = report.List(records)
 	case len(args) == 1:
-		text = report.Text(records[0], look)
+		text = report.Text(records[0], lookOf(out))
 	default:
 		text = report.Compare(records[0], records[1])
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/quorate/quorate/internal/drill/report"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/kube"
+	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/status"
-	"github.com/quorate/quorate/internal/ui"
 	"github.com/quorate/quorate/internal/version"
 )
 
@@ -264,13 +264,9 @@ func (s *session) concludeDrill(o drillOptions, record drill.Record, history dri
 		fmt.Fprintln(stderr, "The whole history:", drill.HistoryPath(path))
 	}
 	if o.output == "json" {
-		err = writeJSON(stdout, record)
+		err = printable.JSON(stdout, record)
 	} else {
-		var look ui.Look
-		if f, ok := stdout.(*os.File); ok {
-			look = ui.LookFor(f)
-		}
-		_, err = io.WriteString(stdout, report.Text(record, look))
+		_, err = io.WriteString(stdout, report.Text(record, lookOf(stdout)))
 	}
 	switch {
 	case err == nil && interrupted:

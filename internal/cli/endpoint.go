@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/component/endpoint"
+	"github.com/quorate/quorate/internal/printable"
 )
 
 func newEndpointCommand() *cobra.Command {
@@ -133,9 +133,7 @@ func runEndpointCheck(ctx context.Context, o endpointCheckOptions, stdout, stder
 		if found {
 			findings = unproven.Findings
 		}
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(map[string]any{"proved": !found, "findings": findings}); err != nil {
+		if err := printable.JSON(stdout, map[string]any{"proved": !found, "findings": findings}); err != nil {
 			return err
 		}
 		if found {

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/config"
-	"github.com/quorate/quorate/internal/diag"
 )
 
 // importOptions are what `import` is told.
@@ -63,7 +62,7 @@ func runImport(_ context.Context, o importOptions, stdout, stderr io.Writer) err
 	} else if err := writeNew(o.output, text); err != nil {
 		return err
 	}
-	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
+	_ = printList(stderr, list)
 	if list.HasErrors() {
 		fmt.Fprintln(stderr, "\nThe cluster file was written; the errors are to be mended in it before it can be used.")
 		return silent(exitUsage)

@@ -1,22 +1,20 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/quorate/quorate/internal/lab"
+	"github.com/quorate/quorate/internal/printable"
 )
 
 // printLabs prints value as JSON, or with text.
 func printLabs[T any](out io.Writer, format string, value T, text func(io.Writer, T) error) error {
 	switch format {
 	case "json":
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(value)
+		return printable.JSON(out, value)
 	case "text":
 		return text(out, value)
 	}

@@ -2,16 +2,15 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/component"
-	"github.com/quorate/quorate/internal/diag"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/planner"
+	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/ui"
 )
 
@@ -76,9 +75,7 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 		return err
 	}
 	if o.output == "json" {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(p); err != nil {
+		if err := printable.JSON(stdout, p); err != nil {
 			return err
 		}
 	} else if _, err := io.WriteString(stdout, ui.PlanFull(p)); err != nil {
@@ -110,6 +107,6 @@ func planFrom(ctx context.Context, in component.Input, ignore []string, stderr i
 	if list.HasErrors() {
 		return nil, &refusal{list}
 	}
-	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
+	_ = printList(stderr, list)
 	return p, nil
 }

@@ -2,11 +2,9 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"github.com/quorate/quorate/internal/lock"
 	"github.com/quorate/quorate/internal/preflight"
 	"github.com/quorate/quorate/internal/preflight/probe"
+	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/ui"
 )
 
@@ -139,9 +138,10 @@ func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Wri
 	}
 	report := preflight.Judge(observation, o.ignore)
 	if o.output == "json" {
-		err = printJSON(stdout, report)
+		err = printable.JSON(stdout, report)
 	} else {
-		_, err = io.WriteString(stdout, ui.Preflight(report, lookOf(stdout), ui.PreflightOptions{Verbose: o.verbose}))
+		look := lookOf(stdout)
+		err = draw(stdout, look, ui.Preflight(report, look, ui.PreflightOptions{Verbose: o.verbose}))
 	}
 	if err != nil {
 		return err
@@ -222,8 +222,8 @@ func tellProgress(p *probe.Prober, stderr io.Writer) (stop func()) {
 func listChecks(output string, stdout io.Writer) error {
 	checks := preflight.Checks()
 	if output == "text" {
-		_, err := io.WriteString(stdout, ui.PreflightList(checks, lookOf(stdout)))
-		return err
+		look := lookOf(stdout)
+		return draw(stdout, look, ui.PreflightList(checks, look))
 	}
 	type entry struct {
 		Name    string `json:"name"`
@@ -234,20 +234,5 @@ func listChecks(output string, stdout io.Writer) error {
 	for _, c := range checks {
 		list = append(list, entry{c.Name, c.About, c.Refuses})
 	}
-	return printJSON(stdout, list)
-}
-
-func printJSON(out io.Writer, value any) error {
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(value)
-}
-
-// lookOf is what a writer can show.
-func lookOf(w io.Writer) ui.Look {
-	if f, ok := w.(*os.File); ok {
-		return ui.LookFor(f)
-	}
-	return ui.Look{}
+	return printable.JSON(stdout, list)
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/kube"
+	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/probe"
 	"github.com/quorate/quorate/internal/ui"
 )
@@ -110,9 +110,7 @@ func runProbe(ctx context.Context, o probeOptions, stdout, stderr io.Writer) err
 		return err
 	}
 	if o.output == "json" {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(report)
+		err = printable.JSON(stdout, report)
 	} else {
 		_, err = io.WriteString(stdout, ui.Probe(view.Name, report))
 	}

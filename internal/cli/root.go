@@ -18,10 +18,10 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"k8s.io/klog/v2"
 
 	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/version"
 )
 
@@ -69,7 +69,10 @@ func Main() int {
 	// handling back.
 	context.AfterFunc(ctx, stop)
 	silenceLibraries()
-	return run(ctx, newRootCommand(), os.Stderr)
+	root, stderr := newRootCommand(), printable.NewOutput(os.Stderr)
+	root.SetOut(printable.NewOutput(os.Stdout))
+	root.SetErr(stderr)
+	return run(ctx, root, stderr)
 }
 
 // silenceLibraries keeps the Kubernetes libraries' own log off the terminal: what
@@ -89,11 +92,11 @@ func run(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused):
-		_ = refused.list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
+		_ = printList(stderr, refused.list)
 		fmt.Fprintln(stderr, "\nNothing was changed.")
 		return exitFailed
 	case errors.As(err, &file):
-		_ = file.list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
+		_ = printList(stderr, file.list)
 		return exitUsage
 	case errors.As(err, &exit):
 		if code = exit.code; exit.err == nil {
@@ -109,12 +112,6 @@ func run(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "hint: %s\n", hinted.Hint())
 	}
 	return code
-}
-
-// colorful reports whether a writer is a terminal that shows colours.
-func colorful(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 func newRootCommand() *cobra.Command {

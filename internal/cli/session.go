@@ -17,7 +17,6 @@ import (
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/config"
-	"github.com/quorate/quorate/internal/diag"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/host/ssh"
 	"github.com/quorate/quorate/internal/observe"
@@ -115,7 +114,7 @@ func (t *target) read(ctx context.Context, stderr io.Writer) (*session, error) {
 		return nil, usageError(fmt.Errorf("%s: %s is an example, which no server has: put your servers' addresses in the file (%d are to be replaced)",
 			t.files, examples[0], len(examples)))
 	}
-	_ = list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)})
+	_ = printList(stderr, list)
 	release, err := catalog.Lookup(c.Kubernetes.Version)
 	if err != nil {
 		return nil, usageError(fmt.Errorf("%s: %w", t.files, err))

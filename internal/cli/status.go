@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/planner"
+	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/state"
 	"github.com/quorate/quorate/internal/status"
 	"github.com/quorate/quorate/internal/ui"
@@ -91,9 +91,7 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 		return ctx.Err()
 	}
 	if o.output == "json" {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(report)
+		err = printable.JSON(stdout, report)
 	} else {
 		err = printStatus(report, stdout, ui.StatusOptions{Certificates: o.certificates, Next: s.next(report, todo, o.files, "")})
 	}
@@ -130,12 +128,8 @@ func waitAtMost(s *cluster.SSH, timeout time.Duration) {
 }
 
 func printStatus(r status.Report, w io.Writer, o ui.StatusOptions) error {
-	var look ui.Look
-	if f, ok := w.(*os.File); ok {
-		look = ui.LookFor(f)
-	}
-	_, err := io.WriteString(w, ui.Status(r, look, o))
-	return err
+	look := lookOf(w)
+	return draw(w, look, ui.Status(r, look, o))
 }
 
 // next are the commands worth running after a status. Apply is among them only

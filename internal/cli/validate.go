@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/ui"
 )
 
@@ -52,9 +52,7 @@ func runValidate(ctx context.Context, o validateOptions, stdout, stderr io.Write
 		return err
 	}
 	if o.output == "json" {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		err := enc.Encode(struct {
+		err := printable.JSON(stdout, struct {
 			Valid       bool      `json:"valid"`
 			Diagnostics diag.List `json:"diagnostics"`
 		}{file != nil, append(diag.List{}, list...)})
@@ -66,7 +64,7 @@ func runValidate(ctx context.Context, o validateOptions, stdout, stderr io.Write
 	if file == nil {
 		return &fileError{list}
 	}
-	if err := list.Print(stderr, diag.PrintOptions{Color: colorful(stderr)}); err != nil {
+	if err := printList(stderr, list); err != nil {
 		return err
 	}
 	if len(list) > 0 {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/catalog"
+	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/version"
 )
 
@@ -33,7 +33,7 @@ func runVersion(output string, stdout io.Writer) error {
 			version.String(), strings.Join(catalog.Supported(), ", "), catalog.Default())
 		return err
 	case "json":
-		return json.NewEncoder(stdout).Encode(struct {
+		return printable.JSONLine(stdout, struct {
 			Quorate    string   `json:"quorate"`
 			Kubernetes []string `json:"kubernetes"`
 			Default    string   `json:"defaultKubernetes"`

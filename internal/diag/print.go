@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/mattn/go-runewidth"
+
+	"github.com/quorate/quorate/internal/printable"
 )
 
 // PrintOptions says how to print.
@@ -58,21 +60,21 @@ func (d Diagnostic) text(o PrintOptions) string {
 	var b strings.Builder
 	b.WriteString(paint(color, string(d.Severity)+":") + " ")
 	if place := d.Place(); place != "" {
-		b.WriteString(place + ": ")
+		b.WriteString(printable.Text(place) + ": ")
 	}
-	b.WriteString(d.Summary + "\n")
+	b.WriteString(printable.Text(d.Summary) + "\n")
 	if d.Excerpt != "" {
 		number := strconv.Itoa(d.Line)
-		fmt.Fprintf(&b, "%6s | %s\n", number, d.Excerpt)
+		fmt.Fprintf(&b, "%6s | %s\n", number, printable.Text(d.Excerpt))
 		if d.Column > 0 {
 			fmt.Fprintf(&b, "%6s | %s%s\n", "", strings.Repeat(" ", caretColumns(d)), paint(color, "^"))
 		}
 	}
-	for line := range strings.Lines(d.Detail) {
+	for line := range strings.Lines(printable.Text(d.Detail)) {
 		b.WriteString("  " + strings.TrimRight(line, "\n") + "\n")
 	}
 	if d.Hint != "" {
-		b.WriteString(paint(colorBlue, "hint:") + " " + d.Hint + "\n")
+		b.WriteString(paint(colorBlue, "hint:") + " " + printable.Text(d.Hint) + "\n")
 	}
 	return b.String()
 }

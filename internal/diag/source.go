@@ -102,7 +102,7 @@ func (s *Source) excerpt(at Position) (string, int) {
 			}
 			switch {
 			case !inSecret:
-				out = append(out, printable(char))
+				out = append(out, visible(char))
 			case !wasSecret:
 				out = append(out, []rune(hiddenText)...)
 			}
@@ -143,8 +143,8 @@ func coveredAll(spans []span, from, to int) bool {
 	return true
 }
 
-// printable keeps a file from steering the terminal it is shown on.
-func printable(r rune) rune {
+// visible keeps a file from steering the terminal it is shown on.
+func visible(r rune) rune {
 	switch {
 	case r == '\t':
 		return ' '

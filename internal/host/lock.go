@@ -6,11 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/printable"
 )
 
 // Lock is a host's lock, held and renewed until Release.
@@ -154,9 +153,9 @@ func (e *LockedError) Error() string {
 	if e.Holder.Owner == "" {
 		return fmt.Sprintf("%s: somebody else is working on it (the lock %s is held, by nobody knows whom)", e.Host, protocol.LockFile)
 	}
-	text := fmt.Sprintf("%s: %s is working on it (%s", e.Host, printable(e.Holder.Owner), printable(e.Holder.Purpose))
+	text := fmt.Sprintf("%s: %s is working on it (%s", e.Host, told(e.Holder.Owner), told(e.Holder.Purpose))
 	if e.Holder.RunID != "" {
-		text += ", run " + printable(e.Holder.RunID)
+		text += ", run " + told(e.Holder.RunID)
 	}
 	return text + fmt.Sprintf(", since %s, %s ago)", e.Holder.Since.Local().Format(time.DateTime), e.Holder.Now.Sub(e.Holder.Since).Round(time.Second))
 }
@@ -178,7 +177,7 @@ type LockLostError struct {
 }
 
 func (e *LockLostError) Error() string {
-	return fmt.Sprintf("%s: the lock was lost: %s", e.Host, printable(e.Reason))
+	return fmt.Sprintf("%s: the lock was lost: %s", e.Host, told(e.Reason))
 }
 
 // Hint says what to do about it.
@@ -186,14 +185,9 @@ func (e *LockLostError) Hint() string {
 	return "the run was stopped, since somebody else may be working on the hosts by now; what is done stays done: run the same command again to go on"
 }
 
-// printable keeps what a file on a host says from steering a terminal.
-func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '�'
-		}
-		return r
-	}, s)
+// told is what a file on a host says, in one line that is not too long.
+func told(s string) string {
+	s = printable.Line(s)
 	const most = 120
 	if runes := []rune(s); len(runes) > most {
 		s = string(runes[:most]) + "…"

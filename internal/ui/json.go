@@ -1,24 +1,22 @@
 package ui
 
 import (
-	"encoding/json"
 	"io"
 
 	"github.com/quorate/quorate/internal/event"
+	"github.com/quorate/quorate/internal/printable"
 )
 
 // JSONView writes every event as one line of JSON, for programs.
-type JSONView struct{ enc *json.Encoder }
+type JSONView struct{ out io.Writer }
 
 // NewJSON makes a JSON view. Write errors are left to whoever reads out.
 func NewJSON(out io.Writer) *JSONView {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	return &JSONView{enc: enc}
+	return &JSONView{out: out}
 }
 
 // Send implements View.
-func (v *JSONView) Send(e event.Event) { _ = v.enc.Encode(e) }
+func (v *JSONView) Send(e event.Event) { _ = printable.JSONLine(v.out, e) }
 
 // Close implements View; there is nothing left to write.
 func (v *JSONView) Close() error { return nil }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/probe"
 )
 
@@ -98,9 +98,9 @@ type probeCount struct {
 
 // NewProbeLine begins to show a probe from a viewpoint.
 func NewProbeLine(out io.Writer, viewpoint string) *ProbeLine {
-	f, ok := out.(*os.File)
+	f := printable.File(out)
 	return &ProbeLine{
-		out: out, terminal: ok && term.IsTerminal(int(f.Fd())), name: clean(viewpoint), began: time.Now(), counts: map[probe.Kind]*probeCount{},
+		out: printable.Painted(out), terminal: f != nil && term.IsTerminal(int(f.Fd())), name: clean(viewpoint), began: time.Now(), counts: map[probe.Kind]*probeCount{},
 	}
 }
 

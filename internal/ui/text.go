@@ -4,28 +4,17 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/quorate/quorate/internal/printable"
 )
 
-// clean makes text from a host safe and whole lines: escape sequences,
-// control and direction-changing characters go; line breaks and tabs stay.
-func clean(s string) string {
-	s = ansi.Strip(strings.ToValidUTF8(s, "?"))
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t':
-			return r
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, s)
-}
+// clean makes text from a host safe and whole lines.
+func clean(s string) string { return printable.Text(s) }
 
 // oneLine is clean text with its line breaks folded into spaces.
-func oneLine(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
+func oneLine(s string) string { return printable.Line(s) }
 
 // width is the number of terminal cells of s.
 func width(s string) int { return ansi.StringWidth(s) }

@@ -7,34 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestClean(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain\ttext\nline":         "plain\ttext\nline",
-		"\x1b[31mred\x1b[0m":        "red",
-		"\x1b]0;title\x07after":     "after",
-		"a\rb\x08\x00\x7f\u0085c":   "abc",
-		"evil\u202etxt\u2066x":      "eviltxtx",
-		"bad\xff\xfeutf8":           "bad?utf8",
-		"中文 stays":                  "中文 stays",
-		"\x1b[2J\x1b]52;c;Zm9v\x07": "",
-	} {
-		if got := clean(in); got != want {
-			t.Errorf("clean(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-func FuzzClean(f *testing.F) {
-	f.Add("\x1b[31mred\x9b0m\x1b\x1b[")
-	f.Fuzz(func(t *testing.T, s string) {
-		for _, r := range clean(s) {
-			if r != '\n' && r != '\t' && (r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0)) {
-				t.Errorf("clean(%q) leaves %q", s, r)
-			}
-		}
-	})
-}
-
 func TestTimes(t *testing.T) {
 	for d, want := range map[time.Duration][2]string{
 		-time.Second:               {"0.0s", "0.0s"},

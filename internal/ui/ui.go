@@ -27,6 +27,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/quorate/quorate/internal/event"
+	"github.com/quorate/quorate/internal/printable"
 )
 
 // Mode is a way to show a run.
@@ -98,5 +99,5 @@ func New(mode Mode, out *os.File, o Options) View {
 	case JSON:
 		return NewJSON(out)
 	}
-	return NewPlain(out)
+	return NewPlain(printable.NewOutput(out))
 }
