@@ -116,8 +116,9 @@ func parse(r *strict.Report, f *strict.File) bool {
 	if f.Roots, ok = strict.ParseYAML(r, f.Data); !ok {
 		return false
 	}
-	for _, root := range f.Roots {
-		strict.HideSecrets(f.Source, root)
+	strict.HideSecrets(f.Source, f.Roots)
+	if !strict.CheckPasswords(r, f.Roots) {
+		return false
 	}
 	if len(f.Roots) == 0 {
 		r.ErrorAt(diag.Position{}, "", "the file is empty but for comments")

@@ -62,6 +62,9 @@ func (s *Source) Hide(at Position, length int) {
 	s.hidden[at.Line] = append(s.hidden[at.Line], span{max(at.Column-1, 0), to})
 }
 
+// Hides reports whether a place is kept out of excerpts.
+func (s *Source) Hides(at Position) bool { return covered(s.hidden[at.Line], at.Column-1) }
+
 // At makes a diagnostic with its place and excerpt filled in. A zero position
 // gives a diagnostic about the file as a whole.
 func (s *Source) At(severity Severity, at Position, summary, hint string) Diagnostic {

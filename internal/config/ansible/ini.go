@@ -3,6 +3,7 @@ package ansible
 import (
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/quorate/quorate/internal/config/strict"
@@ -166,8 +167,13 @@ func (r *iniReader) hostVariables(words []word, at diag.Position) (vars []*varia
 			return vars, false
 		default:
 			fine = false
-			r.fail(there, "write KEY=VALUE without blanks around the =, and a value with blanks in quotes", "behind a host's name stand its variables, as KEY=VALUE")
+			r.fail(there, "write KEY=VALUE without blanks around the =, and a value with blanks in quotes, a password too", "behind a host's name stand its variables, as KEY=VALUE")
 			i += aroundEquals(words[i:])
+			continue
+		}
+		if strict.IsPasswordKey(key) && r.cutsPassword(w, i+1 == len(words), at.Line) {
+			vars = append(vars, r.define(key, "", there)) // none, rather than another one
+			r.fail(there, "put the password in quotes; a comment behind it begins with # and a blank", "a # begins a comment here, and may be meant for a part of the value of %s", strict.Clip(strict.Printable(key)))
 			continue
 		}
 		if w.cut {
@@ -176,6 +182,22 @@ func (r *iniReader) hostVariables(words []word, at diag.Position) (vars []*varia
 		vars = append(vars, r.define(key, value, there))
 	}
 	return vars, fine
+}
+
+// cutsPassword reports whether a # that begins a comment inside a password, or
+// right behind it, may be a part of it.
+func (r *iniReader) cutsPassword(w word, isLast bool, number int) bool {
+	if w.cut || w.isQuoted || !isLast {
+		return w.cut
+	}
+	line := []rune(r.file.Source.Line(number))
+	behind := strings.TrimLeft(string(line[min(w.to-1+indentOf(line), len(line)):]), " \t")
+	return len(behind) > 1 && behind[0] == '#' && !strings.ContainsAny(behind[1:2], " \t#-=")
+}
+
+// indentOf is how many blanks a line begins with.
+func indentOf(line []rune) int {
+	return len(line) - len([]rune(strings.TrimLeftFunc(string(line), unicode.IsSpace)))
 }
 
 // aroundEquals is how many words behind the first belong to it, where blanks
@@ -235,41 +257,4 @@ func (r *iniReader) define(key, value string, at strict.Place) *variable {
 // whole is a file as a whole, which findings show at its first line.
 func whole(f *strict.File) strict.Place {
 	return strict.Place{Source: f.Source, Position: diag.Position{Line: 1, Column: 1}}
-}
-
-// assignment is a key and an = or : inside a line.
-var assignment = regexp.MustCompile(`([\w-]+)["']?\s*[:=]\s*`)
-
-// hideINISecrets keeps the secrets of a line out of all excerpts: the values of
-// secret variables where the line is of words, and else all behind a key that
-// looks like a secret's.
-func hideINISecrets(src *diag.Source, number int, line string, ofWords bool) {
-	const longest = 16 << 10 // in a file of one long line, finding each place in it would take for ever
-	words, err := []word(nil), error(nil)
-	if len(line) <= longest {
-		words, err = splitWords(line)
-	}
-	if strict.IsPrivateKey(line) {
-		src.Hide(diag.Position{Line: number, Column: 1}, -1)
-		return
-	}
-	for _, m := range assignment.FindAllStringSubmatchIndex(line, -1) {
-		if !strict.IsSecretKey(line[m[2]:m[3]]) {
-			continue
-		}
-		column := utf8.RuneCountInString(line[:m[1]]) + 1
-		length := -1
-		if err != nil || words == nil {
-			src.Hide(diag.Position{Line: number, Column: column}, length)
-			return
-		}
-		for _, w := range words {
-			key, _, ok := strings.Cut(w.text, "=")
-			if ofWords && ok && !w.cut && key == line[m[2]:m[3]] && w.from <= column && column <= w.to {
-				length = w.to - column
-			}
-		}
-		src.Hide(diag.Position{Line: number, Column: column}, length)
-	}
-	strict.HideURLPasswords(src, number)
 }

@@ -197,7 +197,7 @@ func (inv *inventory) overridden(h *host, v *variable) {
 	if before == nil || before == v || inv.r.Full(diag.SeverityWarning) || canonical(before.value) == canonical(v.value) {
 		return
 	}
-	inv.warn(v.at, "say it once", "host %s has another %s on line %d; as with Ansible, the last one counts", quote(h.name), strict.Clip(strict.Printable(v.name)), before.at.Position.Line)
+	inv.warn(v.at, "say it once", "host %s has another %s on line %d; as with Ansible, the last one counts", quote(h.name), v.shown(), before.at.Position.Line)
 }
 
 // connect works out which groups each host is in. It reports groups that are

@@ -135,9 +135,7 @@ func imported(t *testing.T, files ...string) (*v1alpha1.Cluster, diag.List) {
 			t.Fatalf("%s: %v", f.Path, r.Finish())
 		}
 		f.Roots = roots
-		for _, root := range roots {
-			strict.HideSecrets(f.Source, root)
-		}
+		strict.HideSecrets(f.Source, roots)
 	}
 	return Import(r, list), r.Finish()
 }

@@ -126,7 +126,7 @@ func (m *importer) reportGroup(u *unused, names []string) {
 		return cmp.Or(cmp.Compare(a.at.Position.Line, b.at.Position.Line), cmp.Compare(a.at.Position.Column, b.at.Position.Column))
 	})
 	first, hint, detail := u.vars[0], "", ""
-	subject, are, they := strict.Clip(strict.Printable(first.name)), "is", "it"
+	subject, are, they := first.shown(), "is", "it"
 	if len(u.vars) > 1 {
 		subject, are, they = fmt.Sprintf("%d variables", len(u.vars)), "are", "they"
 		detail = listed(u, names)
@@ -145,6 +145,9 @@ func (m *importer) reportGroup(u *unused, names []string) {
 		hint = "nothing in the cluster will depend on it"
 		if near := strict.Nearest(first.name, names); near != "" && len(u.vars) == 1 {
 			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		if first.at.Source.Hides(first.at.Position) {
+			hint = "put the password in quotes: then it is plain where it ends"
 		}
 	case reasonFamily:
 		if len(u.vars) > 1 {
@@ -178,10 +181,11 @@ func listed(u *unused, known []string) string {
 	var names []string
 	lines := map[string][]int{}
 	for _, v := range u.vars {
-		if lines[v.name] == nil {
-			names = append(names, v.name)
+		name := v.shown()
+		if lines[name] == nil {
+			names = append(names, name)
 		}
-		lines[v.name] = append(lines[v.name], v.at.Position.Line)
+		lines[name] = append(lines[name], v.at.Position.Line)
 	}
 	var b strings.Builder
 	width := 0
@@ -190,7 +194,7 @@ func listed(u *unused, known []string) string {
 			fmt.Fprintf(&b, "\nand %d more", len(names)-i)
 			break
 		}
-		item := strict.Clip(strict.Printable(name))
+		item := name
 		if u.reason == reasonUnknown {
 			if near := strict.Nearest(name, known); near != "" {
 				item += " (did you mean " + near + "?)"

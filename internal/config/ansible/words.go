@@ -13,6 +13,7 @@ type word struct {
 	// to is behind it.
 	from, to int
 	cut      bool // a # inside it began a comment
+	isQuoted bool // it has quotes or escapes
 }
 
 // splitWords splits a host's line as a POSIX shell does, and as Ansible does
@@ -22,7 +23,7 @@ func splitWords(line string) ([]word, error) {
 	var words []word
 	var b strings.Builder
 	var quote rune
-	started, escaped := false, false
+	started, escaped, quoted := false, false, false
 	from := 0
 	runes := []rune(line)
 	begin := func(i int) {
@@ -32,10 +33,10 @@ func splitWords(line string) ([]word, error) {
 	}
 	finish := func(i int, cut bool) {
 		if started {
-			words = append(words, word{text: b.String(), from: from, to: i + 1, cut: cut})
+			words = append(words, word{text: b.String(), from: from, to: i + 1, cut: cut, isQuoted: quoted})
 		}
 		b.Reset()
-		started = false
+		started, quoted = false, false
 	}
 	for i, r := range runes {
 		switch {
@@ -48,14 +49,14 @@ func splitWords(line string) ([]word, error) {
 			escaped = false
 		case r == '\\' && quote != '\'':
 			begin(i)
-			escaped = true
+			escaped, quoted = true, true
 		case quote != 0 && r == quote:
 			quote = 0
 		case quote != 0:
 			b.WriteRune(r)
 		case r == '\'' || r == '"':
 			begin(i)
-			quote = r
+			quote, quoted = r, true
 		case r == '#':
 			finish(i, started)
 			return words, nil

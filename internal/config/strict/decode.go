@@ -153,6 +153,11 @@ func (d *decoder) structure(n *yaml.Node, out reflect.Value, p Path, what string
 	known := Fields(out.Type())
 	for _, e := range d.entries(n) {
 		f := d.field(known, e.key.Value)
+		if f < 0 && glued(e.key.Value) == "" && d.src.Hides(Position(e.key)) {
+			// Its name may be a part of the password.
+			d.ErrorAt(Position(e.key), "put the password in quotes, and a blank behind the comma", "an unknown key stands in %s, right behind a password without quotes", what)
+			continue
+		}
 		if f < 0 && d.Unknown != nil {
 			d.Unknown(e.key, p, keysOf(known))
 			continue
@@ -258,7 +263,11 @@ func Clip(s string) string {
 
 func (d *decoder) list(n *yaml.Node, out reflect.Value, p Path, what string) {
 	if n.Kind != yaml.SequenceNode {
-		d.wrongType(n, p, what, "a list", "write "+what+": [a, b], or one element a line after \"- \"")
+		hint := "write " + what + ": [a, b], or one element a line after \"- \""
+		if strings.HasPrefix(n.Value, "-") {
+			hint = "write a blank behind each dash"
+		}
+		d.wrongType(n, p, what, "a list", hint)
 		return
 	}
 	items := reflect.MakeSlice(out.Type(), len(n.Content), len(n.Content))

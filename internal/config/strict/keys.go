@@ -9,7 +9,7 @@ import (
 // to YAML where the blank behind a colon is missing, or where the colon is an
 // equals sign. name is empty for all other keys.
 func glued(key string) (name string) {
-	if i := strings.IndexAny(key, ":="); i > 0 {
+	if i := strings.IndexAny(key, ":=：＝"); i > 0 {
 		return strings.TrimSpace(key[:i])
 	}
 	return ""

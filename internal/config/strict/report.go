@@ -97,11 +97,12 @@ func (r *Report) Tell(severity diag.Severity, at Place, hint, detail, summary st
 	if at.Source == nil {
 		at.Source = r.src
 	}
-	this := finding{at, summary}
-	switch {
-	case r.Full(severity):
+	if r.Full(severity) {
 		r.dropped[severity]++
-	case !r.said[this]:
+		return
+	}
+	summary, hint, detail = withoutLogins(summary), withoutLogins(hint), withoutLogins(detail)
+	if this := (finding{at, summary}); !r.said[this] {
 		r.said[this] = true
 		r.shown[severity]++
 		d := at.Source.At(severity, at.Position, summary, hint)

@@ -22,14 +22,14 @@ func CheckText(r *Report, data []byte) bool {
 		r.ErrorAt(whole, "is it the right file?", "the file is not text, it holds zero bytes")
 	case !utf8.Valid(data):
 		at := invalidUTF8(data)
-		HideSecretText(r.src, at.Line)
+		HideSecretText(r.src)
 		r.ErrorAt(at, "save it as UTF-8", "the file is not UTF-8 text")
 	default:
 		at, odd := oddLineBreak(data)
 		if odd == 0 {
 			return true
 		}
-		HideSecretText(r.src, at.Line)
+		HideSecretText(r.src)
 		r.ErrorAt(at, "end lines with a newline (LF, or CR and LF)", "the line ends in %U, which some programs take for a line break and others do not", odd)
 	}
 	return false

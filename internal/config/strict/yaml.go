@@ -56,7 +56,11 @@ func syntaxError(r *Report, err error) {
 			at = diag.Position{Line: min(mark.Line, r.src.LineCount()), Column: max(mark.Column, 1)}
 		}
 	}
-	HideSecretText(r.src, at.Line)
+	HideSecretText(r.src)
+	if place, found := findSlip(r.src, at); found != nil {
+		r.ErrorAt(place, found.hint, "%s", found.what)
+		return
+	}
 	hint := ""
 	switch {
 	case strings.Contains(message, "max depth"):
@@ -64,6 +68,11 @@ func syntaxError(r *Report, err error) {
 	case strings.Contains(message, "unknown anchor"):
 		// The parser quotes the name, which may be a password that begins with *.
 		message, hint = "the alias (*) names an anchor that the file does not have", "put a value that begins with * in quotes"
+	case strings.Contains(message, "found unexpected end of stream"):
+		message, hint = "the quote that begins here is not closed", "close it; a password that begins with a quote stands in quotes of the other kind"
+		at = contextOf(r, err, at)
+	case hasBarePassword(r.src.Line(at.Line)):
+		message, hint = "a password in this line, which has no quotes, holds what means something else to YAML", quotePassword
 	case strings.Contains(r.src.Line(at.Line), "\t"):
 		hint = "indent with spaces, YAML takes no tabs"
 	case strings.Contains(message, "cannot start any token"):
@@ -72,6 +81,14 @@ func syntaxError(r *Report, err error) {
 		hint = "is the line indented as its neighbours are, and is a value with \": \" in it in quotes?"
 	}
 	r.ErrorAt(at, hint, "this is not YAML: %s", message)
+}
+
+// contextOf is where what the parser was reading begins.
+func contextOf(r *Report, err error, at diag.Position) diag.Position {
+	if load, ok := errors.AsType[*yaml.LoadError](err); ok && load.ContextMark.Line > 0 {
+		return diag.Position{Line: min(load.ContextMark.Line, r.src.LineCount()), Column: max(load.ContextMark.Column, 1)}
+	}
+	return at
 }
 
 // Child is the value of a mapping's key, or nil where there is none or the node
