@@ -179,8 +179,12 @@ func (s *session) run(ctx context.Context, p *plan.Plan, output, kubeconfig stri
 			sinks = append(sinks, j.Send)
 		}
 	}
-	rt := &component.Runtime{Cluster: s.cluster, Release: s.release, Bundle: s.bundle, Hosts: s.hosts}
-	result := engine.Run(ctx, p, component.Executor{Runtime: rt}, event.Fan(sinks...), engine.Options{RunID: runID})
+	told := event.Fan(sinks...)
+	rt := &component.Runtime{
+		Cluster: s.cluster, Release: s.release, Bundle: s.bundle, Hosts: s.hosts,
+		Notes: func(host, text string) { told.Emit(event.Note{Host: host, Text: text}) },
+	}
+	result := engine.Run(ctx, p, component.Executor{Runtime: rt}, told, engine.Options{RunID: runID})
 	if err := view.Close(); err != nil {
 		return result, err
 	}

@@ -137,6 +137,9 @@ type Runtime struct {
 	Bundle  *bundle.Bundle
 	// Hosts are the connected hosts, by name.
 	Hosts map[string]*host.Host
+	// Notes takes what a step found and went on in spite of; nil drops it. Unlike
+	// progress it stays: in the log, the journal and the JSON of the run.
+	Notes func(host, text string)
 
 	mu      sync.Mutex
 	kube    *kube.Client
@@ -146,6 +149,13 @@ type Runtime struct {
 // kubeFresh is how long a client that was ready is used without being asked
 // again: waits look several times a second.
 const kubeFresh = 2 * time.Second
+
+// Note tells of something that a step went on in spite of.
+func (rt *Runtime) Note(host, text string) {
+	if rt.Notes != nil {
+		rt.Notes(host, text)
+	}
+}
 
 // Host returns the handle of a connected host.
 func (rt *Runtime) Host(name string) (*host.Host, error) {

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"time"
@@ -214,10 +215,10 @@ func (o back) heard(ctx context.Context, rt *component.Runtime, say func(string)
 				return nil
 			}
 		}
-		return errors.New("not yet")
+		return errors.New("it sends them elsewhere, or nowhere")
 	})
 	if err != nil && ctx.Err() == nil {
-		say(err.Error() + "; it is not waited for")
+		rt.Note(o.apiServer, fmt.Sprintf("kube-proxy of %[1]s was not seen to send connections to the API server of %[1]s again within %s; the run goes on", o.apiServer, heardTimeout))
 		return nil
 	}
 	return err
@@ -235,7 +236,7 @@ func (o back) found(ctx context.Context, rt *component.Runtime, name string, say
 	return component.Until(ctx, foundTimeout, "HAProxy on "+name+" to find the API server of "+o.apiServer+" ready", say, func(ctx context.Context) error {
 		facts, err := h.Facts(ctx, query)
 		if errors.Is(err, host.ErrUnreachable) {
-			say(name + " is out of reach, and not waited for")
+			rt.Note(name, "out of reach: its HAProxy was not seen to find the API server of "+o.apiServer+" again; the run goes on")
 			return nil
 		}
 		if err != nil {
@@ -267,25 +268,25 @@ func (o setAside) Check(context.Context, *component.Runtime) (bool, error) { ret
 // Apply implements component.Op. A node that is lost meanwhile keeps nobody's API
 // server from its restart: what it has is put right by the next run.
 func (o setAside) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	return o.each(ctx, func(ctx context.Context, n runNginx) error { return n.Apply(ctx, rt, say) }, say)
+	return o.each(ctx, rt, func(ctx context.Context, n runNginx) error { return n.Apply(ctx, rt, say) })
 }
 
 // Verify implements component.Op.
 func (o setAside) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
-	return o.each(ctx, func(ctx context.Context, n runNginx) error { return n.Verify(ctx, rt, say) }, say)
+	return o.each(ctx, rt, func(ctx context.Context, n runNginx) error { return n.Verify(ctx, rt, say) })
 }
 
 // mostNodes bounds how many nodes are told at the same time.
 const mostNodes = 32
 
-func (o setAside) each(ctx context.Context, do func(context.Context, runNginx) error, say func(string)) error {
+func (o setAside) each(ctx context.Context, rt *component.Runtime, do func(context.Context, runNginx) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(mostNodes)
 	for _, n := range o.nodes {
 		group.Go(func() error {
 			err := do(ctx, n)
 			if errors.Is(err, host.ErrUnreachable) {
-				say(n.Host + " is out of reach, and left as it is")
+				rt.Note(n.Host, "out of reach: its nginx was left as it is; the next run sets it")
 				return nil
 			}
 			return err

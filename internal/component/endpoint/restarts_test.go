@@ -67,3 +67,27 @@ func TestBackWaitsForHAProxy(t *testing.T) {
 		}
 	})
 }
+
+// A wait that was given up after a minute was once told as done, and nothing more.
+func TestBackTellsWhatItDidNotSee(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beside, proxied := hosttest.New(t, "cp-1")
+		proxied.Expect(protocol.OpFacts, func(c hosttest.Call) bool { return c.Op == protocol.OpFacts }).Any().Do(func(hosttest.Call) (any, error) {
+			return protocol.Facts{LocalHTTP: []protocol.HTTPReply{{Error: "connection refused"}}}, nil
+		})
+		var notes []string
+		rt := &component.Runtime{
+			Cluster: &cluster.Cluster{Network: cluster.Network{ServiceCIDR: netip.MustParsePrefix("10.233.0.0/18")}, Hosts: []cluster.Host{
+				{Name: "cp-1", Roles: []cluster.Role{cluster.RoleControlPlane}},
+			}},
+			Hosts: map[string]*host.Host{"cp-1": beside},
+			Notes: func(host, text string) { notes = append(notes, host+": "+text) },
+		}
+		if err := (back{apiServer: "cp-1"}).Verify(t.Context(), rt, func(string) {}); err != nil {
+			t.Fatal(err)
+		}
+		if len(notes) != 1 || !strings.Contains(notes[0], "cp-1: kube-proxy of cp-1 was not seen to send connections") {
+			t.Errorf("notes %q", notes)
+		}
+	})
+}
