@@ -91,11 +91,12 @@ func rules() []struct {
 		{"internal/agent/protocol", nil},
 		{"internal/agent", []string{"internal/agent/protocol"}},
 		{"internal/printable", nil},
+		{"internal/bounded", nil},
 		{"internal/diag", []string{"internal/printable"}},
 		{"internal/pki", nil},
 		{"internal/event", []string{"internal/plan"}},
 		{"internal/engine", []string{"internal/plan", "internal/event"}},
-		{"internal/probe", nil},
+		{"internal/probe", []string{"internal/bounded"}},
 		{"internal/ui", views},
 		{"internal/status", append(slices.Clone(views), "internal/pki", "internal/etcd")},
 		{"internal/config/importtest", []string{"internal/config", "internal/diag", "internal/golden"}},
@@ -103,11 +104,11 @@ func rules() []struct {
 		{"internal/component", parts},
 		{"internal/etcd", pure},
 		{"internal/members", append(slices.Clone(pure), "internal/component", "internal/etcd", "internal/host")},
-		{"internal/kube", []string{"internal/cluster", "internal/state", "internal/host", "internal/kube"}},
+		{"internal/kube", []string{"internal/cluster", "internal/state", "internal/host", "internal/kube", "internal/bounded"}},
 		{"internal/preflight", append(slices.Clone(parts), "internal/preflight")},
 		{"internal/planner", append(slices.Clone(parts), "internal/planner", "internal/preflight")},
 		{"internal/observe", append(slices.Clone(parts), "internal/observe")},
-		{"internal/host", []string{"internal/agent", "internal/host", "internal/printable"}},
+		{"internal/host", []string{"internal/agent", "internal/host", "internal/printable", "internal/bounded"}},
 	}
 }
 

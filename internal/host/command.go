@@ -44,7 +44,7 @@ func (h *Host) Run(ctx context.Context, command Command) (protocol.RunReply, err
 		body = bodyReader{command.Stdin}
 	}
 	var reply protocol.RunReply
-	if err := h.callStream(ctx, "running "+shortArgv(command.Argv), protocol.OpRun, request, body, -1, &reply); err != nil {
+	if err := h.callStream(ctx, "running "+shortArgv(command.Argv), protocol.OpRun, request, body, -1, runAnswer(command), &reply); err != nil {
 		return reply, err
 	}
 	if reply.ExitCode != 0 && !slices.Contains(command.OK, reply.ExitCode) {
@@ -57,6 +57,11 @@ func (h *Host) Run(ctx context.Context, command Command) (protocol.RunReply, err
 		}
 	}
 	return reply, nil
+}
+
+// runAnswer bounds the answer to a command: the ends of both its streams, in base64.
+func runAnswer(command Command) int64 {
+	return max(maxAnswer, 3*command.MaxOutput)
 }
 
 // end is the part of a program's output that an error keeps.

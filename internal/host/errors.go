@@ -69,8 +69,8 @@ func (e *UnitError) Error() string {
 	return message
 }
 
-// bodyError is a failure to read what the caller gave to be sent: its own
-// error, not the connection's.
+// bodyError is a failure to read what the caller gave to be sent, or to make sense of
+// what came whole: not the connection's.
 type bodyError struct{ err error }
 
 func (e *bodyError) Error() string { return e.err.Error() }

@@ -5,11 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"io/fs"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/bounded"
 )
 
 // MaxReadFile is the most bytes that ReadFile takes.
@@ -33,12 +33,9 @@ func (h *Host) ReadFile(ctx context.Context, path string) ([]byte, error) {
 		return nil, h.failed(ctx, doing, err)
 	}
 	defer response.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(response.Body, MaxReadFile+1))
+	content, err := io.ReadAll(bounded.Reader(response.Body, MaxReadFile))
 	if err != nil {
 		return nil, h.failed(ctx, doing, err)
-	}
-	if len(content) > MaxReadFile {
-		return nil, fmt.Errorf("%s: %s: it is larger than %d bytes", h.name, doing, MaxReadFile)
 	}
 	return content, nil
 }
@@ -55,7 +52,7 @@ func (h *Host) Write(ctx context.Context, request protocol.WriteRequest, content
 	sum := sha256.Sum256(content)
 	request.SHA256 = hex.EncodeToString(sum[:])
 	var reply protocol.WriteReply
-	err = h.callStream(ctx, "writing "+request.Path, protocol.OpWrite, request, bytes.NewReader(content), int64(len(content)), &reply)
+	err = h.callStream(ctx, "writing "+request.Path, protocol.OpWrite, request, bytes.NewReader(content), int64(len(content)), maxAnswer, &reply)
 	return reply.Changed, err
 }
 
@@ -113,7 +110,7 @@ func (h *Host) CopyAgent(ctx context.Context, path string) error {
 func (h *Host) Unpack(ctx context.Context, tarStream io.Reader) (changed []string, err error) {
 	defer releasePipe(tarStream)
 	var reply protocol.UnpackReply
-	err = h.callStream(ctx, "unpacking files", protocol.OpUnpack, struct{}{}, bodyReader{tarStream}, -1, &reply)
+	err = h.callStream(ctx, "unpacking files", protocol.OpUnpack, struct{}{}, bodyReader{tarStream}, -1, maxAnswer, &reply)
 	return reply.Changed, err
 }
 

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/bounded"
 )
 
 // Host is a handle to one machine. Its methods may be called at the same time
@@ -70,6 +71,17 @@ func (h *Host) end(ctx context.Context, request protocol.ExitRequest) error {
 	return err
 }
 
+// maxAnswer bounds what a host may answer to one question, in bytes. The largest good
+// answer is the facts of a host, of a few MiB.
+const maxAnswer = 32 << 20
+
+// What bounds one line of an answer that comes in lines, in bytes: so much is held for
+// each, for all hosts at once.
+const (
+	maxLine   = 64 << 10
+	maxReport = 1 << 20 // of all who connected to a host that stands in for an API server
+)
+
 // call makes a request whose request and reply are JSON bodies.
 func (h *Host) call(ctx context.Context, doing, op string, request, reply any) error {
 	text, err := json.Marshal(request)
@@ -81,22 +93,36 @@ func (h *Host) call(ctx context.Context, doing, op string, request, reply any) e
 		return h.failed(ctx, doing, err)
 	}
 	defer response.Body.Close()
-	return h.decode(ctx, doing, response, reply)
+	return h.decode(ctx, doing, response, maxAnswer, reply)
 }
 
-// callStream makes a request whose body is a stream and whose reply is JSON.
-func (h *Host) callStream(ctx context.Context, doing, op string, request any, body io.Reader, size int64, reply any) error {
+// callStream makes a request whose body is a stream and whose reply is JSON, of at most
+// limit bytes.
+func (h *Host) callStream(ctx context.Context, doing, op string, request any, body io.Reader, size, limit int64, reply any) error {
 	response, err := h.send(ctx, op, request, body, size)
 	if err != nil {
 		return h.failed(ctx, doing, err)
 	}
 	defer response.Body.Close()
-	return h.decode(ctx, doing, response, reply)
+	return h.decode(ctx, doing, response, limit, reply)
 }
 
-func (h *Host) decode(ctx context.Context, doing string, response *http.Response, reply any) error {
-	if err := json.NewDecoder(response.Body).Decode(reply); err != nil {
-		return h.failed(ctx, doing, fmt.Errorf("reading the reply: %w", err))
+func (h *Host) decode(ctx context.Context, doing string, response *http.Response, limit int64, reply any) error {
+	text, err := io.ReadAll(bounded.Reader(response.Body, limit))
+	if err == nil {
+		err = readReply(text, reply)
+	}
+	if err != nil {
+		return h.failed(ctx, doing, err)
+	}
+	return nil
+}
+
+// readReply reads an answer that has come whole: what is wrong with it is the agent's
+// doing, not the connection's.
+func readReply(text []byte, reply any) error {
+	if err := json.Unmarshal(text, reply); err != nil {
+		return &bodyError{fmt.Errorf("the agent's answer cannot be read: %w", err)}
 	}
 	return nil
 }
@@ -167,7 +193,8 @@ func (h *Host) failed(ctx context.Context, doing string, err error) error {
 	if _, ok := errors.AsType[*protocol.Error](err); ok || errors.Is(err, ErrUnreachable) {
 		return fmt.Errorf("%s: %s: %w", h.name, doing, err)
 	}
-	if _, ok := errors.AsType[*bodyError](err); ok {
+	_, own := errors.AsType[*bodyError](err)
+	if _, large := errors.AsType[*bounded.Error](err); own || large {
 		return fmt.Errorf("%s: %s: %w", h.name, doing, err)
 	}
 	return fmt.Errorf("%s: %s: %w", h.name, doing, &UnreachableError{Cause: whyLost(err)})

@@ -1,14 +1,13 @@
 package host
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/bounded"
 	"github.com/quorate/quorate/internal/printable"
 )
 
@@ -31,9 +30,9 @@ func (h *Host) Lock(ctx context.Context, request protocol.LockRequest) (*Lock, e
 	upload, feed := io.Pipe()
 	response, err := h.send(life, protocol.OpLock, request, upload, -1)
 	var reply protocol.LockReply
-	var answers *bufio.Reader
+	var answers func() ([]byte, error)
 	if err == nil {
-		answers = bufio.NewReader(response.Body)
+		answers = bounded.Lines(response.Body, maxLine)
 		err = readLine(answers, &reply)
 		if err == nil && !taking() {
 			err = context.Cause(ctx)
@@ -60,12 +59,12 @@ func (h *Host) Lock(ctx context.Context, request protocol.LockRequest) (*Lock, e
 	return l, nil
 }
 
-func readLine(r *bufio.Reader, into any) error {
-	line, err := r.ReadBytes('\n')
+func readLine(next func() ([]byte, error), into any) error {
+	line, err := next()
 	if err != nil {
 		return fmt.Errorf("reading the reply: %w", err)
 	}
-	return json.Unmarshal(line, into)
+	return readReply(line, into)
 }
 
 // renew tells the agent that the operator lives. A write waits for the
@@ -89,7 +88,7 @@ func (l *Lock) renew() {
 }
 
 // watch waits for the end of the answer, and learns why it ended.
-func (l *Lock) watch(answers *bufio.Reader, body io.Closer) {
+func (l *Lock) watch(answers func() ([]byte, error), body io.Closer) {
 	defer close(l.done)
 	defer l.end()
 	defer body.Close()

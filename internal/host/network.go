@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/bounded"
 )
 
 // Dial connects from the host to an address ("tcp" or "unix") and gives the
@@ -94,7 +94,7 @@ func (h *Host) listen(ctx context.Context, request protocol.ListenRequest) (stop
 	response, err := h.send(life, protocol.OpListen, request, nil, 0)
 	var reply protocol.ListenReply
 	if err == nil {
-		err = json.NewDecoder(response.Body).Decode(&reply)
+		err = readLine(bounded.Lines(response.Body, maxLine), &reply)
 		if err == nil && !starting() {
 			err = context.Cause(ctx)
 		}
@@ -141,11 +141,11 @@ func (h *Host) StandIn(ctx context.Context, addrs []string, nonce string) (*Stan
 	life, end := context.WithCancel(context.Background())
 	starting := context.AfterFunc(ctx, end)
 	response, err := h.send(life, protocol.OpListen, protocol.ListenRequest{Addresses: addrs, Nonce: nonce, HTTPS: true}, nil, 0)
-	var lines *json.Decoder
+	var lines func() ([]byte, error)
 	var reply protocol.ListenReply
 	if err == nil {
-		lines = json.NewDecoder(response.Body)
-		err = lines.Decode(&reply)
+		lines = bounded.Lines(response.Body, maxReport)
+		err = readLine(lines, &reply)
 		if err == nil && !starting() {
 			err = context.Cause(ctx)
 		}
@@ -164,7 +164,7 @@ func (h *Host) StandIn(ctx context.Context, addrs []string, nonce string) (*Stan
 		defer close(read)
 		for {
 			var report protocol.ListenReport
-			if lines.Decode(&report) != nil {
+			if readLine(lines, &report) != nil {
 				return // stopped, or the host is gone, which who calls it notices
 			}
 			s.mu.Lock()

@@ -28,6 +28,8 @@ func NewConn(ctx context.Context, name string, conn net.Conn, closer func() erro
 		DisableCompression: true,
 		ReadBufferSize:     64 << 10,
 		WriteBufferSize:    64 << 10,
+
+		MaxResponseHeaderBytes: 64 << 10, // the agent sends next to none
 		HTTP2: &http.HTTP2Config{
 			MaxReceiveBufferPerConnection: 4<<20 - 1,
 			MaxReceiveBufferPerStream:     4<<20 - 1,

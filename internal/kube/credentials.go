@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
+	"github.com/quorate/quorate/internal/bounded"
 	"github.com/quorate/quorate/internal/host"
 )
 
@@ -64,6 +65,10 @@ const (
 	fieldCertificate = "client-certificate-data"
 	fieldKey         = "client-key-data"
 )
+
+// maxAnswer bounds one answer of an API server, in bytes. The nodes of a large cluster
+// take some ten MiB.
+const maxAnswer = 64 << 20
 
 // maxAdminConf bounds the file; kubeadm's has 6 KB.
 const maxAdminConf = 1 << 20
@@ -175,6 +180,7 @@ func (c Credentials) Config() *rest.Config {
 		TLSClientConfig: rest.TLSClientConfig{CAData: c.Authority, CertData: c.Certificate, KeyData: c.Key},
 		// The way leads through a host's agent, where no proxy of the operator's
 		// environment has a place.
-		Proxy: func(*http.Request) (*url.URL, error) { return nil, nil },
+		Proxy:         func(*http.Request) (*url.URL, error) { return nil, nil },
+		WrapTransport: func(t http.RoundTripper) http.RoundTripper { return bounded.Transport(t, maxAnswer) },
 	}
 }

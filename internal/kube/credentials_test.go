@@ -1,8 +1,11 @@
 package kube
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -120,5 +123,28 @@ func TestConfigHoldsNothingElse(t *testing.T) {
 	}
 	if proxy, err := config.Proxy(nil); proxy != nil || err != nil {
 		t.Errorf("a proxy is asked: %v, %v", proxy, err)
+	}
+}
+
+// An API server whose answer does not end is told of, and takes no more than its bound.
+func TestEndlessAnswerOfAnAPIServer(t *testing.T) {
+	ca, conf := authority(t)
+	server := serve(t, ca, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			io.WriteString(w, "ok")
+			return
+		}
+		for piece := bytes.Repeat([]byte("x"), 1<<20); r.Context().Err() == nil; {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+	}))
+	c, err := First(t.Context(), []*host.Host{host.New("cp-1", &machine{adminConf: conf, server: server}, nil)}, endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Version(t.Context()); err == nil || !strings.Contains(err.Error(), "it answers more than 64 MiB") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/quorate/quorate/internal/bounded"
 )
 
 // Viewpoint is a place to look at the endpoint from.
@@ -77,6 +79,9 @@ func (c Clients) Close() {
 // the one that the endpoint proves; how to get there is Dial's.
 func (v Viewpoint) URL(path string) string { return "https://" + v.TLS.ServerName + path }
 
+// maxAnswer bounds what an API server may answer, in bytes.
+const maxAnswer = 16 << 20
+
 // mostBody bounds what is kept of an answer that is no success, in bytes.
 const mostBody = 200
 
@@ -88,7 +93,7 @@ func Do(client *http.Client, request *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	body, err := io.ReadAll(bounded.Reader(response.Body, maxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+
+	"github.com/quorate/quorate/internal/bounded"
 )
 
 // Event is one line of a watch.
@@ -11,6 +13,9 @@ type Event struct {
 	Type   string // ADDED, MODIFIED, DELETED or BOOKMARK
 	Object json.RawMessage
 }
+
+// maxEvent bounds one event, in bytes; the API takes hardly a larger object.
+const maxEvent = 2 << 20
 
 // WatchStream asks for a watch at a URL and gives its events to take, on one
 // connection, until that ends or take has had enough. What the API says
@@ -31,10 +36,14 @@ func WatchStream(ctx context.Context, client *http.Client, url string, take func
 	if response.StatusCode != http.StatusOK {
 		return &StatusError{Code: response.StatusCode, Body: "watch"}
 	}
-	events := json.NewDecoder(response.Body)
+	next := bounded.Lines(response.Body, maxEvent)
 	for {
+		line, err := next()
+		if err != nil {
+			return err
+		}
 		var e Event
-		if err := events.Decode(&e); err != nil {
+		if err := json.Unmarshal(line, &e); err != nil {
 			return err
 		}
 		if e.Type == "ERROR" {
