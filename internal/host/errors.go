@@ -42,7 +42,8 @@ type ExitError struct {
 // stackTraceHint begins the line that kubeadm ends every failure with.
 const stackTraceHint = "To see the stack trace of this error"
 
-// Error shows the last line of the program's own words that says something.
+// Error shows the last line of the program's own words that says something, and
+// shows it first: progress is cut at its end.
 func (e *ExitError) Error() string {
 	words := lastLine(e.Stderr)
 	if words == "" {
@@ -51,7 +52,7 @@ func (e *ExitError) Error() string {
 	if words == "" {
 		words = "no output"
 	}
-	return fmt.Sprintf("%s: %s: exit code %d: %s", e.Host, shortArgv(e.Argv), e.Code, words)
+	return fmt.Sprintf("%s: %s (exit code %d of %s)", e.Host, words, e.Code, shortArgv(e.Argv))
 }
 
 // UnitError says that systemd could not bring a unit to the state asked for.
