@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -62,7 +63,10 @@ func (c *converter) host(p strict.Path, h *v1alpha1.Host, ssh cluster.SSH) clust
 // hostName checks a host's name: it becomes the node's name, and a label of it.
 func (c *converter) hostName(p strict.Path, name string) string {
 	const longest = 63
-	const rule = "a name is lower-case letters, digits, - and ., and begins and ends with a letter or digit"
+	rule := "a name is lower-case letters, digits, - and ., and begins and ends with a letter or digit"
+	if lower := strings.ReplaceAll(strings.ToLower(name), "_", "-"); lower != name && len(validation.IsDNS1123Subdomain(lower)) == 0 {
+		rule = "write " + lower + ": " + rule
+	}
 	switch {
 	case name == "":
 		c.Errorf(p, "add name: the host's name in the cluster", "a host has no name")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -67,10 +68,11 @@ func (c *converter) oneOf(p strict.Path, what, value string, known ...string) st
 		return value
 	}
 	hint := strict.DidYouMean(value, known)
-	if word, ok := wordsElsewhere()[value]; ok && slices.Contains(known, word) {
+	lower := strings.ToLower(value)
+	if word, ok := wordsElsewhere()[lower]; ok && slices.Contains(known, word) {
 		hint = "here it is called " + word
 	}
-	if remark := remarks()[value]; remark != "" {
+	if remark := remarks()[lower]; remark != "" {
 		hint = remark
 	}
 	c.Errorf(p, hint, "%s must be %s, not %s", what, list(known), quote(value))
@@ -92,7 +94,7 @@ func wordsElsewhere() map[string]string {
 		"lb": "load-balancer", "loadbalancer": "load-balancer",
 		"kubekey": "external", "kubeadm": "stacked", "internal": "stacked",
 		"keepalived": "managed", "kubevip": "kube-vip",
-		"x86_64": "amd64", "aarch64": "arm64",
+		"warning": "warn", "x86_64": "amd64", "aarch64": "arm64",
 	}
 }
 
@@ -136,7 +138,7 @@ func (c *converter) dnsName(p strict.Path, what, value string) string {
 	case isIP(value) || value != "" && allDigits.MatchString(value):
 		c.Errorf(p, "give a name, such as "+defaultDomain+"; hosts resolve it by their hosts file", "%s must be a DNS name, not the address %s", what, quote(value))
 	case !isDNSName(value):
-		c.Errorf(p, "", "%s: %s is not a DNS name%s", what, quote(value), holds(value, nameCharacter))
+		c.Errorf(p, addressRemedy(value), "%s: %s is not a DNS name%s", what, quote(value), holds(value, nameCharacter))
 	default:
 		return value
 	}
@@ -153,9 +155,48 @@ func (c *converter) address(p strict.Path, what, value string) string {
 	case isIP(value) || isDNSName(strings.ToLower(value)):
 		return value
 	default:
-		c.Errorf(p, "", "%s: %s is neither an IP address nor a host name%s", what, quote(value), holds(value, addressCharacter))
+		c.Errorf(p, addressRemedy(value), "%s: %s is neither an IP address nor a host name%s", what, quote(value), holds(value, addressCharacter))
 	}
 	return ""
+}
+
+// addressRemedy says how to write an address that is written as something else:
+// with a scheme, a port where none belongs, a range's length, or in capitals. It
+// is empty where that is not known.
+func addressRemedy(value string) string {
+	if strings.ContainsRune(value, '$') {
+		return "write the address itself: nothing fills in the variables of a shell here"
+	}
+	bare := addressInside(value)
+	remark := ""
+	if host, port, err := net.SplitHostPort(bare); err == nil && allDigits.MatchString(port) {
+		bare, remark = host, "; a port has a field of its own"
+	}
+	bare = strings.TrimSuffix(strings.TrimPrefix(bare, "["), "]")
+	if lower := strings.ToLower(bare); isDNSName(lower) {
+		bare = lower
+	}
+	if bare == value || !isIP(bare) && !isDNSName(bare) {
+		return ""
+	}
+	return "write " + bare + remark
+}
+
+// registryRemedy is addressRemedy for a registry, which has its port with it.
+func registryRemedy(value string) string {
+	if name := strings.ToLower(addressInside(value)); name != value && isRegistry(name) {
+		return "write " + name
+	}
+	return ""
+}
+
+// addressInside is an address without a scheme, a user and a path or length.
+func addressInside(value string) string {
+	if _, rest, ok := strings.Cut(value, "://"); ok {
+		value = rest
+	}
+	value, _, _ = strings.Cut(value, "/")
+	return value[strings.LastIndexByte(value, '@')+1:]
 }
 
 // unicast checks an IP address that other hosts can reach.
@@ -163,7 +204,7 @@ func (c *converter) unicast(p strict.Path, what, value string) netip.Addr {
 	addr, err := netip.ParseAddr(value)
 	switch {
 	case err != nil:
-		c.Errorf(p, "", "%s: %s is not an IP address%s", what, quote(value), holds(value, addressCharacter))
+		c.Errorf(p, addressRemedy(value), "%s: %s is not an IP address%s", what, quote(value), holds(value, addressCharacter))
 	case addr.IsLoopback() || addr.IsUnspecified() || addr.IsMulticast() || addr.IsLinkLocalUnicast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		c.Errorf(p, "give the address of a network interface", "%s: %s is not an address that other hosts can reach", what, value)
 	default:

@@ -56,11 +56,28 @@ func formats() []format {
 		orLookup    = "write \"{{ lookup('env', 'VARIABLE') }}\" in its place; or " + written
 		writeOut    = "write out what Ansible makes of it, and name that: ansible-inventory -i FILE --list --yaml > hosts.yaml"
 		onlyAnsible = ", which only Ansible can read"
+		labInstead  = "for a cluster on this machine there is `quorate lab up`; for servers, write a cluster file"
+		takeOut     = "write what is below data: hosts.yml of the inventory's ConfigMap into a file hosts.yml, and what is below group_vars.yml into group_vars/all.yml beside it: -f hosts.yml reads both"
 	)
 	return []format{
 		{name: "a KubeKey file", secretHint: written, recognises: func(root *yaml.Node, _ *strict.File) bool { return root != nil && kubekey.Recognises(root) }, imports: kubekey.Import},
-		{name: "a k0sctl file", recognises: group("k0sctl.k0sproject.io")},
+		{name: "a k0sctl file", recognises: group("k0sctl.k0sproject.io", "k0s.k0sproject.io")},
 		{name: "a kubeadm configuration", recognises: group("kubeadm.k8s.io")},
+		{name: "a Clusterfile of sealos", recognises: group("apps.sealos.io")},
+		{name: "a Clusterfile of sealer", recognises: group("sealer.cloud", "sealer.aliyun.com")},
+		{name: "a configuration of kind", recognises: group("kind.x-k8s.io"), remedy: labInstead},
+		{name: "a configuration of k3d", recognises: group("k3d.io"), remedy: labInstead},
+		{name: "a KubeOne file", recognises: group("kubeone.k8c.io", "kubeone.io")},
+		{name: "a kOps file", recognises: group("kops.k8s.io")},
+		{name: "an eksctl file", recognises: group("eksctl.io")},
+		{name: "a resource of Cluster API", recognises: group("cluster.x-k8s.io", "infrastructure.cluster.x-k8s.io", "controlplane.cluster.x-k8s.io", "bootstrap.cluster.x-k8s.io")},
+		{name: "a resource of kubean", recognises: group("kubean.io"), remedy: takeOut},
+		{name: "a ConfigMap with an inventory in it, such as kubean has", recognises: isInventoryInConfigMap, remedy: takeOut},
+		{name: "a cluster.yml of RKE", recognises: isRKE},
+		{name: "a configuration of RKE2 or K3s", recognises: isRKE2},
+		{name: "a configuration of Talos", recognises: isTalos},
+		{name: "an inventory of TimeBye/kubeadm-ha", recognises: func(_ *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsKubeadmHA(f) },
+			remedy: "write a cluster file: a host's groups are its roles; without lb_kube_apiserver_ip its balancer is mode localhost, with one mode managed"},
 		{name: "a file of settings for an inventory plugin" + onlyAnsible, remedy: writeOut, recognises: func(root *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsPlugin(root) }},
 		{name: "an inventory as programs write it for Ansible, in JSON", remedy: writeOut, recognises: func(root *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsListing(root) }},
 		{name: "an inventory in TOML", remedy: writeOut, recognises: func(_ *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsTOML(f) }},
@@ -117,7 +134,7 @@ func parse(r *strict.Report, f *strict.File) bool {
 		return false
 	}
 	strict.HideSecrets(f.Source, f.Roots)
-	if !strict.CheckPasswords(r, f.Roots) {
+	if fine := strict.CheckPasswords(r, f.Roots); !strict.CheckBlanks(r, f.Roots) || !fine {
 		return false
 	}
 	if len(f.Roots) == 0 {
@@ -164,7 +181,7 @@ func own(r *strict.Report, f *strict.File) *v1alpha1.Cluster {
 		r.ErrorAt(strict.Position(f.Roots[1]), "put each cluster in a file of its own",
 			"a second document: a cluster file holds one")
 	}
-	if !ours(r, f.Roots[0]) {
+	if !ours(r, f.Roots[0]) || !strict.CheckSpecPlace(r, f.Roots[0]) {
 		return nil
 	}
 	doc := &v1alpha1.Cluster{}

@@ -106,8 +106,8 @@ func Import(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
 }
 
 // isKubeSphere tells KubeSphere 2.x by what only it has: files of variables
-// beside the inventory instead of group_vars, and the old names of groups with
-// none of what kubespray's own inventories have. One that calls the cluster's
+// beside the inventory instead of group_vars, or hosts as its guides write them,
+// and the old names of groups with none of what kubespray's own inventories have. One that calls the cluster's
 // group k8s_cluster is kubespray's, whatever its other names.
 func isKubeSphere(inv *inventory, rest []*strict.File) bool {
 	for _, name := range []string{groupBastion, groupReflector} {
@@ -118,12 +118,28 @@ func isKubeSphere(inv *inventory, rest []*strict.File) bool {
 	if !inv.hasOldNames() || inv.file.Roots != nil {
 		return false
 	}
+	beside := false
 	for _, f := range rest {
 		if kind, _ := level(f.Path); kind != "" {
 			return false
 		}
+		beside = true
 	}
-	return !slices.ContainsFunc(inv.hosts, func(h *host) bool { return h.vars["etcd_member_name"] != nil || h.vars["access_ip"] != nil })
+	_, hasRegistry := inv.groups["local_registry"]
+	return !slices.ContainsFunc(inv.hosts, func(h *host) bool { return h.vars["etcd_member_name"] != nil || h.vars["access_ip"] != nil }) &&
+		(beside || hasRegistry || slices.ContainsFunc(inv.hosts, isKubeSphereHost))
+}
+
+// isKubeSphereHost tells a host's line of KubeSphere 2.x from one of an old
+// kubespray: the machine that installs is named as local, and a password for sudo
+// alone is the login's, too.
+func isKubeSphereHost(h *host) bool {
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return h.vars[name] != nil })
+	}
+	connection := h.vars["ansible_connection"]
+	return connection != nil && canonical(connection.value) == "local" ||
+		has("ansible_become_pass") && !has("ansible_ssh_pass", "ansible_password", "ansible_ssh_private_key_file")
 }
 
 // installer is what the inventory is for, in messages.

@@ -62,10 +62,7 @@ func (m *importer) mirror(s *setting, registry, address string) {
 // insecure adds a registry without TLS, once.
 func (m *importer) insecure(s *setting, registry string) {
 	r := &m.doc.Spec.Registry
-	if _, rest, ok := strings.Cut(registry, "://"); ok {
-		registry = rest
-	}
-	registry = strings.TrimSuffix(registry, "/")
+	registry = strict.WithoutScheme(registry)
 	for _, known := range r.Insecure {
 		if known == registry {
 			return

@@ -94,6 +94,9 @@ func described(root *yaml.Node) string {
 // importCluster makes a document of one of kind Cluster.
 func importCluster(r *strict.Report, d document) *v1alpha1.Cluster {
 	m := newImporter(r, d.report, &v1alpha1.Cluster{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind})
+	if !strict.CheckSpecPlace(d.report, d.root) {
+		return nil
+	}
 	var f file
 	strict.Decode(m.theirs, d.root, &f, strict.Options{Loose: true, Unknown: m.unknown})
 	if !m.theirs.Given("spec") {

@@ -27,7 +27,7 @@ func kindOf(root *yaml.Node) string {
 	version, _ := strict.ScalarAt(root, "apiVersion")
 	kind, _ := strict.ScalarAt(root, "kind")
 	group, _, _ := strings.Cut(version, "/")
-	if group == "kubekey.kubesphere.io" || group == "kubekey.io" {
+	if strings.HasPrefix(group, "kubekey.") { // kubekey.kubesphere.io and more: KubeKey goes by the kind
 		if kind == "" {
 			kind = shapeOf(root)
 		}

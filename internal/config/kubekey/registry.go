@@ -15,7 +15,7 @@ func (m *importer) registry(r *registry) {
 	const from, to = strict.Path("spec.registry"), strict.Path("spec.registry")
 	out := &m.doc.Spec.Registry
 	m.mirrors(from.Key("registryMirrors"), r.RegistryMirrors)
-	m.texts(to.Key("insecure"), &out.Insecure, from.Key("insecureRegistries"), r.InsecureRegistries)
+	m.texts(to.Key("insecure"), &out.Insecure, from.Key("insecureRegistries"), withoutSchemes(r.InsecureRegistries))
 	for _, host := range m.inFileOrder(from.Key("auths"), slices.Collect(maps.Keys(r.Auths))) {
 		m.auth(from.Key("auths").Key(host), host, r.Auths[host])
 	}
@@ -48,10 +48,20 @@ func (m *importer) mirrors(from strict.Path, mirrors []string) {
 	}
 }
 
+// withoutSchemes are registries by their names alone.
+func withoutSchemes(addresses []string) []string {
+	names := slices.Clone(addresses)
+	for i := range names {
+		names[i] = strict.WithoutScheme(names[i])
+	}
+	return names
+}
+
 // auth speaks about how to log in to a registry. Whether its TLS counts is
 // taken over; who to log in as is not.
 func (m *importer) auth(from strict.Path, host string, a auth) {
 	insecure := &m.doc.Spec.Registry.Insecure
+	host = strict.WithoutScheme(host)
 	if (a.SkipTLSVerify || a.PlainHTTP) && !slices.Contains(*insecure, host) {
 		m.add("spec.registry.insecure", insecure, from, host)
 	}

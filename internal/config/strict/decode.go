@@ -147,7 +147,7 @@ func Describe(n *yaml.Node) string {
 
 func (d *decoder) structure(n *yaml.Node, out reflect.Value, p Path, what string) {
 	if n.Kind != yaml.MappingNode {
-		d.wrongType(n, p, what, "a mapping (key: value)", "")
+		d.wrongType(n, p, what, "a mapping (key: value)", gluedHint(n.Value))
 		return
 	}
 	known := Fields(out.Type())

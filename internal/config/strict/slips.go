@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/quorate/quorate/internal/diag"
 )
 
@@ -41,13 +43,51 @@ func slips() []slip {
 		{matching(`^(<<<<<<< |>>>>>>> |=======$)`), true, "the line is the mark of a merge that was not finished", "keep one of the two versions between <<<<<<< and >>>>>>>, and remove the three marks"},
 		{matching(`^\s+(---)\s*$`), false, "the line between two documents is indented", "begin --- in the first column"},
 		{matching(`(&nbsp;)`), false, "the line holds &nbsp;, which a web page left", "remove it, or write a blank instead"},
-		{inCode("\u00a0\u2007\u202f\u3000\u2002\u2003\u2009\u200b\u2060\ufeff"), false, "the line holds a blank that is none to YAML, such as web pages and Chinese keyboards make", "write ordinary blanks instead of it"},
+		{inCode(oddBlanks), false, oddBlankWhat, oddBlankHint},
 		{inCode("："), false, "the line holds a full-width colon (：)", "write an ordinary colon, and a blank behind it"},
 		{inCode("，"), false, "the line holds a full-width comma (，)", "write an ordinary comma, and a blank behind it"},
 		{hashForPassword, false, "a # begins a comment where the password should be", quotePassword},
 		{matching(`^\s*(-)[^\s-]`), false, "the dash of a list has no blank behind it", "write - and a blank before the element"},
 		{matching(`(\$\{)`), false, "nothing fills in ${…} here, and its brace is YAML's", "write the value itself; for a password, passwordFrom: {env: VARIABLE} in a cluster file of Quorate's own"},
 	}
+}
+
+// oddBlanks look like blanks, or like nothing, and are letters to YAML.
+const (
+	oddBlanks    = "\u00a0\u2002\u2003\u2007\u2009\u200b\u202f\u2060\u3000\ufeff"
+	oddBlankWhat = "the line holds a blank that is none to YAML, such as web pages and Chinese keyboards make"
+	oddBlankHint = "write ordinary blanks instead of it"
+)
+
+// CheckBlanks refuses such blanks around a key or value without quotes, and reports
+// whether there are none: YAML takes them for a part of it.
+func CheckBlanks(r *Report, roots []*yaml.Node) bool {
+	fine := true
+	var check func(n *yaml.Node)
+	check = func(n *yaml.Node) {
+		if n.Kind == yaml.ScalarNode && n.Style == 0 && (n.Value != strings.Trim(n.Value, oddBlanks) || oddBlankBehindColon.MatchString(n.Value)) {
+			r.ErrorAt(Position(n), oddBlankHint, oddBlankWhat)
+			fine = false
+		}
+		for _, inner := range n.Content {
+			check(inner)
+		}
+	}
+	for _, root := range roots {
+		check(root)
+	}
+	return fine
+}
+
+var oddBlankBehindColon = regexp.MustCompile(`^[\w.-]+:[` + oddBlanks + `]`)
+
+// gluedHint is a hint about a text where a mapping should be: what has no colon
+// that YAML knows.
+func gluedHint(text string) string {
+	if glued(text) == "" {
+		return ""
+	}
+	return "write an ordinary colon, and a blank behind it"
 }
 
 // inCode finds the first of some characters in a line that is neither in quotes

@@ -15,3 +15,12 @@ func IsStandIn(value string) bool {
 	return numberOrMark.MatchString(value) && strings.ContainsAny(value, "xX*?") ||
 		strings.HasPrefix(value, "<") && strings.HasSuffix(value, ">")
 }
+
+// WithoutScheme is a registry's name where its address is given, such as
+// http://registry.local:5000/.
+func WithoutScheme(address string) string {
+	for _, scheme := range []string{"https://", "http://"} {
+		address = strings.TrimPrefix(address, scheme)
+	}
+	return strings.TrimSuffix(address, "/")
+}

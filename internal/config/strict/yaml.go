@@ -105,6 +105,22 @@ func Child(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
+// CheckSpecPlace refuses a document whose spec is indented too far, so that it
+// stands in metadata, and reports whether that is well.
+func CheckSpecPlace(r *Report, root *yaml.Node) bool {
+	metadata := Child(root, "metadata")
+	if Child(root, "spec") != nil || Child(metadata, "spec") == nil {
+		return true
+	}
+	for i := 0; i+1 < len(metadata.Content); i += 2 {
+		if key := metadata.Content[i]; key.Value == "spec" {
+			r.ErrorAt(Position(key), "move spec: and all lines below it to the left, so that spec: begins in the column of metadata:", "spec is indented so far that it stands in metadata")
+			break
+		}
+	}
+	return false
+}
+
 // ScalarAt is the text of a mapping's key and its node; the node is nil when
 // the key is missing, the text empty when it is no scalar.
 func ScalarAt(n *yaml.Node, key string) (string, *yaml.Node) {
