@@ -27,28 +27,36 @@ type clusterFiles struct {
 	// kubernetes is the version that takes the place of the files' own; empty
 	// for theirs.
 	kubernetes string
+	// networkPlugin takes the place of the files' own; empty for theirs.
+	networkPlugin string
 }
 
 // filesAt are the cluster files at some paths.
 func filesAt(paths ...string) clusterFiles { return clusterFiles{paths: paths} }
 
-// flag adds -f and --with-kubernetes to a command.
+// flag adds -f, --with-kubernetes and --network-plugin to a command.
 func (f *clusterFiles) flag(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.paths, "file", "f", []string{defaultClusterFile},
 		"the cluster file: Quorate's, KubeKey's, or an inventory of KubeSphere 2.x or kubespray (its folder, too); - is standard input; may be repeated")
-	f.versionFlag(cmd)
+	f.insteadFlags(cmd)
 }
 
-// versionFlag adds --with-kubernetes to a command.
-func (f *clusterFiles) versionFlag(cmd *cobra.Command) {
+// insteadFlags adds to a command the flags that take the place of what files say.
+func (f *clusterFiles) insteadFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.kubernetes, "with-kubernetes", "",
 		"the Kubernetes version in place of the file's own, for files of other tools that name an old one: "+strings.Join(catalog.Supported(), ", "))
+	cmd.Flags().StringVar(&f.networkPlugin, "network-plugin", "",
+		"the network plugin in place of the file's own, for files of other tools that ask for another one or for IPv6: "+strings.Join(config.NetworkPlugins(), " or "))
 }
 
 // options are what reading the files needs to know, or why what the command line
 // says cannot be.
 func (f clusterFiles) options() (config.Options, error) {
 	o := config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()}
+	if f.networkPlugin != "" && !slices.Contains(config.NetworkPlugins(), f.networkPlugin) {
+		return o, usageError(fmt.Errorf("--network-plugin must be %s, not %q", strings.Join(config.NetworkPlugins(), " or "), f.networkPlugin))
+	}
+	o.NetworkPlugin = f.networkPlugin
 	if f.kubernetes == "" {
 		return o, nil
 	}
@@ -74,6 +82,9 @@ func (f clusterFiles) flags() string {
 	}
 	if f.kubernetes != "" {
 		b.WriteString(" --with-kubernetes " + shellWord(f.kubernetes))
+	}
+	if f.networkPlugin != "" {
+		b.WriteString(" --network-plugin " + shellWord(f.networkPlugin))
 	}
 	return b.String()
 }

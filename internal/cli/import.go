@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/config"
+	"github.com/quorate/quorate/internal/ui"
 )
 
 // importOptions are what `import` is told.
@@ -34,14 +35,15 @@ readable for you alone; better replace them (see docs/secrets.md).`,
 		Example: `  quorate import config-sample.yaml > cluster.yaml
   quorate import conf/hosts.ini --output cluster.yaml     # reads conf/vars.yml too
   quorate import inventory/mycluster --output cluster.yaml
-  quorate import old.yaml --with-kubernetes v1.37.1      # the file's own version is too old`,
+  quorate import old.yaml --with-kubernetes v1.37.1      # the file's own version is too old
+  quorate import old.yaml --network-plugin flannel       # where it asks for Calico`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.files.paths = args
 			return runImport(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	o.files.versionFlag(cmd)
+	o.files.insteadFlags(cmd)
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "the file to write, which must not exist yet (default: standard output)")
 	return cmd
 }
@@ -51,15 +53,15 @@ func runImport(_ context.Context, o importOptions, stdout, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
-	text, list := config.Import(o.files.paths, options)
-	if text == nil {
+	imported, list := config.Import(o.files.paths, o.output, options)
+	if imported == nil {
 		return &fileError{list}
 	}
 	if o.output == "" {
-		if _, err := stdout.Write(text); err != nil {
+		if _, err := stdout.Write(imported.Text); err != nil {
 			return err
 		}
-	} else if err := writeNew(o.output, text); err != nil {
+	} else if err := writeNew(o.output, imported.Text); err != nil {
 		return err
 	}
 	_ = printList(stderr, list)
@@ -67,5 +69,6 @@ func runImport(_ context.Context, o importOptions, stdout, stderr io.Writer) err
 		fmt.Fprintln(stderr, "\nThe cluster file was written; the errors are to be mended in it before it can be used.")
 		return silent(exitUsage)
 	}
-	return nil
+	_, err = io.WriteString(stderr, ui.Lost(imported.Lost))
+	return err
 }

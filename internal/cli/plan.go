@@ -82,7 +82,7 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 		return err
 	}
 	if save {
-		if err := s.savePlan(o.output, p, in.Snapshot.Taken, o.files.kubernetes, o.bundleDir); err != nil {
+		if err := s.savePlan(o.output, p, in.Snapshot.Taken, o.files, o.bundleDir); err != nil {
 			return fmt.Errorf("saving the plan: %w", err)
 		}
 		fmt.Fprintf(stderr, "\nThe plan is in %[1]s. To do exactly this: quorate apply %[1]s\n", shellWord(o.output))

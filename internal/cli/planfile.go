@@ -101,7 +101,7 @@ func maySave(path string, from clusterFiles) error {
 }
 
 // savePlan writes a plan into a file that only its owner can read.
-func (s *session) savePlan(path string, p *plan.Plan, made time.Time, withKubernetes, bundleDir string) error {
+func (s *session) savePlan(path string, p *plan.Plan, made time.Time, files clusterFiles, bundleDir string) error {
 	from, err := clusterSources(s.inputs)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (s *session) savePlan(path string, p *plan.Plan, made time.Time, withKubern
 		return err
 	}
 	content, err := plan.Saved{
-		Quorate: version.String(), Made: made, ClusterFiles: from, Kubernetes: withKubernetes, Bundle: b, Plan: p,
+		Quorate: version.String(), Made: made, ClusterFiles: from, Kubernetes: files.kubernetes, NetworkPlugin: files.networkPlugin, Bundle: b, Plan: p,
 	}.Encode()
 	if err != nil {
 		return err
@@ -151,6 +151,9 @@ func (r *reviewedPlan) retarget(t *target, fileGiven bool) {
 	}
 	if t.files.kubernetes == "" {
 		t.files.kubernetes = r.saved.Kubernetes
+	}
+	if t.files.networkPlugin == "" {
+		t.files.networkPlugin = r.saved.NetworkPlugin
 	}
 	if t.bundleDir == "" && r.saved.Bundle != nil {
 		t.bundleDir = r.saved.Bundle.Path

@@ -53,7 +53,7 @@ func saved(t *testing.T) (clusterFile, planFile string) {
 		t.Fatal(err)
 	}
 	s := session{inputs: inputsOf(t, clusterFile)}
-	if err := s.savePlan(planFile, planOf(t, "missing"), time.Now(), "v1.36.3", ""); err != nil {
+	if err := s.savePlan(planFile, planOf(t, "missing"), time.Now(), clusterFiles{kubernetes: "v1.36.3", networkPlugin: "flannel"}, ""); err != nil {
 		t.Fatal(err)
 	}
 	return clusterFile, planFile
@@ -69,8 +69,8 @@ func TestReviewedPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := target{files: filesAt("cluster.yaml")}
-	if r.retarget(&to, false); to.files.String() != clusterFile || to.files.kubernetes != "v1.36.3" {
-		t.Errorf("the cluster file is %s with Kubernetes %q, want %s with what the plan was made with", to.files, to.files.kubernetes, clusterFile)
+	if r.retarget(&to, false); to.files.String() != clusterFile || to.files.kubernetes != "v1.36.3" || to.files.networkPlugin != "flannel" {
+		t.Errorf("the cluster file is %s with%s, want %s with what the plan was made with", to.files, to.files.flags(), clusterFile)
 	}
 	if err := r.sameFiles(to, inputsOf(t, clusterFile)); err != nil {
 		t.Errorf("the same cluster file: %v", err)
@@ -90,7 +90,7 @@ func TestReviewedPlan(t *testing.T) {
 				t.Errorf("%s: %q does not say %q", name, err, w)
 			}
 		}
-		if !strings.Contains(s.Hint(), "quorate plan -f "+clusterFile+" --with-kubernetes v1.36.3 -o "+planFile) {
+		if !strings.Contains(s.Hint(), "quorate plan -f "+clusterFile+" --with-kubernetes v1.36.3 --network-plugin flannel -o "+planFile) {
 			t.Errorf("%s: hint %q", name, s.Hint())
 		}
 	}

@@ -52,10 +52,15 @@ func runValidate(ctx context.Context, o validateOptions, stdout, stderr io.Write
 		return err
 	}
 	if o.output == "json" {
+		var lost []string
+		if file != nil {
+			lost = file.Lost
+		}
 		err := printable.JSON(stdout, struct {
 			Valid       bool      `json:"valid"`
 			Diagnostics diag.List `json:"diagnostics"`
-		}{file != nil, append(diag.List{}, list...)})
+			Lost        []string  `json:"lost,omitempty"`
+		}{file != nil, append(diag.List{}, list...), lost})
 		if err == nil && file == nil {
 			err = silent(exitUsage)
 		}
@@ -74,6 +79,6 @@ func runValidate(ctx context.Context, o validateOptions, stdout, stderr io.Write
 	for _, in := range file.Inputs {
 		read = append(read, in.Path)
 	}
-	_, err = io.WriteString(stdout, ui.ClusterSummary(file.Cluster, read))
+	_, err = io.WriteString(stdout, ui.ClusterSummary(file.Cluster, read)+ui.Lost(file.Lost))
 	return err
 }

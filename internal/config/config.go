@@ -34,6 +34,9 @@ type Options struct {
 	// Kubernetes is the version that takes the place of the file's own; empty
 	// for the file's.
 	Kubernetes string
+	// NetworkPlugin is the one that takes the place of the file's own; empty for
+	// the file's. It also says that a cluster without IPv6 will do.
+	NetworkPlugin string
 	// Supported are the versions that can be installed, newest first. Empty
 	// means that any version is accepted.
 	Supported []string
@@ -43,6 +46,8 @@ type Options struct {
 	// secretHint is what to do about secrets that stand in a file of another
 	// tool; empty for our own.
 	secretHint string
+	// isForeign tells that the file is of another tool.
+	isForeign bool
 }
 
 // File is a cluster file that was read.
@@ -58,6 +63,9 @@ type File struct {
 	// KubeSphere is the document that configures KubeSphere, if the file has
 	// one behind the cluster's.
 	KubeSphere *KubeSphere
+	// Lost is what the cluster will not have though the files ask for it, each a
+	// few words.
+	Lost []string
 	// Inputs are the files that it was read from.
 	Inputs []Input
 }
@@ -141,6 +149,7 @@ func read(files []*strict.File, o Options) (*File, diag.List) {
 	}
 	file := complete(r, doc, files, o)
 	file.KubeSphere = kubeSphere
+	file.Lost = r.Lost()
 	list := r.Finish()
 	if list.HasErrors() {
 		return nil, list
@@ -152,6 +161,8 @@ func read(files []*strict.File, o Options) (*File, diag.List) {
 // checks both. The file is good only if nothing was reported.
 func complete(r *strict.Report, doc *v1alpha1.Cluster, files []*strict.File, o Options) *File {
 	replaceVersion(r, doc, o)
+	replacePlugin(r, doc, o)
+	judgeIPv6(r, o)
 	given := asRead(doc)
 	filled := fillDefaults(r, doc, o)
 	if o.Home == "" {

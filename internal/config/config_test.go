@@ -260,7 +260,7 @@ func TestOtherVersion(t *testing.T) {
 	if !strings.Contains(printed(t, list), `Kubernetes v1.36.3 is installed, as --with-kubernetes says, instead of "v1.23.17"`) {
 		t.Errorf("that the file says otherwise is not told: %v", list)
 	}
-	if text, list := Import([]string{path}, o); !strings.Contains(string(text), "version: v1.36.3") || list.HasErrors() {
-		t.Errorf("the import writes %s with %v", text, list)
+	if written, list := Import([]string{path}, path, o); !strings.Contains(string(written.Text), "version: v1.36.3") || list.HasErrors() {
+		t.Errorf("the import writes %s with %v", written.Text, list)
 	}
 }

@@ -95,7 +95,7 @@ func (c *converter) endpoint(p strict.Path, e *v1alpha1.Endpoint) cluster.Endpoi
 
 func (c *converter) network(p strict.Path, n *v1alpha1.Network) cluster.Network {
 	out := cluster.Network{
-		Plugin:      c.oneOf(p.Key("plugin"), "network.plugin", n.Plugin, "flannel", "none"),
+		Plugin:      c.plugin(p.Key("plugin"), n.Plugin),
 		PodCIDR:     c.cidr(p.Key("podCIDR"), "network.podCIDR", n.PodCIDR),
 		ServiceCIDR: c.cidr(p.Key("serviceCIDR"), "network.serviceCIDR", n.ServiceCIDR),
 	}

@@ -101,11 +101,7 @@ func wordsElsewhere() map[string]string {
 // remarks say what to do instead about values that other tools have and this
 // one does not.
 func remarks() map[string]string {
-	const ownPlugin = "write plugin: none, and install the plugin once the cluster is up"
-	return map[string]string{
-		"ipvs":   "Kubernetes is giving IPVS up; nftables takes its place",
-		"calico": ownPlugin, "cilium": ownPlugin, "kubeovn": ownPlugin, "weave": ownPlugin,
-	}
+	return map[string]string{"ipvs": "Kubernetes is giving IPVS up; nftables takes its place"}
 }
 
 // number checks a whole number against its bounds, both inclusive.

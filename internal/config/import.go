@@ -14,8 +14,9 @@ import (
 // what is not as it was. The list holds what Read finds in the files. Where
 // there are errors the text is to be mended by hand; it is nil when the files
 // could not be read at all. Literal passwords are written as they are. A document
-// that configures KubeSphere comes behind, as it stood.
-func Import(paths []string, o Options) ([]byte, diag.List) {
+// that configures KubeSphere comes behind, as it stood. Relative paths are written
+// as seen from the folder of the file to, or whole where that is empty.
+func Import(paths []string, to string, o Options) (*Imported, diag.List) {
 	files, opened := open(paths)
 	if opened.HasErrors() {
 		return nil, opened
@@ -26,13 +27,22 @@ func Import(paths []string, o Options) ([]byte, diag.List) {
 		return nil, append(opened, r.Finish()...)
 	}
 	replaceVersion(r, doc, o)
-	text := Format(doc) // before the defaults are in it
+	replacePlugin(r, doc, o)
+	text := formatFor(to, doc, folderOf(files[0].Path)) // before the defaults are in it
 	if kubeSphere != nil {
 		text = fmt.Appendf(text, "---\n%s\n", strings.TrimRight(kubeSphere.Text, "\n"))
 	}
 	complete(r, doc, files, o)
 	list := append(opened, r.Finish()...)
-	return append(origin(files, list), text...), list
+	return &Imported{append(origin(files, list), text...), r.Lost()}, list
+}
+
+// Imported is what became of files of any format.
+type Imported struct {
+	// Text is a cluster file.
+	Text []byte
+	// Lost is what the cluster will not have though the files ask for it.
+	Lost []string
 }
 
 // origin is the comment at the head of an imported file.

@@ -11,11 +11,12 @@ import (
 // same cluster, that it leaves the defaults out, and says what was found.
 func TestImportMeansTheSame(t *testing.T) {
 	for _, path := range append(files(t, "../../examples/*.yaml"), files(t, "testdata/*.good.yaml")...) {
-		text, list := Import([]string{path}, testOptions())
+		imported, list := Import([]string{path}, path, testOptions())
 		want, wantList := Load([]string{path}, testOptions())
-		if text == nil || want == nil {
+		if imported == nil || want == nil {
 			t.Fatalf("%s: %v, %v", path, list, wantList)
 		}
+		text := imported.Text
 		if len(list) != len(wantList) {
 			t.Errorf("%s: findings %v, want %v", path, list, wantList)
 		}
@@ -38,12 +39,12 @@ func TestImportMeansTheSame(t *testing.T) {
 // TestImportOfWhatCannotBe checks that a file with wrong values is written, to
 // be mended, and that one without form is not.
 func TestImportOfWhatCannotBe(t *testing.T) {
-	text, list := Import([]string{"testdata/etcd-eight.bad.yaml"}, testOptions())
+	text, list := Import([]string{"testdata/etcd-eight.bad.yaml"}, "", testOptions())
 	if text == nil || !list.HasErrors() {
 		t.Errorf("wrong values: %s, %v", text, list)
 	}
 	for _, path := range []string{"testdata/syntax-tab.bad.yaml", "testdata/no-such-file.yaml"} {
-		if text, list := Import([]string{path}, testOptions()); text != nil || !list.HasErrors() {
+		if text, list := Import([]string{path}, path, testOptions()); text != nil || !list.HasErrors() {
 			t.Errorf("%s: %s, %v", path, text, list)
 		}
 	}

@@ -1,11 +1,13 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
 	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/diag"
 )
 
 // KubeSphere is the document that configures KubeSphere, as KubeKey's files have
@@ -38,8 +40,12 @@ func takeKubeSphere(r *strict.Report, files []*strict.File) *KubeSphere {
 			kept = &KubeSphere{Text: textOf(string(f.Data), root)}
 			kept.Kind, _ = strict.ScalarAt(root, "kind")
 			kept.Version, _ = strict.ScalarAt(strict.Child(strict.Child(root, "metadata"), "labels"), "version")
-			r.On(f.Source).WarnAt(strict.Position(root), "once the cluster is up, install KubeSphere with its own installer and this document",
-				"the configuration of %s is kept, but not applied: KubeSphere is not installed by this version", strings.TrimSpace("KubeSphere "+strict.Clip(strict.Printable(kept.Version))))
+			// Only KubeSphere 2 and 3 have such documents. There is nothing to advise:
+			// 3.4 ends at Kubernetes 1.26, and the installer's images are gone from
+			// the registry that it pulls them from.
+			r.TellLoss(diag.SeverityWarning, strict.Place{Source: f.Source, Position: strict.Position(root)},
+				"it is kept for your own use: KubeSphere 2 and 3 support none of the Kubernetes versions that Quorate installs, and their images are withdrawn", "",
+				fmt.Sprintf("the configuration of %s is kept, but not applied: installing KubeSphere is not built", strings.TrimSpace("KubeSphere "+strict.Clip(strict.Printable(kept.Version)))), "KubeSphere")
 		}
 		if len(f.Roots) > 0 {
 			f.Roots = others

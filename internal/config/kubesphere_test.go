@@ -29,8 +29,8 @@ func TestKubeSphereKept(t *testing.T) {
 			t.Errorf("kept (-want +got):\n%s", diff)
 		}
 	}
-	written, list := Import([]string{path}, testOptions())
-	if !strings.HasSuffix(string(written), "---\n"+text) {
+	written, list := Import([]string{path}, path, testOptions())
+	if !strings.HasSuffix(string(written.Text), "---\n"+text) {
 		t.Errorf("the import does not end with it:\n%s\n%v", written, list)
 	}
 }

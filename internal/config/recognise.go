@@ -109,7 +109,7 @@ func document(r *strict.Report, files []*strict.File, o *Options) (*v1alpha1.Clu
 			notReadYet(r.On(f.Source), root, known)
 			return nil, kubeSphere
 		}
-		o.secretHint = known.secretHint
+		o.secretHint, o.isForeign = known.secretHint, true
 		return known.imports(r, files), kubeSphere
 	}
 	if len(files) > 1 {

@@ -31,6 +31,8 @@ type Saved struct {
 	// Kubernetes is the version that was said in place of the files' own; empty
 	// for theirs.
 	Kubernetes string `json:"kubernetes,omitempty"`
+	// NetworkPlugin is the same for the network plugin.
+	NetworkPlugin string `json:"networkPlugin,omitempty"`
 	// Bundle is what would be installed from; nil where there was none.
 	Bundle *Source `json:"bundle,omitempty"`
 	Plan   *Plan   `json:"plan"`

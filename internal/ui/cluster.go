@@ -29,6 +29,15 @@ func ClusterSummary(c *cluster.Cluster, read []string) string {
 	return b.String()
 }
 
+// Lost says in a line what the cluster will not have though its file asks for it;
+// it is empty when there is nothing.
+func Lost(what []string) string {
+	if len(what) == 0 {
+		return ""
+	}
+	return "\nThe file asks for it, and the cluster will not have it: " + clean(strings.Join(what, ", ")) + ".\n"
+}
+
 // workloadHosts names the hosts that take workloads, control planes last.
 func workloadHosts(c *cluster.Cluster) string {
 	var both []*cluster.Host

@@ -213,10 +213,6 @@ func (m *importer) addresses(p strict.Path, h *host, out *v1alpha1.Host, isLocal
 	case accessAt != nil && access != internal && access != "":
 		m.inv.warn(accessAt.at, "write the address that the other hosts reach it at as ip", "host %s has ip and another access_ip: Quorate uses one address between hosts, ip", quote(h.name))
 	}
-	if v := m.inv.lookup(h, "ip6"); v != nil {
-		m.handled["ip6"] = true
-		m.inv.warn(v.at, "", "host %s: ip6 is not used, clusters on IPv6 are not supported by this version", quote(h.name))
-	}
 	at := h.at
 	if addressAt != nil {
 		at = addressAt.at

@@ -166,6 +166,7 @@ func (m *importer) network() {
 	n := &m.doc.Spec.Network
 	m.text(networkPath.Key("podCIDR"), &n.PodCIDR, "kube_pods_subnet")
 	m.text(networkPath.Key("serviceCIDR"), &n.ServiceCIDR, "kube_service_addresses")
+	m.ipv6()
 	p := networkPath.Key("plugin")
 	s := m.cluster("kube_network_plugin")
 	if len(m.members) == 0 {
@@ -180,7 +181,6 @@ func (m *importer) network() {
 	} else {
 		m.r.Set(p, whole(m.inv.file))
 	}
-	const hint = "to keep it, write kube_network_plugin: none, and install it once the cluster is up; nodes are not ready before"
 	switch plugin {
 	case "flannel":
 		n.Plugin = "flannel"
@@ -191,12 +191,30 @@ func (m *importer) network() {
 			m.inv.warn(m.r.PlaceOf(p), "install it once the cluster is up; nodes are not ready before", "kube_network_plugin %s is taken for none: no network plugin is installed", plugin)
 		}
 	default:
-		n.Plugin = "flannel"
-		what := "kube_network_plugin " + quote(plugin)
-		if s == nil {
-			what = "calico, which " + m.installer() + " installs by default,"
+		if s != nil {
+			n.Plugin = plugin // which is judged as in a file of our own
+			return
 		}
-		m.inv.warn(m.r.PlaceOf(p), hint, "%s is not installed: flannel takes its place, with which NetworkPolicies have no effect", what)
+		n.Plugin = "flannel"
+		m.r.TellGraveLoss(m.r.PlaceOf(p), "to keep it, write kube_network_plugin: none, and install it once the cluster is up; nodes are not ready before",
+			fmt.Sprintf("no kube_network_plugin is given: flannel is installed, where %s takes calico; NetworkPolicies have no effect with it", m.installer()), "NetworkPolicies (calico)")
+	}
+}
+
+// ipv6 notes what asks for IPv6.
+func (m *importer) ipv6() {
+	for _, ask := range []struct {
+		name string
+		when bool
+	}{{"enable_dual_stack_networks", true}, {"ipv6_stack", true}, {"enable_ipv6only_stack_networks", true}, {"ipv4_stack", false}} {
+		if on, s := m.truth(ask.name, !ask.when); s != nil && on == ask.when {
+			m.r.WantIPv6(s.at, s.name)
+		}
+	}
+	if len(m.r.WantedIPv6()) > 0 {
+		for _, name := range ipv6Names() {
+			m.handled[name] = true
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	_ "embed"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,17 +35,15 @@ var usualValues = sync.OnceValue(func() map[string][]string {
 	return usual
 })
 
-// The reasons for which variables are not used, each a finding a file.
+// The reasons for which variables are not used, each a finding.
 const (
-	reasonUsual   = "usual"
-	reasonOff     = "off"
+	reasonNothing = "nothing" // lost without them
 	reasonIdle    = "idle"
 	reasonUnknown = "unknown"
 	reasonFamily  = "family"
 )
 
-// unused is a number of variables of one file that nothing is made of, for the
-// same reason.
+// unused is a number of variables that nothing is made of, for the same reason.
 type unused struct {
 	reason string
 	family *family
@@ -63,7 +62,7 @@ func (m *importer) reportUnused() {
 			continue
 		}
 		u := m.reasonFor(v, known)
-		key := v.file.Path + "\x00" + u.reason + "\x00" + u.idle
+		key := u.reason + "\x00" + u.idle
 		if u.family != nil {
 			key += u.family.what
 		}
@@ -92,14 +91,14 @@ func (m *importer) reasonFor(v *variable, known []family) unused {
 		return unused{reason: reasonIdle, idle: v.idle}
 	}
 	if usual, ok := usualValues()[v.name]; ok && slices.Contains(usual, compact(v.value)) {
-		return unused{reason: reasonUsual}
+		return unused{reason: reasonNothing}
 	}
 	f := m.familyOf(known, v.name)
 	switch {
 	case f == nil:
 		return unused{reason: reasonUnknown}
-	case len(f.switches) > 0 && !m.isOn(f):
-		return unused{reason: reasonOff}
+	case f.ofPlugin, len(f.switches) > 0 && !m.isOn(f):
+		return unused{reason: reasonNothing}
 	}
 	return unused{reason: reasonFamily, family: f}
 }
@@ -123,21 +122,20 @@ func (m *importer) isOn(f *family) bool {
 // reportGroup tells about variables that are not used for one reason.
 func (m *importer) reportGroup(u *unused, names []string) {
 	slices.SortStableFunc(u.vars, func(a, b *variable) int {
-		return cmp.Or(cmp.Compare(a.at.Position.Line, b.at.Position.Line), cmp.Compare(a.at.Position.Column, b.at.Position.Column))
+		return cmp.Or(cmp.Compare(slices.Index(m.files, a.file), slices.Index(m.files, b.file)),
+			cmp.Compare(a.at.Position.Line, b.at.Position.Line), cmp.Compare(a.at.Position.Column, b.at.Position.Column))
 	})
 	first, hint, detail := u.vars[0], "", ""
-	subject, are, they := first.shown(), "is", "it"
+	subject, are, they, say, belong := first.shown(), "is", "it", " says", "belongs"
 	if len(u.vars) > 1 {
-		subject, are, they = fmt.Sprintf("%d variables", len(u.vars)), "are", "they"
+		subject, are, they, say, belong = fmt.Sprintf("%d variables", len(u.vars)), "are", "they", " say", "belong"
 		detail = listed(u, names)
 	}
-	var summary string
+	var summary, lost string
 	switch u.reason {
-	case reasonUsual:
-		summary = fmt.Sprintf("%s %s not needed: kubespray's default says the same", subject, are)
+	case reasonNothing:
+		summary = fmt.Sprintf("%s %s not needed: %s what is so anyway, or %s to what is switched off or another network plugin", subject, are, they+say, belong)
 		hint = "nothing is lost without"
-	case reasonOff:
-		summary = fmt.Sprintf("%s %s not needed: what %s would set is switched off", subject, are, they)
 	case reasonIdle:
 		summary = fmt.Sprintf("%s %s not used: %s", subject, are, u.idle)
 	case reasonUnknown:
@@ -154,9 +152,9 @@ func (m *importer) reportGroup(u *unused, names []string) {
 			subject = fmt.Sprintf("%d settings of %s", len(u.vars), u.family.what)
 		}
 		summary = fmt.Sprintf("%s %s not used: %s", subject, are, u.family.follows)
-		hint = u.family.hint
+		hint, lost = u.family.hint, u.family.lost
 	}
-	m.r.Tell(diag.SeverityWarning, first.at, hint, detail, summary)
+	m.r.TellLoss(diag.SeverityWarning, first.at, hint, detail, summary, lost)
 }
 
 // names are the names of variables that something is made of.
@@ -179,11 +177,15 @@ const (
 // else close together. What hosts or groups have each is named once.
 func listed(u *unused, known []string) string {
 	var names []string
-	lines := map[string][]int{}
+	lines, bare := map[string][]int{}, map[string]string{}
+	several := slices.ContainsFunc(u.vars, func(v *variable) bool { return v.file != u.vars[0].file })
 	for _, v := range u.vars {
 		name := v.shown()
+		if several && u.reason != reasonNothing {
+			name += " in " + strict.Printable(filepath.Base(v.file.Path))
+		}
 		if lines[name] == nil {
-			names = append(names, name)
+			names, bare[name] = append(names, name), v.name
 		}
 		lines[name] = append(lines[name], v.at.Position.Line)
 	}
@@ -196,11 +198,11 @@ func listed(u *unused, known []string) string {
 		}
 		item := name
 		if u.reason == reasonUnknown {
-			if near := strict.Nearest(name, known); near != "" {
+			if near := strict.Nearest(bare[name], known); near != "" {
 				item += " (did you mean " + near + "?)"
 			}
 		}
-		if u.reason != reasonUsual && u.reason != reasonOff {
+		if u.reason != reasonNothing {
 			item += " (" + linesText(lines[name]) + ")"
 		}
 		switch {

@@ -17,12 +17,14 @@ const (
 	fromBundle = "the bundle has the versions and images that belong to the Kubernetes version"
 	ownWork    = "it is about KubeKey's own work"
 	noRegistry = "no image registry is installed, and Kubernetes' images come from the bundle"
+	noRenewing = "no timer on the hosts renews certificates; the control plane's are valid for a year"
 	noBackups  = "no timer on the hosts saves etcd's data"
 	ownCA      = "Quorate makes the cluster's authorities itself"
 )
 
 // What to do instead.
 const (
+	renewWay      = "quorate apply renews those that end within 30 days, and quorate status tells when they end: run apply from a timer of your own"
 	backUp        = "save it yourself: etcdctl snapshot save, by a timer of your own"
 	onceUp        = "install it once the cluster is up"
 	editDNS       = "kubectl -n kube-system edit configmap coredns, once the cluster is up"
@@ -143,7 +145,7 @@ func (m *importer) kubernetesV4(k *kubernetesV4) {
 		leftOut{from: from.Key("certs.ca_key"), value: k.Certs.CAKey, follows: ownCA},
 		leftOut{from: from.Key("certs.front_proxy_cert"), value: k.Certs.FrontProxyCert, follows: ownCA},
 		leftOut{from: from.Key("certs.front_proxy_key"), value: k.Certs.FrontProxyKey, follows: ownCA},
-		leftOut{from: from.Key("certs.renew"), value: k.Certs.Renew, follows: "no timer on the hosts renews certificates; the control plane's are valid for a year", remedy: "quorate status tells when they end"},
+		leftOut{from: from.Key("certs.renew"), value: k.Certs.Renew, follows: noRenewing, remedy: renewWay},
 		leftOut{from: from.Key("patches"), value: k.Patches, follows: "kubeadm's files are not patched", remedy: "most settings have a flag: apiserver.extra_args and the like"},
 		leftOut{from: from.Key("skip_phases"), value: k.SkipPhases, follows: "no phase of kubeadm's is skipped"},
 	)
@@ -241,7 +243,7 @@ func (m *importer) etcdV4(e *etcdV4) {
 		leftOut{from: env.Key("unsupported_arch"), value: e.Env.UnsupportedArch, follows: "etcd supports amd64 and arm64"},
 		leftOut{from: from.Key("port"), value: e.Port, harmless: []any{2379}, follows: "etcd's clients use port 2379", remedy: "open port 2379 between the hosts"},
 		leftOut{from: from.Key("peer_port"), value: e.PeerPort, harmless: []any{2380}, follows: "etcd's members use port 2380", remedy: "open port 2380 between the etcd hosts"},
-		leftOut{from: from.Key("backup"), value: e.Backup, follows: noBackups, remedy: backUp},
+		leftOut{from: from.Key("backup"), value: e.Backup, follows: noBackups, remedy: backUp, lost: lostBackups},
 		leftOut{from: from.Key("performance"), value: e.Performance, follows: "etcd has Quorate's settings"},
 		leftOut{from: from.Key("traffic_priority"), value: e.TrafficPriority, follows: "etcd's packets have no priority over others"},
 		leftOut{from: from.Key("ca_file"), value: e.CAFile, follows: ownCA},

@@ -23,9 +23,9 @@ func (m *importer) cniV4(c *cniV4) {
 	const notThePlugin = "no such plugin is installed, or it has no such settings here"
 	m.leaveOut(
 		leftOut{from: from.Key("ipv6_mask_size"), value: c.IPv6MaskSize, harmless: []any{64}, follows: "clusters of this version are IPv4 only"},
-		leftOut{from: from.Key("multi_cni"), value: c.MultiCNI, harmless: []any{"none"}, follows: "pods have one network interface", remedy: onceUp},
-		leftOut{from: from.Key("multus"), value: c.Multus, follows: "pods have one network interface", remedy: onceUp},
-		leftOut{from: from.Key("spiderpool"), value: c.Spiderpool, follows: "pods have one network interface", remedy: onceUp},
+		leftOut{from: from.Key("multi_cni"), value: c.MultiCNI, harmless: []any{"none"}, follows: "pods have one network interface", remedy: onceUp, lost: lostMulti},
+		leftOut{from: from.Key("multus"), value: c.Multus, follows: "pods have one network interface", remedy: onceUp, lost: lostMulti},
+		leftOut{from: from.Key("spiderpool"), value: c.Spiderpool, follows: "pods have one network interface", remedy: onceUp, lost: lostMulti},
 		leftOut{from: from.Key("calico"), value: c.Calico, follows: notThePlugin},
 		leftOut{from: from.Key("cilium"), value: c.Cilium, follows: notThePlugin},
 		leftOut{from: from.Key("flannel"), value: c.Flannel, follows: notThePlugin},
@@ -67,7 +67,7 @@ func (m *importer) dnsV4(d *dnsV4) {
 	set(m, "spec.kubernetes.dnsDomain", &m.doc.Spec.Kubernetes.DNSDomain, from.Key("domain"), d.Domain)
 	const noCache = "pods ask the cluster's DNS service itself, there is no cache on each node"
 	m.leaveOut(
-		leftOut{from: from.Key("nodelocaldns.enabled"), value: d.NodeLocalDNS.Enabled, follows: noCache, remedy: "install NodeLocal DNSCache once the cluster is up, if it is needed"},
+		leftOut{from: from.Key("nodelocaldns.enabled"), value: d.NodeLocalDNS.Enabled, follows: noCache, remedy: "install NodeLocal DNSCache once the cluster is up, if it is needed", lost: lostCache},
 		leftOut{from: from.Key("nodelocaldns.ip"), value: d.NodeLocalDNS.IP, harmless: []any{"169.254.25.10"}, follows: noCache},
 		leftOut{from: from.Key("coredns.ip"), value: d.CoreDNS.IP, follows: "the DNS service has the tenth address of the service network"},
 		leftOut{from: from.Key("coredns.dns_etc_hosts"), value: d.CoreDNS.DNSEtcHosts, follows: "CoreDNS does not know these names", remedy: editDNS},
@@ -85,8 +85,8 @@ func (m *importer) hostsV4(s *configSpec) {
 		leftOut{from: native.Key("nfs"), value: s.Native.NFS, follows: "no NFS server is installed", remedy: "set the server up yourself"},
 		leftOut{from: native.Key("set_hostname"), value: s.Native.SetHostname, follows: "the hosts keep their names; the nodes are called as they are here", remedy: "hostnamectl set-hostname, on each host"},
 		leftOut{from: native.Key("localDNS"), value: s.Native.LocalDNS, harmless: []any{[]any{"/etc/hosts"}}, follows: "names are written to /etc/hosts alone"},
-		leftOut{from: storage.Key("local"), value: enabled(s.StorageClass.Local), follows: "no storage class is installed, volumes stay pending", remedy: "install a storage provisioner once the cluster is up"},
-		leftOut{from: storage.Key("nfs"), value: enabled(s.StorageClass.NFS), follows: "no storage class is installed, volumes stay pending", remedy: "install a storage provisioner once the cluster is up"},
+		leftOut{from: storage.Key("local"), value: enabled(s.StorageClass.Local), follows: "no storage class is installed, volumes stay pending", remedy: "install a storage provisioner once the cluster is up", lost: lostStorage},
+		leftOut{from: storage.Key("nfs"), value: enabled(s.StorageClass.NFS), follows: "no storage class is installed, volumes stay pending", remedy: "install a storage provisioner once the cluster is up", lost: lostStorage},
 	)
 }
 

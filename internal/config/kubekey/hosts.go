@@ -1,6 +1,7 @@
 package kubekey
 
 import (
+	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -114,8 +115,9 @@ func (m *importer) timeout(to strict.Path, out *v1alpha1.Host, from strict.Path,
 func (m *importer) addresses(to strict.Path, out *v1alpha1.Host, from strict.Path, h *host) {
 	address, internal := from.Key("address"), from.Key("internalAddress")
 	v4, others := oneFamily(h.InternalAddress, isIPv4)
-	if others != "" {
-		m.warn(internal, "", "host %s: of its internal addresses only %s is used: clusters of this version are IPv4 only", word(h.Name), word(v4))
+	if others != "" && !m.dual {
+		m.dual = true
+		m.theirs.WantIPv6(m.place(internal), fmt.Sprintf("host %s's internalAddress %s", word(h.Name), word(h.InternalAddress)))
 	}
 	set(m, to.Key("internalAddress"), &out.InternalAddress, internal, v4)
 	set(m, to.Key("address"), &out.Address, address, strings.TrimSpace(h.Address))

@@ -125,7 +125,7 @@ func (m *importer) cluster(f *file) {
 	m.addons(s.Addons)
 	m.leaveOut(
 		leftOut{from: "status", value: f.Status, follows: "KubeKey wrote down there what it had done", remedy: "remove it"},
-		leftOut{from: "spec.kubesphere", value: s.KubeSphere, follows: "KubeSphere is not installed", remedy: "install it once the cluster is up"},
+		leftOut{from: "spec.kubesphere", value: s.KubeSphere, follows: "installing KubeSphere is not built", remedy: "KubeSphere 3 supports none of the Kubernetes versions that Quorate installs, and its images are withdrawn", lost: "KubeSphere"},
 	)
 }
 

@@ -22,6 +22,8 @@ type importer struct {
 	told   map[*yaml.Node]bool // unknown keys that were spoken about
 	// listed and groups are the names of an Inventory's hosts and groups, sorted.
 	listed, groups []string
+	// dual tells that a host with addresses of two families was told.
+	dual bool
 	// compared is how many names were compared to find slips of the pen.
 	compared int
 }
@@ -71,6 +73,13 @@ func (m *importer) warn(from strict.Path, hint, format string, args ...any) {
 	}
 }
 
+// lose is warn where the cluster will not have what the value asks for.
+func (m *importer) lose(from strict.Path, hint, lost, format string, args ...any) {
+	if !m.theirs.IsBad(from) {
+		m.theirs.TellLoss(diag.SeverityWarning, m.place(from), hint, "", fmt.Sprintf(format, args...), lost)
+	}
+}
+
 // fail reports an error about a value of theirs.
 func (m *importer) fail(from strict.Path, hint, format string, args ...any) {
 	if !m.theirs.IsBad(from) {
@@ -90,6 +99,9 @@ type leftOut struct {
 	follows string
 	// remedy says what to do instead.
 	remedy string
+	// lost is what the cluster will not have, where that is worth a word at the
+	// end.
+	lost string
 }
 
 // leaveOut warns about the fields that are given and that it matters to leave
@@ -112,7 +124,7 @@ func (m *importer) leaveOut(rows ...leftOut) {
 				verb = "are"
 			}
 		}
-		m.warn(row.from, row.remedy, "%s %s not taken over: %s", names, verb, row.follows)
+		m.lose(row.from, row.remedy, row.lost, "%s %s not taken over: %s", names, verb, row.follows)
 	}
 }
 

@@ -9,6 +9,19 @@ import (
 // theirVersion is what KubeKey 3 installs where a file names no version.
 const theirVersion = "v1.23.17"
 
+// What clusters will not have, as several settings ask for it.
+const (
+	lostCache   = "node-local DNS"
+	lostBackups = "timed backups of etcd"
+	lostLogin   = "logging in to registries"
+	lostStorage = "a storage class"
+	lostAddons  = "add-ons"
+	lostMulti   = "further network interfaces of pods"
+)
+
+// auditWay is how to have an audit log all the same.
+const auditWay = "put a policy below /etc/kubernetes/pki on every control-plane host, which the API servers' pods see, and add the flags audit-policy-file=/etc/kubernetes/pki/FILE and audit-log-path=- to apiserverArgs: the log is then what the container prints"
+
 // podPidsLimit is KubeKey's default; Kubernetes' own is none.
 const podPidsLimit = int64(10000)
 
@@ -34,25 +47,24 @@ func (m *importer) kubernetes(k *kubernetes) {
 
 	m.containerManager(from.Key("containerManager"), k.ContainerManager)
 	m.leaveOut(
-		leftOut{from: from.Key("disableKubeProxy"), value: k.DisableKubeProxy, follows: "kube-proxy is installed",
-			remedy: "once a plugin that replaces it is installed, remove it: kubectl -n kube-system delete daemonset kube-proxy"},
+		leftOut{from: from.Key("disableKubeProxy"), value: k.DisableKubeProxy, follows: "kube-proxy is installed, and each apply puts it back where it was removed",
+			remedy: "give the plugin a setup that works beside kube-proxy; doing without it is not built"},
 		leftOut{from: from.Key("nodeCidrMaskSizeIPv6"), value: k.NodeCidrMaskSizeIPv6, harmless: []any{120, 64}, follows: "clusters of this version are IPv4 only"},
-		leftOut{from: from.Key("autoRenewCerts"), value: k.AutoRenewCerts, follows: "no timer on the hosts renews certificates; the control plane's are valid for a year",
-			remedy: "quorate status tells when they end"},
+		leftOut{from: from.Key("autoRenewCerts"), value: k.AutoRenewCerts, follows: noRenewing, remedy: renewWay},
 		leftOut{from: from.Key("nodelocaldns"), value: k.Nodelocaldns, follows: "pods ask the cluster's DNS service itself, there is no cache on each node",
-			remedy: "install NodeLocal DNSCache once the cluster is up, if it is needed"},
+			remedy: "install NodeLocal DNSCache once the cluster is up, if it is needed", lost: lostCache},
 		leftOut{from: from.Key("containerRuntimeEndpoint"), value: k.ContainerRuntimeEndpoint,
 			harmless: []any{"unix:///run/containerd/containerd.sock", "unix:///var/run/containerd/containerd.sock"},
 			follows:  "the kubelet talks to containerd, at unix:///run/containerd/containerd.sock"},
-		leftOut{from: from.Key("nodeFeatureDiscovery"), value: k.NodeFeatureDiscovery, follows: "nodes are not labelled by their hardware", remedy: "install Node Feature Discovery once the cluster is up"},
-		leftOut{from: from.Key("kata"), value: k.Kata, follows: "no Kata runtime is installed", remedy: "install Kata Containers once the cluster is up"},
-		leftOut{from: from.Key("nvidiaRuntime"), value: k.NvidiaRuntime, follows: "containerd has no runtime for NVIDIA's cards", remedy: "install NVIDIA's GPU operator once the cluster is up"},
-		leftOut{from: from.Key("audit"), value: k.Audit, follows: "the API servers keep no audit log", remedy: "add the audit-policy-file and audit-log-path flags to apiserverArgs, and put the policy on the hosts"},
+		leftOut{from: from.Key("nodeFeatureDiscovery"), value: k.NodeFeatureDiscovery, follows: "nodes are not labelled by their hardware", remedy: "install Node Feature Discovery once the cluster is up", lost: "Node Feature Discovery"},
+		leftOut{from: from.Key("kata"), value: k.Kata, follows: "no Kata runtime is installed", remedy: "install Kata Containers once the cluster is up", lost: "Kata Containers"},
+		leftOut{from: from.Key("nvidiaRuntime"), value: k.NvidiaRuntime, follows: "containerd has no runtime for NVIDIA's cards", remedy: "install NVIDIA's GPU operator once the cluster is up", lost: "NVIDIA's runtime"},
+		leftOut{from: from.Key("audit"), value: k.Audit, follows: "the API servers keep no audit log", remedy: auditWay, lost: "the audit log"},
 		leftOut{from: from.Key("imageRepo"), value: k.ImageRepo, follows: "Kubernetes' images come from the bundle", remedy: "remove it"},
-		leftOut{from: from.Key("etcdBackupDir"), value: k.EtcdBackupDir, follows: noBackups, remedy: backUp},
-		leftOut{from: from.Key("etcdBackupPeriod"), value: k.EtcdBackupPeriod, follows: noBackups, remedy: backUp},
-		leftOut{from: from.Key("keepBackupNumber"), value: k.KeepBackupNumber, follows: noBackups, remedy: backUp},
-		leftOut{from: from.Key("etcdBackupScript"), value: k.EtcdBackupScript, follows: noBackups, remedy: backUp},
+		leftOut{from: from.Key("etcdBackupDir"), value: k.EtcdBackupDir, follows: noBackups, remedy: backUp, lost: lostBackups},
+		leftOut{from: from.Key("etcdBackupPeriod"), value: k.EtcdBackupPeriod, follows: noBackups, remedy: backUp, lost: lostBackups},
+		leftOut{from: from.Key("keepBackupNumber"), value: k.KeepBackupNumber, follows: noBackups, remedy: backUp, lost: lostBackups},
+		leftOut{from: from.Key("etcdBackupScript"), value: k.EtcdBackupScript, follows: noBackups, remedy: backUp, lost: lostBackups},
 	)
 }
 

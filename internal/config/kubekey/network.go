@@ -1,6 +1,7 @@
 package kubekey
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -39,27 +40,24 @@ func (m *importer) network(n *network) {
 	m.pluginSettings(from.Key("hybridnet"), "hybridnet", n.Hybridnet, map[string]any{"defaultNetworkType": "Overlay", "init": true, "enableNetworkPolicy": true})
 	m.pluginSettings(from.Key("cilium"), "cilium", n.Cilium, nil)
 	m.leaveOut(leftOut{from: from.Key("multusCNI"), value: n.MultusCNI, follows: "Multus is not installed, pods have one network interface",
-		remedy: "install Multus once the cluster is up"})
+		remedy: "install Multus once the cluster is up", lost: lostMulti})
 }
 
 // plugin imports the network plugin, and returns the one that was asked for.
 func (m *importer) plugin(from strict.Path, plugin string) string {
 	const to = strict.Path("spec.network.plugin")
-	const lost = "flannel enforces no NetworkPolicy"
-	const instead = "to keep it, write none, and install it once the cluster is up; the nodes are not ready until then"
 	out := &m.doc.Spec.Network
 	switch strings.ToLower(plugin) {
 	case "flannel", "none":
 		set(m, to, &out.Plugin, from, strings.ToLower(plugin))
 	case "":
 		if !m.theirs.IsBad(from) {
-			m.warn(from, "write flannel, or none and install calico once the cluster is up",
-				"no %s is given: flannel is installed, where KubeKey takes calico; %s", name(from), lost)
+			m.theirs.TellGraveLoss(m.place(from), "write flannel, or none and install calico once the cluster is up",
+				fmt.Sprintf("no %s is given: flannel is installed, where KubeKey takes calico; NetworkPolicies have no effect with it", name(from)), "NetworkPolicies (calico)")
 		}
 		return "calico"
 	case "calico", "cilium", "hybridnet", "kubeovn", "kube-ovn":
-		m.warn(from, instead, "%s %s is not taken over: flannel is installed, and %s", name(from), word(plugin), lost)
-		set(m, to, &out.Plugin, from, "flannel")
+		set(m, to, &out.Plugin, from, strings.ToLower(plugin)) // which is judged as in a file of our own
 	default:
 		hint := strict.DidYouMean(plugin, []string{"calico", "flannel", "cilium", "hybridnet", "kubeovn", "none"})
 		if hint == "" {
@@ -89,7 +87,7 @@ func (m *importer) pluginSettings(from strict.Path, plugin string, settings, def
 func (m *importer) cidr(to strict.Path, field *string, from strict.Path, text string) {
 	v4, others := oneFamily(text, isIPv4Range)
 	if others != "" {
-		m.warn(from, "", "%s: only %s is taken over: clusters of this version are IPv4 only", name(from), word(v4))
+		m.theirs.WantIPv6(m.place(from), name(from))
 	}
 	set(m, to, field, from, v4)
 }

@@ -70,7 +70,7 @@ func (m *importer) auth(from strict.Path, host string, a auth) {
 		return
 	}
 	if !isEmpty(a.Username) || !isEmpty(a.Password) {
-		m.warn(from, "give your workloads an imagePullSecret: kubectl create secret docker-registry",
+		m.lose(from, "give your workloads an imagePullSecret: kubectl create secret docker-registry", lostLogin,
 			"registry.auths: nodes do not log in to %s: pods that pull from it need a secret", word(host))
 	}
 	if !isEmpty(a.CertsPath) {

@@ -54,7 +54,7 @@ func (m *importer) dns(d *dns) {
 		leftOut{from: from.Key("coredns.externalZones"), value: d.CoreDNS.ExternalZones, follows: "CoreDNS asks the nodes' own resolvers for these zones", remedy: edit},
 		leftOut{from: from.Key("coredns.rewriteBlock"), value: d.CoreDNS.RewriteBlock, follows: "CoreDNS rewrites no names", remedy: edit},
 		leftOut{from: from.Key("coredns.upstreamDNSServers"), value: d.CoreDNS.UpstreamDNSServers, follows: "CoreDNS asks the nodes' own resolvers", remedy: edit},
-		leftOut{from: from.Key("nodelocaldns.externalZones"), value: d.NodeLocalDNS.ExternalZones, follows: noCache, remedy: edit},
+		leftOut{from: from.Key("nodelocaldns.externalZones"), value: d.NodeLocalDNS.ExternalZones, follows: noCache, remedy: edit, lost: lostCache},
 	)
 }
 
@@ -63,12 +63,12 @@ func (m *importer) storage(s *storage) {
 	const none = "no storage class is installed, volumes stay pending"
 	const install = "install a storage provisioner once the cluster is up"
 	m.leaveOut(
-		leftOut{from: from.Key("openebs.basePath"), value: s.OpenEBS.BasePath, harmless: []any{"/var/openebs/local", "/var/openebs"}, follows: none, remedy: install},
-		leftOut{from: from.Key("defaultStorageClass"), value: s.DefaultStorageClass, follows: none, remedy: install},
-		leftOut{from: from.Key("localVolume"), value: s.LocalVolume, follows: none, remedy: install},
-		leftOut{from: from.Key("nfsClient"), value: s.NFSClient, follows: none, remedy: install},
-		leftOut{from: from.Key("rbd"), value: s.RBD, follows: none, remedy: install},
-		leftOut{from: from.Key("glusterfs"), value: s.GlusterFS, follows: none, remedy: install},
+		leftOut{from: from.Key("openebs.basePath"), value: s.OpenEBS.BasePath, harmless: []any{"/var/openebs/local", "/var/openebs"}, follows: none, remedy: install, lost: lostStorage},
+		leftOut{from: from.Key("defaultStorageClass"), value: s.DefaultStorageClass, follows: none, remedy: install, lost: lostStorage},
+		leftOut{from: from.Key("localVolume"), value: s.LocalVolume, follows: none, remedy: install, lost: lostStorage},
+		leftOut{from: from.Key("nfsClient"), value: s.NFSClient, follows: none, remedy: install, lost: lostStorage},
+		leftOut{from: from.Key("rbd"), value: s.RBD, follows: none, remedy: install, lost: lostStorage},
+		leftOut{from: from.Key("glusterfs"), value: s.GlusterFS, follows: none, remedy: install, lost: lostStorage},
 	)
 }
 
@@ -80,6 +80,6 @@ func (m *importer) addons(addons []addon) {
 		if a.Name != "" {
 			what = "the add-on " + word(a.Name)
 		}
-		m.warn(from, "install it with helm or kubectl once the cluster is up", "%s is not installed", what)
+		m.lose(from, "install it with helm or kubectl once the cluster is up", lostAddons, "%s is not installed", what)
 	}
 }

@@ -35,6 +35,11 @@ type findings struct {
 	said map[finding]bool
 	// order is the files', by name: findings about one stand together.
 	order map[string]int
+	// lost is what the cluster will not have though the file asks for it, losing
+	// are the summaries of findings that say so, and ipv6 is what asks for IPv6.
+	lost          []string
+	losing, grave map[string]bool
+	ipv6          []Wanted
 }
 
 // finding is what makes two diagnostics the same one.
@@ -46,7 +51,7 @@ type finding struct {
 // NewReport begins the report on a document that stands in a text.
 func NewReport(src *diag.Source) *Report {
 	return (&Report{findings: &findings{
-		said: map[finding]bool{}, shown: map[diag.Severity]int{}, dropped: map[diag.Severity]int{}, order: map[string]int{},
+		said: map[finding]bool{}, shown: map[diag.Severity]int{}, dropped: map[diag.Severity]int{}, order: map[string]int{}, losing: map[string]bool{}, grave: map[string]bool{},
 	}}).On(src)
 }
 
@@ -172,10 +177,24 @@ func (r *Report) KeyOf(p Path) Place {
 	return r.PlaceOf(p)
 }
 
-// Finish returns the findings in the files' order.
+// Finish returns the findings: errors first, then what says that something is
+// lost, then the rest, each in the files' order.
 func (f *findings) Finish() diag.List {
 	f.list.Sort()
-	slices.SortStableFunc(f.list, func(a, b diag.Diagnostic) int { return cmp.Compare(f.order[a.File], f.order[b.File]) })
+	rank := func(d diag.Diagnostic) int {
+		switch {
+		case d.Severity == diag.SeverityError:
+			return 0
+		case f.grave[d.Summary]:
+			return 1
+		case f.losing[d.Summary]:
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(f.list, func(a, b diag.Diagnostic) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(f.order[a.File], f.order[b.File]))
+	})
 	for _, severity := range []diag.Severity{diag.SeverityError, diag.SeverityWarning} {
 		if n := f.dropped[severity]; n > 0 {
 			f.list = append(f.list, diag.Diagnostic{
