@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -129,7 +128,7 @@ func (s *session) resolver(warn func(message string)) *secret.Resolver {
 	return r
 }
 
-// connect reaches every host at the same time, and waits for all of them.
+// connect reaches all hosts, and waits for all of them.
 func (s *session) connect(ctx context.Context, acceptNew bool, stderr io.Writer) {
 	wait := s.startConnecting(ctx, acceptNew, stderr)
 	for _, h := range s.cluster.Hosts {
@@ -137,7 +136,7 @@ func (s *session) connect(ctx context.Context, acceptNew bool, stderr io.Writer)
 	}
 }
 
-// startConnecting begins to reach every host at the same time. What it returns
+// startConnecting begins to reach all hosts, many at a time. What it returns
 // waits for one of them; all must have been waited for before the session is
 // closed.
 func (s *session) startConnecting(ctx context.Context, acceptNew bool, stderr io.Writer) func(host string) (*host.Host, error) {
@@ -150,8 +149,9 @@ func (s *session) startConnecting(ctx context.Context, acceptNew bool, stderr io
 	slow := time.AfterFunc(2*time.Second, func() {
 		mu.Lock()
 		defer mu.Unlock()
-		fmt.Fprintf(stderr, "connecting to %d hosts; still waiting for %s\n", len(s.cluster.Hosts), strings.Join(s.missing(), ", "))
+		fmt.Fprintf(stderr, "connecting to %d hosts; still waiting for %s\n", len(s.cluster.Hosts), few(s.missing()))
 	})
+	turns := newGate(s.cluster.Hosts)
 	ended := map[string]chan struct{}{}
 	for i := range s.cluster.Hosts {
 		h := &s.cluster.Hosts[i]
@@ -159,7 +159,7 @@ func (s *session) startConnecting(ctx context.Context, acceptNew bool, stderr io
 		ended[h.Name] = done
 		go func() {
 			defer close(done)
-			handle, err := connectHost(ctx, h, resolver, acceptNew)
+			handle, err := turns.connect(ctx, h, resolver, acceptNew)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -188,8 +188,26 @@ func (s *session) missing() []string {
 			out = append(out, h.Name)
 		}
 	}
-	slices.Sort(out)
 	return out
+}
+
+// few names as many of some hosts as a line bears.
+func few(names []string) string {
+	const most = 4
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%d of them: %s …", len(names), strings.Join(names[:most-1], ", "))
+}
+
+// connect is connectHost when its turn has come.
+func (g *gate) connect(ctx context.Context, h *cluster.Host, secrets *secret.Resolver, acceptNew bool) (*host.Host, error) {
+	leave, err := g.enter(ctx, h.SSH)
+	if err != nil {
+		return nil, fmt.Errorf("%s: connecting: %w", h.Name, err)
+	}
+	defer leave()
+	return connectHost(ctx, h, secrets, acceptNew)
 }
 
 func connectHost(ctx context.Context, h *cluster.Host, secrets *secret.Resolver, acceptNew bool) (*host.Host, error) {

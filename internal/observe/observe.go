@@ -135,6 +135,10 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 	}
 	asked := time.Now()
 	facts, err := handle.Facts(ctx, q)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		// It let Quorate in and then fell silent: its disk may hang, or it is busy.
+		err = fmt.Errorf("%s: gathering facts: it let Quorate in, and then did not answer within %s (busy, or its disk hangs?): %w", h.Name, hostTimeout, ctx.Err())
+	}
 	if err != nil {
 		out.Error, out.Unreachable, out.Barrier = err.Error(), unreachable(err), state.BarrierAgent
 		return out, nil

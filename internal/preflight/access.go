@@ -63,7 +63,7 @@ func judgeAccess(o *Observation, h *cluster.Host, barrier, stopped int) []Findin
 	}
 	why := strings.TrimPrefix(observed.Error, h.Name+": ")
 	if observed.Unreachable {
-		return []Finding{fail("bring the host back, or take it out of the cluster file", "%s cannot be reached: %s", h.Name, why)}
+		return []Finding{fail("if the host is off, switch it on; if it is on, look at its load and at the way to its SSH server; then run the same command again", "%s cannot be reached: %s", h.Name, why)}
 	}
 	return []Finding{fail("", "%s: %s", h.Name, why)}
 }

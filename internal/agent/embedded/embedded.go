@@ -5,7 +5,6 @@
 package embedded
 
 import (
-	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -63,16 +62,29 @@ func Find(arch string) (Agent, error) {
 	return Agent{Name: digest[:16], SHA256: digest, folder: folder, file: file + ".gz"}, nil
 }
 
-// Compressed gives the program, compressed with gzip.
-func (a Agent) Compressed() ([]byte, error) { return fs.ReadFile(a.folder, a.file) }
+// Compressed opens the program, compressed with gzip, of a size in bytes. However many
+// read it, it is in memory once.
+func (a Agent) Compressed() (io.ReadCloser, int64, error) {
+	f, err := a.folder.Open(a.file)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
 
 // Program gives the program itself.
 func (a Agent) Program() ([]byte, error) {
-	compressed, err := a.Compressed()
+	compressed, _, err := a.Compressed()
 	if err != nil {
 		return nil, err
 	}
-	decoder, err := gzip.NewReader(bytes.NewReader(compressed))
+	defer compressed.Close()
+	decoder, err := gzip.NewReader(compressed)
 	if err != nil {
 		return nil, err
 	}

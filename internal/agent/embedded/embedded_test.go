@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -59,6 +60,14 @@ func TestBuilt(t *testing.T) {
 		program, err := agent.Program()
 		if sum := sha256.Sum256(program); err != nil || hex.EncodeToString(sum[:]) != agent.SHA256 {
 			t.Errorf("%s: the program does not have its digest (%v)", arch, err)
+		}
+		// It is given to hundreds of hosts at once.
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, size, err := agent.Compressed()
+		runtime.ReadMemStats(&after)
+		if taken := int64(after.TotalAlloc - before.TotalAlloc); err != nil || taken > size/10 {
+			t.Errorf("%s: opening %d bytes takes %d (%v)", arch, size, taken, err)
 		}
 	}
 }

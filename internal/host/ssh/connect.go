@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,17 @@ func Connect(ctx context.Context, options Options) (*host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	h, err := connect(ctx, o)
+	if lost, ok := errors.AsType[*lostError](err); ok && ctx.Err() == nil {
+		// Once more: a busy server ends what it has let in already, and a network
+		// loses a connection now and then.
+		o.Log.Debug("connecting once more", "host", o.title(), "lost", lost.cause)
+		h, err = connect(ctx, o)
+	}
+	return h, err
+}
+
+func connect(ctx context.Context, o *Options) (*host.Host, error) {
 	client, err := dial(ctx, o)
 	if err != nil {
 		return nil, err
@@ -35,10 +47,10 @@ func Connect(ctx context.Context, options Options) (*host.Host, error) {
 	}
 	agent, err := start.start(ctx)
 	if err != nil {
-		reason := client.reason()
+		lost := client.hasEnded()
 		client.Close()
-		if reason != nil && ctx.Err() == nil {
-			return nil, fmt.Errorf("%s: starting the agent: %w", o.title(), &host.UnreachableError{Cause: reason})
+		if ctx.Err() == nil && lost {
+			return nil, fmt.Errorf("%s: starting the agent: %w", o.title(), &lostError{cause: cmp.Or(client.reason(), errEnded)})
 		}
 		return nil, err
 	}
@@ -48,6 +60,18 @@ func Connect(ctx context.Context, options Options) (*host.Host, error) {
 		return client.Close()
 	})
 }
+
+// lostError says that a connection that had let the user in ended before the agent was up.
+type lostError struct{ cause error }
+
+func (e *lostError) Error() string {
+	return (&host.UnreachableError{Cause: e.cause}).Error()
+}
+
+func (e *lostError) Is(target error) bool { return target == host.ErrUnreachable }
+func (e *lostError) Unwrap() error        { return e.cause }
+
+var errEnded = errors.New("its SSH server ended it before the agent was up")
 
 // resolve fills in what the options leave open, for the bastions too.
 func resolve(options Options) (*Options, error) {

@@ -59,7 +59,7 @@ func TestUnreachable(t *testing.T) {
 	defer silent.Close()
 	options.Port = silent.Addr().(*net.TCPAddr).Port
 	options.ConnectTimeout = 50 * time.Millisecond
-	if _, err := Connect(t.Context(), options); !errors.Is(err, host.ErrUnreachable) {
+	if _, err := Connect(t.Context(), options); !errors.Is(err, host.ErrUnreachable) || !strings.Contains(err.Error(), "did not answer within 50ms (busy, or away?)") {
 		t.Errorf("a silent server: %v", err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -80,6 +80,36 @@ func TestTurnedAway(t *testing.T) {
 	_, err := Connect(t.Context(), options)
 	if tried := 100 - server.turnAway.Load(); !errors.Is(err, host.ErrUnreachable) || tried != dialAttempts {
 		t.Errorf("after %d attempts: %v", tried, err)
+	}
+}
+
+// A host that is lost while its agent is being started is tried once more, and is told
+// of as lost, not as one whose SSH server runs no commands.
+func TestLostWhileStarting(t *testing.T) {
+	server := serve(t, withPassword("right"))
+	options := server.options()
+	server.cutStart.Store(1)
+	mustConnect(t, options)
+
+	server.cutStart.Store(100)
+	_, err := Connect(t.Context(), options)
+	if tried := 100 - server.cutStart.Load(); tried != 2 || !errors.Is(err, host.ErrUnreachable) || strings.Contains(err.Error(), "runs no commands") {
+		t.Errorf("after %d attempts: %v", tried, err)
+	}
+}
+
+// A connection that was closed because its time was over is late, also where the
+// handshake was finished at the same moment.
+func TestDeadline(t *testing.T) {
+	fired := make(chan struct{})
+	late := newDeadline(0, func() { close(fired) })
+	<-fired
+	if late.stop() || late.stop() {
+		t.Error("the time was over, and is said not to be")
+	}
+	kept := newDeadline(time.Hour, func() { t.Error("called back") })
+	if !kept.stop() || !kept.stop() {
+		t.Error("the time was not over, and is said to be")
 	}
 }
 

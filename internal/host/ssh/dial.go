@@ -21,7 +21,8 @@ type client struct {
 	*ssh.Client
 	stop   context.CancelFunc // ends the keepalives
 	lost   atomic.Pointer[error]
-	behind *client // the bastion, nil when the host is reached directly
+	behind *client       // the bastion, nil when the host is reached directly
+	ended  chan struct{} // closed when the connection has ended
 }
 
 // Close ends the connection and those that it runs through.
@@ -47,6 +48,22 @@ func (c *client) reason() error {
 		return c.behind.reason()
 	}
 	return nil
+}
+
+// endedGrace is how long the end of a connection may take to be noticed after what ran
+// on it has failed.
+const endedGrace = 200 * time.Millisecond
+
+// hasEnded tells whether the connection itself is at its end, and not just what ran on it.
+func (c *client) hasEnded() bool {
+	grace := time.NewTimer(endedGrace)
+	defer grace.Stop()
+	select {
+	case <-c.ended:
+		return true
+	case <-grace.C:
+		return false
+	}
 }
 
 // dial connects and authenticates, through the bastion where there is one.
@@ -108,12 +125,8 @@ func dialOne(ctx context.Context, options *Options, behind *client) (*client, er
 	// A password or a passphrase may be typed by a person, so that the
 	// handshake's time is that of the network only until keys are exchanged.
 	// Closing the connection is the one way to interrupt it everywhere.
-	var late atomic.Bool
-	timer := time.AfterFunc(options.ConnectTimeout, func() {
-		late.Store(true)
-		conn.Close()
-	})
-	defer timer.Stop()
+	clock := newDeadline(options.ConnectTimeout, func() { conn.Close() })
+	defer clock.stop()
 	interrupted := context.AfterFunc(ctx, func() { conn.Close() })
 	defer interrupted()
 
@@ -125,7 +138,7 @@ func dialOne(ctx context.Context, options *Options, behind *client) (*client, er
 		HostKeyCallback: func(hostname string, remote net.Addr, key ssh.PublicKey) error {
 			err := keys.check(hostname, remote, key)
 			if err == nil && asksPerson(options) {
-				timer.Stop()
+				clock.stop()
 			}
 			return err
 		},
@@ -134,6 +147,13 @@ func dialOne(ctx context.Context, options *Options, behind *client) (*client, er
 	}
 	watched := &watchedConn{Conn: conn}
 	sshConn, channels, requests, err := ssh.NewClientConn(watched, options.endpoint(), config)
+	// The time may have run out while the handshake was being finished: then the
+	// connection was closed all the same.
+	late := !clock.stop()
+	if err == nil && late {
+		sshConn.Close()
+		return nil, unreachable(&silenceError{options.ConnectTimeout})
+	}
 	if err != nil {
 		conn.Close()
 		switch {
@@ -143,15 +163,19 @@ func dialOne(ctx context.Context, options *Options, behind *client) (*client, er
 			return nil, fmt.Errorf("%s: %w", options.title(), offered.failure())
 		case ctx.Err() == nil && strings.Contains(err.Error(), "unable to authenticate"):
 			return nil, &AuthError{Host: options.title(), User: options.User, Tried: offered.tried}
-		case late.Load():
-			err = fmt.Errorf("its SSH server said nothing more within %s", options.ConnectTimeout)
+		case late:
+			err = &silenceError{options.ConnectTimeout}
 		case !keys.asked && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
 			err = fmt.Errorf("%w: %w", errTurnedAway, err)
 		}
 		return nil, unreachable(err)
 	}
 	alive, stop := context.WithCancel(context.Background())
-	c := &client{Client: ssh.NewClient(sshConn, channels, requests), stop: stop, behind: behind}
+	c := &client{Client: ssh.NewClient(sshConn, channels, requests), stop: stop, behind: behind, ended: make(chan struct{})}
+	go func() {
+		defer close(c.ended)
+		c.Client.Wait()
+	}()
 	go c.keepAlive(alive, options.KeepAlive, watched)
 	return c, nil
 }
@@ -162,13 +186,35 @@ func asksPerson(options *Options) bool {
 }
 
 func connectTCP(ctx context.Context, options *Options, behind *client) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, options.ConnectTimeout)
+	within, cancel := context.WithTimeout(ctx, options.ConnectTimeout)
 	defer cancel()
+	dial := (&net.Dialer{}).DialContext
 	if behind != nil {
-		return behind.DialContext(ctx, "tcp", options.endpoint())
+		dial = behind.DialContext
 	}
-	var dialer net.Dialer
-	return dialer.DialContext(ctx, "tcp", options.endpoint())
+	conn, err := dial(within, "tcp", options.endpoint())
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		err = &silenceError{options.ConnectTimeout}
+	}
+	return conn, err
+}
+
+// deadline calls back once its time has run out, unless it was stopped before.
+type deadline struct {
+	timer *time.Timer
+	kept  atomic.Bool
+}
+
+func newDeadline(after time.Duration, late func()) *deadline {
+	return &deadline{timer: time.AfterFunc(after, late)}
+}
+
+// stop ends it, and tells whether the time had not run out before it was first stopped.
+func (d *deadline) stop() bool {
+	if d.timer.Stop() {
+		d.kept.Store(true)
+	}
+	return d.kept.Load()
 }
 
 // watchedConn knows when it last received anything.
@@ -235,8 +281,16 @@ type unreachableError struct {
 }
 
 func (e *unreachableError) Error() string {
+	if silence, ok := errors.AsType[*silenceError](e.cause); ok {
+		return fmt.Sprintf("SSH at %s did not answer within %s (busy, or away?): check that the host is on, its load, its address and port, and the firewall between", e.where, silence.limit)
+	}
 	return fmt.Sprintf("cannot reach SSH at %s (%v): check that the host is on, its address and port, and the firewall between", e.where, e.cause)
 }
 
 func (e *unreachableError) Is(target error) bool { return target == host.ErrUnreachable }
 func (e *unreachableError) Unwrap() error        { return e.cause }
+
+// silenceError says that a time to answer was over.
+type silenceError struct{ limit time.Duration }
+
+func (e *silenceError) Error() string { return fmt.Sprintf("no answer within %s", e.limit) }

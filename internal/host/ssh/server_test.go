@@ -29,6 +29,7 @@ type testServer struct {
 	hostKey  ssh.Signer
 	path     string       // PATH of the commands
 	turnAway atomic.Int32 // connections to close before the handshake
+	cutStart atomic.Int32 // commands at which to cut all connections
 	preamble string       // printed to standard output before any command
 	// instead, when set, answers a command in place of running it.
 	instead func(command string, out, stderr io.Writer) int
@@ -146,6 +147,10 @@ func (s *testServer) session(offered ssh.NewChannel) {
 		s.mu.Lock()
 		s.commands = append(s.commands, payload.Command)
 		s.mu.Unlock()
+		if s.cutStart.Add(-1) >= 0 {
+			s.cut()
+			return
+		}
 		ended := make(chan struct{})
 		go func() {
 			// The session's end is the end of its requests.

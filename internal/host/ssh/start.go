@@ -175,18 +175,22 @@ func (s *starter) upload(stdin io.Writer, agents map[string]embedded.Agent, want
 	if !ok {
 		return fmt.Errorf("%s (%s): %w", s.host, machine, embedded.ErrNotBuilt)
 	}
-	read := agent.Program
-	if packing == "gzip" {
-		read = agent.Compressed
+	content, size, err := agent.Compressed()
+	if err == nil && packing != "gzip" {
+		content.Close()
+		var program []byte
+		program, err = agent.Program()
+		content, size = io.NopCloser(bytes.NewReader(program)), int64(len(program))
 	}
-	content, err := read()
 	if err != nil {
 		return fmt.Errorf("%s: reading the agent inside this quorate: %w", s.host, err)
 	}
-	if _, err := fmt.Fprintf(stdin, "%d\n", len(content)); err != nil {
+	defer content.Close()
+	if _, err := fmt.Fprintf(stdin, "%d\n", size); err != nil {
 		return errNoGreeting // the host's own words say why
 	}
-	if _, err := io.Copy(stdin, bytes.NewReader(content)); err != nil {
+	// In large pieces, and not by what the reader would give whole.
+	if _, err := io.CopyBuffer(struct{ io.Writer }{stdin}, struct{ io.Reader }{content}, make([]byte, 64<<10)); err != nil {
 		return errNoGreeting
 	}
 	return nil
