@@ -33,7 +33,7 @@ lab: bundle ## Build a real highly available cluster on this machine
 
 .PHONY: lab-down
 lab-down: build ## Take the lab down, leaving nothing
-	$(BIN) lab down
+	$(BIN) lab down --yes
 
 .PHONY: test
 test: unit e2e ## All tests

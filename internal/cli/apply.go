@@ -75,7 +75,7 @@ from; -f says where it is now.`,
 	ignorePreflightFlag(cmd, &o.ignore)
 	f := cmd.Flags()
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	f.StringVarP(&o.output, "output", "o", "auto", "how to show the run: "+strings.Join(ui.Modes(), ", "))
+	outputFlag(cmd, &o.output, "how to show the run", ui.Modes()...)
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "where to write the administrator's kubeconfig (default: NAME.kubeconfig beside the cluster file)")
 	return cmd
 }

@@ -170,15 +170,12 @@ func newBundleShowCommand() *cobra.Command {
 		},
 	}
 	o.bind(cmd)
-	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text or json (the manifest)")
+	outputFlag(cmd, &o.output, "how to show it; json is the manifest", "text", "json")
 	return cmd
 }
 
 // runBundleShow prints a bundle's content.
 func runBundleShow(o bundlePlaceOptions, args []string, out io.Writer) error {
-	if o.output != "text" && o.output != "json" {
-		return fmt.Errorf("--output %q is not known; it is text or json", o.output)
-	}
 	b, err := o.open(args)
 	if err != nil {
 		return err

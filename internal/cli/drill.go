@@ -19,8 +19,6 @@ import (
 	"github.com/quorate/quorate/internal/drill"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/journal"
-	"github.com/quorate/quorate/internal/printable"
-	"github.com/quorate/quorate/internal/ui"
 )
 
 func newDrillCommand() *cobra.Command {
@@ -42,48 +40,6 @@ undone though this program is killed, or its own connection is what was cut.`,
 	cmd.AddCommand(newDrillListCommand(), newDrillRunCommand(), newDrillReportCommand(), newDrillEndCommand())
 	cmd.AddCommand(newDrillInternalCommands()...)
 	return cmd
-}
-
-func newDrillListCommand() *cobra.Command {
-	var output string
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the drills, where they can be done and what they may cost",
-		Example: `  quorate drill list
-  quorate drill list --output json | jq -r '.[].name'`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch output {
-			case "text":
-				_, err := io.WriteString(cmd.OutOrStdout(), drillTable())
-				return err
-			case "json":
-				return printable.JSON(cmd.OutOrStdout(), drill.Catalogue())
-			}
-			return usageError(fmt.Errorf("unknown output %q; it is text or json", output))
-		},
-	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
-	return cmd
-}
-
-func drillTable() string {
-	var rows [][]string
-	for _, d := range drill.Catalogue() {
-		note := ""
-		switch {
-		case d.Action == drill.PowerOff:
-			note = "lab, or --power-off"
-		case d.Lab:
-			note = "lab only"
-		case d.Hard:
-			note = "--hard"
-		case d.Majority:
-			note = "--break-quorum"
-		}
-		rows = append(rows, []string{d.Name, string(d.On), string(d.Target), d.Hold.String(), d.Budget.Of(drill.AnyKind).String(), note, d.About})
-	}
-	return ui.Table([]string{"DRILL", "ON", "TARGET", "LASTS", "GAP", "", "WHAT HAPPENS"}, rows) + "\n"
 }
 
 // drillOptions are the flags of `drill run`.
@@ -148,7 +104,7 @@ healthy again in time, and nothing was lost.`,
 	f.DurationVar(&o.lasts, "lasts", 0, "how long each fault lasts (default: its own time)")
 	f.BoolVar(&o.breakQuorum, "break-quorum", false, "allow taking most etcd members, which stops all writes for a while")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	outputFlag(cmd, &o.output, "how to show it", "text", "json")
 	f.StringVar(&o.html, "html", "", "write the report as a web page to this file, too")
 	return cmd
 }
@@ -165,8 +121,6 @@ func (o *drillOptions) check(seeded bool) ([]drill.Pick, drill.Budget, error) {
 	switch {
 	case ways != 1:
 		return nil, budget, usageError(errors.New("say which drills: by name, --all, --soak or --replay; `quorate drill list` shows them"))
-	case o.output != "text" && o.output != "json":
-		return nil, budget, usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
 	case o.every < 10*time.Millisecond || o.timeout <= 0 || o.soak < 0:
 		return nil, budget, usageError(errors.New("--every is at least 10ms, and --timeout and --soak are more than nothing"))
 	case o.lasts != 0 && (o.lasts < time.Second || o.lasts > drill.LongestHold):

@@ -42,16 +42,13 @@ output markdown is the table of the track record, of all runs or of those named.
 	}
 	o.files.flag(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&o.output, "output", "o", "text", "text, json or markdown")
+	outputFlag(cmd, &o.output, "how to show it", "text", "json", "markdown")
 	f.StringVar(&o.html, "html", "", "write the run's report as a web page to this file")
 	return cmd
 }
 
 func runDrillReport(cmd *cobra.Command, o drillReportOptions, args []string) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	if o.output != "text" && o.output != "json" && o.output != "markdown" {
-		return usageError(fmt.Errorf("unknown output %q; it is text, json or markdown", o.output))
-	}
 	if len(args) > 2 && o.output == "text" {
 		return usageError(errors.New("two runs can be compared; of more there is --output markdown or json"))
 	}

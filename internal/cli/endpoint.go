@@ -91,14 +91,11 @@ host that does not reach itself. Nothing is changed on the hosts.`,
 	o.flags(cmd)
 	breakLockFlag(cmd, &o.breakLock)
 	cmd.Flags().DurationVar(&o.timeout, "timeout", endpoint.ProofTime, "how long the balancer's health checks may take to find the hosts")
-	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
+	outputFlag(cmd, &o.output, "how to show it", "text", "json")
 	return cmd
 }
 
 func runEndpointCheck(ctx context.Context, o endpointCheckOptions, stdout, stderr io.Writer) error {
-	if o.output != "text" && o.output != "json" {
-		return usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
-	}
 	if o.timeout <= 0 {
 		return usageError(fmt.Errorf("--timeout %s is no time to wait", o.timeout))
 	}

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // TestHelp checks that every command has a help with examples, and that these
@@ -20,6 +22,7 @@ func TestHelp(t *testing.T) {
 		if cmd.Example == "" {
 			t.Errorf("%s has no examples", cmd.CommandPath())
 		}
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { checkFlag(t, cmd, f) })
 		for _, call := range exampleCommands(cmd.Example) {
 			if err := callable(call); err != nil {
 				t.Errorf("%s: example %q: %v", cmd.CommandPath(), call, err)
@@ -32,6 +35,25 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	check(newRootCommand())
+}
+
+// checkFlag looks at a flag as its help shows it. Words in back quotes are taken for the
+// value's name there, and their quotes away; a choice of outputs is one of outputFlag's,
+// which refuses what it does not know before the command begins.
+func checkFlag(t *testing.T, cmd *cobra.Command, f *pflag.Flag) {
+	t.Helper()
+	if name, _ := pflag.UnquoteUsage(f); strings.ContainsAny(name, " -") {
+		t.Errorf("%s: the help of --%s shows %q as the name of its value", cmd.CommandPath(), f.Name, name)
+	}
+	if f.Name != "output" || f.DefValue == "" {
+		return
+	}
+	stderr := &bytes.Buffer{}
+	root := newRootCommand()
+	root.SetArgs(append(strings.Fields(cmd.CommandPath())[1:], "--output", "xml"))
+	if code := run(t.Context(), root, stderr); code != exitUsage || !strings.Contains(stderr.String(), `"xml"`) || !strings.Contains(stderr.String(), " or ") {
+		t.Errorf("%s --output xml: exit code %d, %s", cmd.CommandPath(), code, stderr)
+	}
 }
 
 // callable says why a call of quorate is none that there is.
@@ -115,6 +137,9 @@ func TestWrongArguments(t *testing.T) {
 		"version now":                       `"now" is one word too many`,
 		"import":                            "requires at least 1 arg",
 		"lab of cp-1":                       "there is no command",
+		"check -f cluster.yaml":             `there is no command "check"`,
+		"validte --output json":             "did you mean validate?",
+		"drill do --yes":                    `there is no command "do"`,
 		"apply a.json b.json":               "one plan at a time",
 		"validate --file":                   "flag needs an argument",
 		"validate --with-kubernetes v1.2.3": "supported are v1.37.1",

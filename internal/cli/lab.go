@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/quorate/quorate/internal/lab"
 )
@@ -149,15 +150,25 @@ func runLabUp(ctx context.Context, spec lab.Spec, o labUpOptions, apply applyLab
 }
 
 func newLabDownCommand(name *string) *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Remove a lab and everything that was made for it",
 		Long: `Removes the lab's hosts, their disks, its network and its folder; with the last
 lab, the kernel settings of the machine return to what they were. Works after
-any interruption. The hosts' root file system stays cached for the next lab.`,
-		Example: "  quorate lab down\n  quorate lab down --name small",
+any interruption. The hosts' root file system stays cached for the next lab.
+
+On a terminal it asks first; scripts are not asked.`,
+		Example: "  quorate lab down\n  quorate lab down --name small --yes",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// What is a lab's can be made again, and a script that takes one down means it.
+			if _, err := lab.DefaultStore().Open(*name); err == nil && term.IsTerminal(int(os.Stdin.Fd())) {
+				question := fmt.Sprintf("Remove the hosts of lab %s and their disks?", *name)
+				if err := confirm(cmd.Context(), yes, question, cmd.ErrOrStderr()); err != nil {
+					return err
+				}
+			}
 			if err := lab.DefaultStore().Down(cmd.Context(), *name); err != nil {
 				return err
 			}
@@ -165,6 +176,8 @@ any interruption. The hosts' root file system stays cached for the next lab.`,
 			return nil
 		},
 	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
 }
 
 func newLabStatusCommand(name *string) *cobra.Command {
@@ -216,7 +229,7 @@ func newLabListCommand() *cobra.Command {
 }
 
 func labOutputFlag(cmd *cobra.Command, output *string) {
-	cmd.Flags().StringVarP(output, "output", "o", "text", "text or json")
+	outputFlag(cmd, output, "how to show it", "text", "json")
 }
 
 // newLabHostCommand is an operation on one host.

@@ -47,15 +47,12 @@ that is no longer what would be done is refused.`,
 	o.bundleFlag(cmd)
 	ignorePreflightFlag(cmd, &o.ignore)
 	cmd.Flags().BoolVar(&o.detailedExitCode, "detailed-exitcode", false, "exit with 3 when there are changes")
-	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text, json, or a FILE.json to save the plan to")
+	outputFlag(cmd, &o.output, "how to show the plan, or a file to save it to", "text", "json", fileOutput)
 	return cmd
 }
 
 func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error {
 	save := namesFile(o.output)
-	if !save && o.output != "text" && o.output != "json" {
-		return usageError(fmt.Errorf("unknown output %q; it is text, json, or a file's name that ends in .json", o.output))
-	}
 	if err := ignorable(o.ignore); err != nil {
 		return err
 	}

@@ -72,13 +72,13 @@ without errors, and 1 with any that is not ignored.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.list, "list", false, "list the checks and what they look at, and do nothing")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show what is well, too, with its figures")
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	outputFlag(cmd, &o.output, "how to show it", "text", "json")
 	f.DurationVar(&o.timeout, "timeout", preflightConnectTimeout, "how long to wait for a host to answer")
 	return cmd
 }
 
 func ignorePreflightFlag(cmd *cobra.Command, names *[]string) {
-	cmd.Flags().StringSliceVar(names, "ignore-preflight", nil, "make errors of these preflight checks warnings; may be repeated (names: `quorate preflight --list`)")
+	cmd.Flags().StringSliceVar(names, "ignore-preflight", nil, "make errors of these preflight checks warnings; may be repeated (names: quorate preflight --list)")
 }
 
 // knownChecks refuses names that no check has.
@@ -111,9 +111,6 @@ func ignorable(names []string) error {
 }
 
 func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Writer) error {
-	if o.output != "text" && o.output != "json" {
-		return usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
-	}
 	if o.timeout <= 0 {
 		return usageError(fmt.Errorf("--timeout %s is no time to wait", o.timeout))
 	}

@@ -17,7 +17,6 @@ func TestPreflightUsage(t *testing.T) {
 	}{
 		"misspelt": {preflightOptions{target: target{}, ignore: []string{"cpu", "etcd_fsink"}, output: "text"}, `--ignore-preflight "etcd_fsink": no check has this name; did you mean "etcd-fsync"? The checks are bundle, reachable`},
 		"all":      {preflightOptions{ignore: []string{"all"}, output: "text"}, `no check has this name`},
-		"output":   {preflightOptions{output: "yaml"}, `unknown output "yaml"`},
 		"timeout":  {preflightOptions{output: "text", timeout: -time.Second}, "is no time to wait"},
 	}
 	for name, test := range tests {

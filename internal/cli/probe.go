@@ -63,14 +63,12 @@ The exit code is 0 when all went well, or with --max-gap when no gap was longer.
 	f.DurationVar(&o.timeout, "timeout", time.Second, "how long an answer may take")
 	f.DurationVar(&o.length, "for", 0, "end after this long (default: with Ctrl-C)")
 	f.DurationVar(&o.maxGap, "max-gap", 0, "fail only when nothing succeeded for longer than this")
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	outputFlag(cmd, &o.output, "how to show it", "text", "json")
 	return cmd
 }
 
 func (o probeOptions) check() error {
 	switch {
-	case o.output != "text" && o.output != "json":
-		return usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
 	case o.every < time.Millisecond:
 		return usageError(fmt.Errorf("--every %s is too often; ask at most every millisecond", o.every))
 	case o.timeout <= 0 || o.length < 0 || o.maxGap < 0:

@@ -56,7 +56,7 @@ swap), until the next boot. An interrupted reset is simply run again.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&o.hosts, "host", nil, "reset this host only; may be given several times")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	f.StringVarP(&o.output, "output", "o", "auto", "how to show the run: "+strings.Join(ui.Modes(), ", "))
+	outputFlag(cmd, &o.output, "how to show the run", ui.Modes()...)
 	return cmd
 }
 

@@ -135,6 +135,9 @@ again at any time.`,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if words := cmd.Flags().Args(); cmd.HasAvailableSubCommands() && len(words) > 0 {
+			err = noCommand(cmd, words[0]) // whose flags these may be
+		}
 		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
 	root.AddCommand(
@@ -144,6 +147,15 @@ again at any time.`,
 	)
 	checkArguments(root)
 	return root
+}
+
+// noCommand says that there is no such command below cmd, and which is meant.
+func noCommand(cmd *cobra.Command, word string) error {
+	err := fmt.Errorf("there is no command %q", word)
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+	}
+	return err
 }
 
 // checkArguments makes wrong arguments of a command, and of those below it, wrong
@@ -167,10 +179,7 @@ func checkArguments(cmd *cobra.Command) {
 		case err == nil || errors.As(err, &exit):
 			return err
 		case cmd.HasAvailableSubCommands() && len(args) > 0:
-			err = fmt.Errorf("there is no command %q", args[0])
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
-			}
+			err = noCommand(cmd, args[0])
 		case strings.HasPrefix(err.Error(), "unknown command") && cmd.Flags().Lookup("file") != nil:
 			err = fmt.Errorf("%q is one word too many; the cluster file is named with -f", args[0])
 		case strings.HasPrefix(err.Error(), "unknown command"):

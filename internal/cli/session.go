@@ -39,7 +39,7 @@ func (t *target) flags(cmd *cobra.Command) {
 }
 
 func (t *target) bundleFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&t.bundleDir, "bundle", "", "the bundle to install from (default: the one that `quorate bundle build` made for the cluster's version)")
+	cmd.Flags().StringVar(&t.bundleDir, "bundle", "", "the bundle to install from (default: the one that quorate bundle build made for the cluster's version)")
 }
 
 // session is a cluster with its connected hosts for the length of a command.

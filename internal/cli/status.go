@@ -59,16 +59,13 @@ The exit code is 0 when the cluster is healthy and 1 when it is not.`,
 	}
 	o.flags(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	outputFlag(cmd, &o.output, "how to show it", "text", "json")
 	f.BoolVar(&o.certificates, "certificates", false, "list every certificate, not only the first of each kind to end")
 	f.DurationVar(&o.timeout, "timeout", statusConnectTimeout, "how long to wait for a host to answer")
 	return cmd
 }
 
 func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) error {
-	if o.output != "text" && o.output != "json" {
-		return usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
-	}
 	if o.timeout <= 0 {
 		return usageError(fmt.Errorf("--timeout %s is no time to wait", o.timeout))
 	}

@@ -39,14 +39,11 @@ warnings, and 2 for one that cannot.`,
 		},
 	}
 	o.files.flag(cmd)
-	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
+	outputFlag(cmd, &o.output, "how to show it", "text", "json")
 	return cmd
 }
 
 func runValidate(ctx context.Context, o validateOptions, stdout, stderr io.Writer) error {
-	if o.output != "text" && o.output != "json" {
-		return usageError(fmt.Errorf("unknown output %q; it is text or json", o.output))
-	}
 	file, list, err := o.files.read(ctx)
 	if err != nil {
 		return err

@@ -22,22 +22,19 @@ func newVersionCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runVersion(output, cmd.OutOrStdout()) },
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	outputFlag(cmd, &output, "how to show it", "text", "json")
 	return cmd
 }
 
 func runVersion(output string, stdout io.Writer) error {
-	switch output {
-	case "text":
-		_, err := fmt.Fprintf(stdout, "quorate %s\nKubernetes %s (default %s)\n",
-			version.String(), strings.Join(catalog.Supported(), ", "), catalog.Default())
-		return err
-	case "json":
+	if output == "json" {
 		return printable.JSONLine(stdout, struct {
 			Quorate    string   `json:"quorate"`
 			Kubernetes []string `json:"kubernetes"`
 			Default    string   `json:"defaultKubernetes"`
 		}{version.String(), catalog.Supported(), catalog.Default()})
 	}
-	return usageError(fmt.Errorf("unknown output %q; it is text or json", output))
+	_, err := fmt.Fprintf(stdout, "quorate %s\nKubernetes %s (default %s)\n",
+		version.String(), strings.Join(catalog.Supported(), ", "), catalog.Default())
+	return err
 }

@@ -136,9 +136,10 @@ func checkRoles(r *strict.Report, c *cluster.Cluster) {
 	}
 	for i := range c.Hosts {
 		h, p := &c.Hosts[i], hostPath(i)
-		if h.Has(cluster.RoleLoadBalancer) && c.Endpoint.LoadBalancer.Mode != cluster.BalancerManaged {
+		// A mode that is none has an error of its own, and is empty here.
+		if mode := c.Endpoint.LoadBalancer.Mode; h.Has(cluster.RoleLoadBalancer) && mode != cluster.BalancerManaged && mode != "" {
 			r.Warnf(p.Key("roles"), "write loadBalancer: {mode: managed, vip: …}, or remove the role",
-				"host %s has the role load-balancer, which does nothing in mode %s", h.Name, c.Endpoint.LoadBalancer.Mode)
+				"host %s has the role load-balancer, which does nothing in mode %s", h.Name, mode)
 		}
 		if len(h.Labels) > 0 && !h.IsNode() {
 			r.Warnf(p.Key("labels"), "", "host %s has labels but is not a Kubernetes node", h.Name)

@@ -37,10 +37,6 @@ func TestPrint(t *testing.T) {
        |                ^
 hint: did you mean "address"?
 
-warning: c.yaml:3:35: a password stands in the file
-     3 | - {name: 节点, adress: x, password: ********, port: 22}
-       |                                     ^
-
 error: c.yaml:3:44: behind the password
      3 | - {name: 节点, adress: x, password: ********, port: 22}
        |                                               ^
@@ -57,6 +53,10 @@ error: c.yaml: the whole file
 error: no file
   first
   second
+
+warning: c.yaml:3:35: a password stands in the file
+     3 | - {name: 节点, adress: x, password: ********, port: 22}
+       |                                     ^
 `
 	if diff := cmp.Diff(want, print(t, list, PrintOptions{})); diff != "" {
 		t.Errorf("printed (-want +got):\n%s", diff)

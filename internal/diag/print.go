@@ -26,14 +26,15 @@ const (
 	colorBlue  = "\x1b[1;34m"
 )
 
-// Print writes the whole list, a blank line between diagnostics:
+// Print writes the whole list, errors first, since warnings may be of what an error
+// caused, and a blank line between diagnostics:
 //
 //	error: cluster.yaml:7:20: unknown key "adress" in a host
 //	   7 |   - {name: cp-1, adress: 192.168.0.2}
 //	     |                  ^
 //	hint: did you mean "address"?
 func (l List) Print(w io.Writer, o PrintOptions) error {
-	for i, d := range l {
+	for i, d := range append(l.Errors(), l.Warnings()...) {
 		text := d.text(o)
 		if i > 0 {
 			text = "\n" + text
