@@ -107,7 +107,7 @@ func rules() []struct {
 		{"internal/kube", []string{"internal/cluster", "internal/state", "internal/host", "internal/kube", "internal/bounded"}},
 		{"internal/preflight", append(slices.Clone(parts), "internal/preflight")},
 		{"internal/planner", append(slices.Clone(parts), "internal/planner", "internal/preflight")},
-		{"internal/observe", append(slices.Clone(parts), "internal/observe")},
+		{"internal/observe", append(slices.Clone(parts), "internal/observe", "internal/preflight")},
 		{"internal/host", []string{"internal/agent", "internal/host", "internal/printable", "internal/bounded"}},
 	}
 }

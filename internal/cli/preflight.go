@@ -11,8 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quorate/quorate/internal/agent/protocol"
-	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/lock"
@@ -158,7 +156,6 @@ func (s *session) preflightLook(ctx context.Context, o preflightOptions, stderr 
 	observer := s.observer()
 	observer.Wait = s.startConnecting(ctx, o.acceptNewHostKeys, stderr)
 	observer.APITimeout = preflightAPITimeout
-	observer.Extra = func(h *cluster.Host, q *protocol.FactsRequest) { preflight.Query(s.cluster, h, q) }
 	in := component.Input{Cluster: s.cluster, Release: s.release}
 	if s.bundle != nil {
 		m := s.bundle.Manifest()

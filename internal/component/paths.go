@@ -18,3 +18,6 @@ const (
 	// QuorateDir holds what Quorate itself notes on a host.
 	QuorateDir = "/etc/quorate"
 )
+
+// KubeadmConfig is on every control-plane host what kubeadm was given for it.
+const KubeadmConfig = QuorateDir + "/kubeadm.yaml"

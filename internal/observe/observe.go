@@ -31,6 +31,7 @@ import (
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/host/ssh"
 	"github.com/quorate/quorate/internal/kube"
+	"github.com/quorate/quorate/internal/preflight"
 	"github.com/quorate/quorate/internal/state"
 )
 
@@ -124,6 +125,9 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 	q := Query(o.Cluster, o.Release, h)
 	if o.Health {
 		q = health(q)
+	} else {
+		preflight.Query(o.Cluster, h, &q)
+		q.Files = mergeFiles(q.Files)
 	}
 	if o.Extra != nil {
 		o.Extra(h, &q)

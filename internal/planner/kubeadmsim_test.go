@@ -340,6 +340,13 @@ func (m *machine) join(s settings) error {
 		return fmt.Errorf("the endpoint does not answer: %s", why)
 	}
 	m.joined = string(m.files["/etc/quorate/join/join.yaml"].content) + "--- discovery\n" + string(m.files[s.Discovery.File.KubeConfigPath].content)
+	if ca := authorityIn.FindStringSubmatch(string(m.files[s.Discovery.File.KubeConfigPath].content)); ca != nil && !m.has("/etc/kubernetes/pki/ca.crt") {
+		cert, err := base64.StdEncoding.DecodeString(ca[1])
+		if err != nil {
+			return err
+		}
+		m.write("/etc/kubernetes/pki/ca.crt", string(cert), 0o644)
+	}
 	m.write("/etc/kubernetes/kubelet.conf", fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    server: https://%s\n", server), 0o600)
 	m.write("/var/lib/kubelet/config.yaml", m.world.kubeletConfig, 0o644)
 	return m.startKubelet()

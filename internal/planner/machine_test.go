@@ -273,6 +273,12 @@ func (m *machine) facts(q protocol.FactsRequest) (any, error) {
 	for _, ask := range q.Files {
 		f.Files[ask.Path] = m.describe(ask)
 	}
+	f.Dirs = map[string][]string{}
+	for _, dir := range q.Dirs {
+		if names := m.list(dir); names != nil {
+			f.Dirs[dir] = names
+		}
+	}
 	for _, name := range q.Units {
 		if u, ok := m.units[name]; ok {
 			f.Units[name] = u
@@ -306,6 +312,19 @@ func (m *machine) facts(q protocol.FactsRequest) (any, error) {
 		f.Connected = m.connected(q.ConnectedTo)
 	}
 	return f, nil
+}
+
+// list are the names in a folder; nil where it is not there.
+func (m *machine) list(dir string) []string {
+	var names []string
+	for path := range m.files {
+		if rest, ok := strings.CutPrefix(path, dir+"/"); ok {
+			name, _, _ := strings.Cut(rest, "/")
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (m *machine) describe(q protocol.FileQuery) protocol.File {

@@ -26,6 +26,7 @@ const (
 )
 
 var (
+	authorityIn  = regexp.MustCompile(`(?m)^\s*certificate-authority-data: (\S+)$`)
 	serverIn     = regexp.MustCompile(`(?m)^\s*server: https://(\S+)$`)
 	vipIn        = regexp.MustCompile(`virtual_ipaddress \{\s*([0-9.]+)/`)
 	kubeVIPIn    = regexp.MustCompile(`name: address, value: "([0-9.]+)"`)

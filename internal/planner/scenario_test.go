@@ -18,6 +18,7 @@ import (
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/pki"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/planner"
 )
@@ -218,6 +219,12 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 	case "huge": // HOST PATH
 		f := m.files[args[1]]
 		m.write(args[1], string(f.content)+strings.Repeat("# blocked\n", protocol.MaxContent/10), f.mode)
+	case "other-ca": // HOST: it has joined with the CA of another cluster
+		ca, err := pki.NewAuthority("kubernetes")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		m.write("/etc/kubernetes/pki/ca.crt", string(ca.Cert), 0o644)
 	case "remove": // HOST PATH
 		m.removeAll(args[1])
 	case "stop": // HOST UNIT

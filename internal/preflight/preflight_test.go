@@ -214,7 +214,7 @@ func TestChecks(t *testing.T) {
 				w.facts("node-1").Units["k3s-agent.service"] = protocol.Unit{Load: "loaded", Active: "active"}
 			},
 			[]string{
-				"error existing-cluster: cp-1 belongs to a Kubernetes cluster that Quorate did not build: it has /etc/kubernetes/kubelet.conf, /etc/kubernetes/manifests/kube-apiserver.yaml",
+				"error existing-cluster: cp-1 belongs to a Kubernetes cluster that Quorate did not build: it has /etc/kubernetes/kubelet.conf",
 				"error existing-cluster: cp-2 has etcd data at /var/lib/etcd/member that is not Quorate's",
 				"error existing-cluster: node-1 has K3s installed (k3s-agent.service)",
 			},
@@ -228,10 +228,32 @@ func TestChecks(t *testing.T) {
 					}
 					f.Files["/etc/kubernetes/kubelet.conf"] = protocol.File{Exists: true}
 					f.Files["/var/lib/etcd/member"] = protocol.File{Exists: true, Dir: true}
-					f.Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, SHA256: "aa"}
+					f.Files["/etc/quorate/kubeadm.yaml"] = protocol.File{Exists: true}
+					f.Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: "a"}
 				}
+				// A unit that was changed by hand makes no other cluster of it.
+				w.joined("node-1", "a")
+				w.facts("node-1").Files["/etc/systemd/system/kubelet.service"] = protocol.File{Exists: true, Content: "[Unit]\n"}
+				w.joined("node-2", "") // its copy of the CA is lost
 			},
 			nil,
+		},
+		"workers of other clusters": {
+			func(w world) {
+				w.facts("cp-1").Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: "a"}
+				w.joined("node-1", "b")
+				w.facts("node-1").Files["/etc/quorate/haproxy/haproxy.cfg"] = protocol.File{Exists: true, Content: "# Written by quorate\n# For one: this node's way to the API servers.\n"}
+				w.joined("node-2", "c")
+				w.facts("node-2").Files["/etc/quorate/nginx/nginx.conf"] = protocol.File{Exists: true, Content: "# Written by quorate\n# This node's way to the API servers of prod.\n"}
+			},
+			[]string{
+				"error same-cluster: node-1 belongs to cluster one: its CA is not that of cp-1",
+				"error same-cluster: node-2 belongs to another cluster: its CA is not that of cp-1",
+			},
+		},
+		"a worker of another cluster, and a control plane that is not built": {
+			func(w world) { w.joined("node-1", "") },
+			[]string{"error same-cluster: node-1 belongs to another cluster: it has joined one, and the control plane of this file is not built yet"},
 		},
 		"etcd data of a membership that does not know the host": {
 			func(w world) {
@@ -241,13 +263,13 @@ func TestChecks(t *testing.T) {
 			},
 			[]string{"error existing-cluster: cp-1 holds etcd data at /var/lib/etcd, but the cluster does not list it as a member"},
 		},
-		"authorities": {
+		"CAs of different clusters": {
 			func(w world) {
-				w.facts("cp-1").Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, SHA256: "bb"}
-				w.facts("cp-2").Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, SHA256: "aa"}
-				w.facts("cp-3").Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, SHA256: "bb"}
+				w.facts("cp-1").Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: "b"}
+				w.facts("cp-2").Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: "a"}
+				w.facts("cp-3").Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: "b"}
 			},
-			[]string{"error authorities: control-plane hosts have different Kubernetes authorities: cp-1, cp-3 against cp-2"},
+			[]string{"error same-cluster: control-plane hosts are of different clusters, their CAs differ: cp-1, cp-3 against cp-2"},
 		},
 		"name servers": {
 			func(w world) {

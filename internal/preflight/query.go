@@ -22,14 +22,16 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	q.Units = append(q.Units, slices.Concat(slices.Sorted(maps.Keys(runtimeUnits)), slices.Sorted(maps.Keys(distributionUnits)))...)
 	q.Units = append(q.Units, "containerd.service", "systemd-resolved.service")
 	q.Units = slices.Compact(slices.Sorted(slices.Values(q.Units)))
-	for _, path := range []string{cgroupControllers, procCgroups, kubeletUnitFile, containerdUnitFile, etcdUnitFile} {
+	for _, path := range []string{cgroupControllers, procCgroups} {
 		q.Files = append(q.Files, protocol.FileQuery{Path: path, Content: true})
 	}
+	component.AskBuilt(q)
 	for _, path := range []string{resolvedFile, component.KubeletConf, component.AdminConf, etcd.MemberDir(c)} {
 		q.Files = append(q.Files, protocol.FileQuery{Path: path})
 	}
 	q.Dirs = append(q.Dirs, component.ManifestsDir)
 	if h.IsNode() {
+		q.Files = append(q.Files, protocol.FileQuery{Path: clusterCA, Certificate: true, Digest: true})
 		q.Modules = append(q.Modules, sortedKeys(modulesOf(c))...)
 		q.Modules = slices.Compact(slices.Sorted(slices.Values(q.Modules)))
 	}

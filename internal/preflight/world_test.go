@@ -101,6 +101,16 @@ func (w world) connect() {
 
 func (w world) facts(host string) *protocol.Facts { return w.Snapshot.Hosts[host].Facts }
 
+// joined makes a host one that Quorate has joined to the cluster of a CA.
+func (w world) joined(host, ca string) {
+	files := w.facts(host).Files
+	files["/etc/quorate/endpoint"] = protocol.File{Exists: true}
+	files["/etc/kubernetes/kubelet.conf"] = protocol.File{Exists: true}
+	if ca != "" {
+		files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: ca}
+	}
+}
+
 // probes changes what was tried on a host.
 func (w world) probes(host string, change func(*preflight.HostProbes)) {
 	p := w.Probes.Hosts[host]

@@ -19,6 +19,9 @@ import (
 // from then on, an ordinary apply renews those that Quorate renews.
 const EndsSoon = 30
 
+// clusterCA is the cluster's CA on its nodes.
+const clusterCA = "/etc/kubernetes/pki/ca.crt"
+
 func (a assessment) certificates() {
 	for i := range a.c.Hosts {
 		h := &a.c.Hosts[i]
@@ -28,8 +31,8 @@ func (a assessment) certificates() {
 		}
 		for _, file := range slices.Sorted(maps.Keys(facts.Files)) {
 			text := facts.Files[file].Certificates
-			if text == "" {
-				continue
+			if text == "" || file == clusterCA && !h.Has(cluster.RoleControlPlane) {
+				continue // a worker's is a copy of the control planes'
 			}
 			c := Certificate{What: certificateName(file), Kind: certificateKind(file, h), Host: h.Name, Path: file}
 			certs, err := pki.Parse([]byte(text))

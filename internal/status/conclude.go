@@ -44,7 +44,7 @@ func rank(p Problem) int {
 	switch {
 	case p.Severity == diag.SeverityWarning:
 		return 3
-	case p.Kind == EtcdNoQuorum, p.Kind == EtcdNoLeader, p.Kind == NeverBuilt:
+	case p.Kind == EtcdNoQuorum, p.Kind == EtcdNoLeader, p.Kind == NeverBuilt, p.Kind == AddressDiffers, p.Kind == HostMisplaced:
 		return 0
 	case p.Kind == HostUnreachable:
 		return 1

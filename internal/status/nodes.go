@@ -23,6 +23,11 @@ func (a assessment) nodes() {
 		observed, ok := a.s.API.Nodes[h.Name]
 		if !ok {
 			n.Detail = "not a node of the cluster"
+			if a.told(HostMisplaced, h.Name) {
+				n.Detail = "of another cluster"
+				a.Nodes = append(a.Nodes, n)
+				continue
+			}
 			a.error(NodeMissing, h.Name, "is not a node of the cluster", "quorate apply joins it")
 			a.Nodes = append(a.Nodes, n)
 			continue

@@ -213,6 +213,8 @@ const (
 	LeaseStale          Kind = "lease-stale"
 	Drift               Kind = "drift"
 	VersionDiffers      Kind = "version-differs"
+	HostMisplaced       Kind = "host-misplaced"  // it belongs to another cluster
+	AddressDiffers      Kind = "address-differs" // from the one that the host joined with
 	NodeMissing         Kind = "node-missing"
 	NodeNotReady        Kind = "node-not-ready"
 	NodeNotInFile       Kind = "node-not-in-file"

@@ -45,6 +45,7 @@ func Of(c *cluster.Cluster, s *state.Snapshot, pending ...plan.Step) Report {
 		return *a.Report
 	}
 	a.moving = a.switchingOf()
+	a.misplaced()
 	a.etcd()
 	a.controlPlanes()
 	a.hosts()
@@ -57,6 +58,7 @@ func Of(c *cluster.Cluster, s *state.Snapshot, pending ...plan.Step) Report {
 	a.certificates()
 	a.clocks()
 	a.drift(pending)
+	a.asAddressed()
 	a.conclude()
 	return *a.Report
 }

@@ -485,6 +485,38 @@ func TestProblems(t *testing.T) {
 			},
 			status.Down, 0, []string{"they have no leader"},
 		},
+		{
+			"another address of the only control plane is the file's mistake, not an outage", func(w statustest.World) {
+				w.Cluster.Hosts = slices.DeleteFunc(w.Cluster.Hosts, func(h cluster.Host) bool { return h.Name == "cp-2" || h.Name == "cp-3" })
+				f := w.Snapshot.Hosts["cp-1"].Facts
+				f.Files["/etc/kubernetes/kubelet.conf"] = protocol.File{Exists: true}
+				f.Files["/var/lib/kubelet/kubeadm-flags.env"] = protocol.File{Exists: true, Content: `KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.71"`}
+				w.Snapshot.Etcd = map[string]state.EtcdMember{"cp-1": {Error: "x509: certificate is valid for 10.0.0.71, not 10.0.0.11"}}
+				w.APIDown("x509: certificate is valid for 10.0.0.71, not 10.0.0.11")
+			},
+			[]problem{err(status.AddressDiffers, "cp-1")},
+			status.Degraded, 0, []string{"it has joined with the address 10.0.0.71, and the file gives it 10.0.0.11", "put internalAddress: 10.0.0.71 back"},
+		},
+		{
+			"a worker of another cluster is not promised to be joined", func(w statustest.World) {
+				w.SetCertificate("worker-1", "/etc/kubernetes/pki/ca.crt", 3000)
+				delete(w.Snapshot.API.Nodes, "worker-1")
+			},
+			[]problem{err(status.HostMisplaced, "worker-1")},
+			status.Degraded, 1, []string{"belongs to another cluster: its CA is not that of cp-1, cp-2, cp-3"},
+		},
+		{
+			"a cluster that another installer built is not called healthy", func(w statustest.World) {
+				for _, h := range w.Snapshot.Hosts {
+					delete(h.Facts.Files, "/etc/quorate/endpoint")
+				}
+			},
+			[]problem{
+				err(status.HostMisplaced, "cp-1"), err(status.HostMisplaced, "cp-2"), err(status.HostMisplaced, "cp-3"),
+				err(status.HostMisplaced, "worker-1"), err(status.HostMisplaced, "worker-2"), err(status.HostMisplaced, "worker-3"),
+			},
+			status.Degraded, 1, []string{"a Kubernetes cluster that Quorate did not build"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

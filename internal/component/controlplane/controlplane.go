@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	configFile = component.QuorateDir + "/kubeadm.yaml"
+	configFile = component.KubeadmConfig
 	// clusterFile is what the phases that the cluster needs once are run with.
 	clusterFile = component.QuorateDir + "/kubeadm-cluster.yaml"
 	// podRecord holds the digests of the settings that the control plane's static
@@ -86,7 +86,7 @@ func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.F
 		q.Files = append(q.Files, protocol.FileQuery{Path: component.KubernetesDir + "/" + name, Certificate: true})
 	}
 	for _, pod := range staticPods(c) {
-		q.Files = append(q.Files, protocol.FileQuery{Path: manifest(pod)})
+		q.Files = append(q.Files, protocol.FileQuery{Path: manifest(pod), Content: pod == podAPIServer || pod == podControllerManager}) // see refuseFixed
 	}
 	q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConfig})
 	if c.Etcd.Mode == cluster.EtcdStacked {

@@ -8,22 +8,27 @@ import (
 
 // refuseFixed refuses to change, on a running cluster, what its nodes and
 // objects were made with: an apply would change it in some places and not in
-// others (a service keeps its address) and cut nodes off.
+// others (a service keeps its address) and cut nodes off. What is recorded on a
+// host says what it is, or else what its programs are started with.
 func refuseFixed(in component.Input, out *component.Output) {
 	c := in.Cluster
-	fixed := []struct{ key, what, want string }{
-		{"kubernetesVersion", "Kubernetes' version", c.Kubernetes.Version},
-		{"dnsDomain", "the DNS domain", c.Kubernetes.DNSDomain},
-		{"podSubnet", "the pod range", c.Network.PodCIDR.String()},
-		{"serviceSubnet", "the service range", c.Network.ServiceCIDR.String()},
+	fixed := []struct{ key, what, want, pod, flag string }{
+		{"kubernetesVersion", "Kubernetes' version", c.Kubernetes.Version, "", ""},
+		{"dnsDomain", "the DNS domain", c.Kubernetes.DNSDomain, "", ""},
+		{"podSubnet", "the pod range", c.Network.PodCIDR.String(), podControllerManager, "cluster-cidr"},
+		{"serviceSubnet", "the service range", c.Network.ServiceCIDR.String(), podAPIServer, "service-cluster-ip-range"},
 	}
 	for _, h := range c.ControlPlanes() {
 		if runs(in, h) == 0 {
 			continue
 		}
-		have := in.Snapshot.Facts(h.Name).Files[configFile].Content
+		files := in.Snapshot.Facts(h.Name).Files
 		for _, f := range fixed {
-			if is := valueOf(have, f.key); is != "" && is != f.want {
+			is := valueOf(files[configFile].Content, f.key)
+			if is == "" && f.pod != "" {
+				is = flagOf(files[manifest(f.pod)].Content, f.flag)
+			}
+			if is != "" && is != f.want {
 				out.Refuse("change it back in the cluster file; a cluster with other settings is built on hosts that were reset",
 					"%s of the running cluster is %s (as on %s), and cannot be changed to %s by an apply", f.what, is, h.Name, f.want)
 			}
@@ -32,6 +37,16 @@ func refuseFixed(in component.Input, out *component.Output) {
 			return // the other hosts' settings are the same
 		}
 	}
+}
+
+// flagOf finds a flag of the program that a static pod's manifest runs.
+func flagOf(manifest, flag string) string {
+	for line := range strings.Lines(manifest) {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "- --"+flag+"="); ok {
+			return v
+		}
+	}
+	return ""
 }
 
 // valueOf finds a setting in a kubeadm file as this package writes it.

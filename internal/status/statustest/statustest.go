@@ -70,15 +70,17 @@ func Healthy() World {
 		address := "https://" + h.InternalAddress.String()
 		peers = append(peers, state.EtcdPeer{ID: fmt.Sprint(101 + i), Name: h.Name, PeerURLs: []string{address + ":2380"}, ClientURLs: []string{address + ":2379"}})
 	}
+	ca := certificate(Taken.Add(3650*24*time.Hour + 12*time.Hour))
 	for i, h := range c.ControlPlanes() {
 		s.Etcd[h.Name] = state.EtcdMember{ID: fmt.Sprint(101 + i), Leader: "102", Version: "3.7.0", DBBytes: 5_200_000, RaftTerm: "4", Members: peers}
 		s.Hosts[h.Name].APIServer = &state.Probe{OK: true, Took: time.Duration(11+i) * time.Millisecond}
 		for path, days := range map[string]int{
-			"/etc/kubernetes/pki/ca.crt": 3650, "/etc/kubernetes/pki/apiserver.crt": 364, "/etc/kubernetes/admin.conf": 364,
+			"/etc/kubernetes/pki/apiserver.crt": 364, "/etc/kubernetes/admin.conf": 364,
 			"/etc/kubernetes/pki/apiserver-etcd-client.crt": 364, "/etc/etcd/pki/ca.crt": 3650, "/etc/etcd/pki/server.crt": 364,
 		} {
 			w.SetCertificate(h.Name, path, days)
 		}
+		s.Hosts[h.Name].Facts.Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: ca}
 	}
 	for _, h := range c.Workers() {
 		proxy := &state.Proxy{}
@@ -87,6 +89,7 @@ func Healthy() World {
 		}
 		s.Hosts[h.Name].Proxy = proxy
 		w.SetCertificate(h.Name, "/etc/kubernetes/kubelet.conf", 360)
+		s.Hosts[h.Name].Facts.Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: ca}
 	}
 	return w
 }
@@ -94,7 +97,9 @@ func Healthy() World {
 func (w World) addHost(name string, last int, roles ...cluster.Role) {
 	address := netip.AddrFrom4([4]byte{10, 0, 0, byte(last)})
 	w.Cluster.Hosts = append(w.Cluster.Hosts, cluster.Host{Name: name, Address: address.String(), InternalAddress: address, Roles: roles})
-	w.Snapshot.Hosts[name] = &state.Host{Name: name, Facts: &protocol.Facts{Hostname: name, Time: Taken, Files: map[string]protocol.File{}}}
+	w.Snapshot.Hosts[name] = &state.Host{Name: name, Facts: &protocol.Facts{Hostname: name, Time: Taken, Files: map[string]protocol.File{
+		"/etc/quorate/endpoint": {Exists: true}, // Quorate built it
+	}}}
 	w.Snapshot.API.Nodes[name] = state.Node{Ready: true, Kubelet: Version, InternalIP: address.String()}
 }
 

@@ -1,0 +1,56 @@
+package status
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/preflight"
+)
+
+// misplaced tells the hosts of which the file is wrong: they belong to something
+// else than its cluster, or have joined it with another address. No apply goes on
+// before that is put right, whatever else is said.
+func (a assessment) misplaced() {
+	for _, f := range preflight.Misplaced(a.c, a.s) {
+		p := Problem{Kind: HostMisplaced, Severity: diag.SeverityError, Subject: "cluster", Summary: f.Summary, Hint: f.Remedy}
+		if len(f.Hosts) == 1 {
+			p.Subject, p.Summary = f.Hosts[0], strings.TrimPrefix(f.Summary, f.Hosts[0]+" ")
+		}
+		a.add(p)
+	}
+	for _, h := range a.c.Nodes() {
+		if joined, moved := preflight.Moved(a.c, a.s, h); moved {
+			a.error(AddressDiffers, h.Name, fmt.Sprintf("it has joined with the address %s, and the file gives it %s, at which it was asked", joined, h.InternalAddress),
+				fmt.Sprintf("put internalAddress: %s back in the cluster file, and the address on the host if it has lost it", joined))
+		}
+	}
+}
+
+// told reports whether a kind of problem was told of a host.
+func (a assessment) told(kind Kind, host string) bool {
+	return slices.ContainsFunc(a.Problems, func(p Problem) bool { return p.Kind == kind && p.Subject == host })
+}
+
+// asAddressed takes back what was said only because hosts were asked at addresses
+// that are not theirs: nobody knows how they are.
+func (a assessment) asAddressed() {
+	etcd := slices.ContainsFunc(a.c.EtcdHosts(), func(h *cluster.Host) bool { return a.told(AddressDiffers, h.Name) })
+	a.Problems = slices.DeleteFunc(a.Problems, func(p Problem) bool {
+		switch p.Kind {
+		case APIServerNotReady, EtcdMemberDown, EtcdNotMember:
+			return a.told(AddressDiffers, p.Subject)
+		case EtcdNoQuorum, EtcdNoLeader, EtcdUnknownMember:
+			return etcd
+		}
+		return false
+	})
+}
+
+// unseen reports whether some control-plane host was asked at an address that is
+// not its own: that nobody answered is no outage then.
+func (a assessment) unseen() bool {
+	return slices.ContainsFunc(a.c.ControlPlanes(), func(h *cluster.Host) bool { return a.told(AddressDiffers, h.Name) })
+}
