@@ -124,8 +124,9 @@ type settings struct {
 		BindPort         int
 	}
 	NodeRegistration struct {
-		Name   string
-		Taints *[]any
+		Name             string
+		Taints           *[]any
+		KubeletExtraArgs []arg
 	}
 	Discovery struct {
 		File struct{ KubeConfigPath string }
@@ -187,6 +188,7 @@ func (m *machine) kubeadm(args []string) error {
 		return m.kubeconfigs(s)
 	case "kubelet-start":
 		m.write("/var/lib/kubelet/config.yaml", kubelet, 0o644)
+		m.writeFlags(s)
 		return m.startKubelet()
 	case "control-plane":
 		for _, pod := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
@@ -349,7 +351,17 @@ func (m *machine) join(s settings) error {
 	}
 	m.write("/etc/kubernetes/kubelet.conf", fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    server: https://%s\n", server), 0o600)
 	m.write("/var/lib/kubelet/config.yaml", m.world.kubeletConfig, 0o644)
+	m.writeFlags(s)
 	return m.startKubelet()
+}
+
+// writeFlags writes what kubeadm gives the kubelet, once.
+func (m *machine) writeFlags(s settings) {
+	flags := ""
+	for _, a := range s.NodeRegistration.KubeletExtraArgs {
+		flags += " --" + a.Name + "=" + a.Value
+	}
+	m.write("/var/lib/kubelet/kubeadm-flags.env", `KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=unix:///run/containerd/containerd.sock`+flags+"\"\n", 0o644)
 }
 
 // fetchKubeletConfig writes the settings that are stored in the cluster, as a

@@ -83,7 +83,7 @@ func (o *Observation) probed(h *cluster.Host) HostProbes {
 func Checks() []Check {
 	return slices.Concat(
 		artefactChecks(), accessChecks(), machineChecks(), diskChecks(), portChecks(), packageChecks(),
-		neighbourChecks(), belongingChecks(), resolverChecks(), etcdDiskChecks(),
+		neighbourChecks(), belongingChecks(), addressChecks(), resolverChecks(), etcdDiskChecks(),
 		identityChecks(), observedChecks(), clockChecks(), pathChecks(), etcdPathChecks(), endpointChecks(),
 	)
 }

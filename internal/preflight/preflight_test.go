@@ -263,6 +263,23 @@ func TestChecks(t *testing.T) {
 			},
 			[]string{"error existing-cluster: cp-1 holds etcd data at /var/lib/etcd, but the cluster does not list it as a member"},
 		},
+		"other addresses": {
+			func(w world) {
+				w.facts("cp-1").Files["/etc/quorate/kubeadm.yaml"] = protocol.File{Exists: true}
+				w.facts("cp-1").Files["/var/lib/etcd/member"] = protocol.File{Exists: true, Dir: true}
+				for _, name := range []string{"cp-1", "node-1", "node-2"} {
+					w.joined(name, "a")
+				}
+				w.facts("cp-1").Files["/var/lib/kubelet/kubeadm-flags.env"] = protocol.File{Exists: true, Content: `KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.71 --pod-infra-container-image=x"`}
+				w.facts("node-2").Files["/var/lib/kubelet/kubeadm-flags.env"] = protocol.File{Exists: true, Content: `KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.5"`}
+				w.Snapshot.API = &state.API{Nodes: map[string]state.Node{"node-1": {InternalIP: "10.0.0.74"}}}
+				w.Snapshot.Etcd["cp-2"] = state.EtcdMember{Members: []state.EtcdPeer{{ID: "1", Name: "cp-1", PeerURLs: []string{"https://10.0.0.71:2380"}, ClientURLs: []string{"x"}}}}
+			},
+			[]string{
+				"error address: cp-1 has joined the cluster with the address 10.0.0.71, and the file gives it 10.0.0.1",
+				"error address: node-1 has joined the cluster with the address 10.0.0.74, and the file gives it 10.0.0.4",
+			},
+		},
 		"CAs of different clusters": {
 			func(w world) {
 				w.facts("cp-1").Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: "b"}

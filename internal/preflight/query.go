@@ -31,7 +31,7 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	}
 	q.Dirs = append(q.Dirs, component.ManifestsDir)
 	if h.IsNode() {
-		q.Files = append(q.Files, protocol.FileQuery{Path: clusterCA, Certificate: true, Digest: true})
+		q.Files = append(q.Files, protocol.FileQuery{Path: clusterCA, Certificate: true, Digest: true}, protocol.FileQuery{Path: kubeadmFlags, Content: true})
 		q.Modules = append(q.Modules, sortedKeys(modulesOf(c))...)
 		q.Modules = slices.Compact(slices.Sorted(slices.Values(q.Modules)))
 	}

@@ -24,7 +24,7 @@ func (a assessment) conclude() {
 		a.State = Unreachable
 	case !serves && a.seenServing():
 		a.State = Degraded
-	case !serves && a.seenDown():
+	case !serves && len(a.misaddressed()) == 0 && a.seenDown():
 		a.State = Down
 	case !serves:
 		a.State = Unknown
@@ -139,6 +139,9 @@ func (a assessment) summary() string {
 	case Unreachable:
 		return fmt.Sprintf("UNREACHABLE: none of the %d hosts answers", len(a.c.Hosts))
 	case Unknown:
+		if wrong := a.misaddressed(); len(wrong) > 0 {
+			return fmt.Sprintf("UNKNOWN: the cluster file gives %s another address than the cluster knows", andList(wrong))
+		}
 		away := a.awayControlPlanes()
 		return fmt.Sprintf("UNKNOWN: %s %s not answer, and nothing else tells whether the API serves", andList(away), map[bool]string{true: "does", false: "do"}[len(away) == 1])
 	case Down:

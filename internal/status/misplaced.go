@@ -49,8 +49,14 @@ func (a assessment) asAddressed() {
 	})
 }
 
-// unseen reports whether some control-plane host was asked at an address that is
-// not its own: that nobody answered is no outage then.
-func (a assessment) unseen() bool {
-	return slices.ContainsFunc(a.c.ControlPlanes(), func(h *cluster.Host) bool { return a.told(AddressDiffers, h.Name) })
+// misaddressed are the control-plane hosts that were asked at an address that is
+// not theirs: that they do not answer there is no outage.
+func (a assessment) misaddressed() []string {
+	var out []string
+	for _, h := range a.c.ControlPlanes() {
+		if a.told(AddressDiffers, h.Name) {
+			out = append(out, h.Name)
+		}
+	}
+	return out
 }

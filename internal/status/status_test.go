@@ -495,7 +495,7 @@ func TestProblems(t *testing.T) {
 				w.APIDown("x509: certificate is valid for 10.0.0.71, not 10.0.0.11")
 			},
 			[]problem{err(status.AddressDiffers, "cp-1")},
-			status.Degraded, 0, []string{"it has joined with the address 10.0.0.71, and the file gives it 10.0.0.11", "put internalAddress: 10.0.0.71 back"},
+			status.Unknown, 0, []string{"the cluster file gives cp-1 another address than the cluster knows", "it has joined with the address 10.0.0.71, and the file gives it 10.0.0.11", "put internalAddress: 10.0.0.71 back"},
 		},
 		{
 			"a worker of another cluster is not promised to be joined", func(w statustest.World) {
