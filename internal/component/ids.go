@@ -13,6 +13,7 @@ const (
 	StepImages       = "containerd/images"
 	StepBinaries     = "kubernetes/binaries"
 	StepKubelet      = "kubernetes/kubelet-unit"
+	StepRegister     = "kubernetes/register" // a kubelet that runs makes its deleted node anew
 	StepAuthorities  = "pki/authorities"
 	StepEtcdMember   = "etcd/member"
 	StepEtcdClient   = "etcd/client-certificate"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -87,14 +88,20 @@ func WorkloadReady(ctx context.Context, rt *Runtime, name string, say func(strin
 }
 
 // PodsReady is WorkloadReady for the first pods: it waits until so many of
-// them are ready, or all where enough is 0.
+// them are ready, or all where enough is 0. Nodes that the cluster file does not
+// have are told, not waited for: they may never come back.
 func PodsReady(ctx context.Context, rt *Runtime, name string, enough int, say func(string)) error {
+	told := false
 	return Until(ctx, nodeTimeout, name, say, func(ctx context.Context) error {
 		client, err := rt.Kube(ctx)
 		if err != nil {
 			return err
 		}
-		w, ok, err := client.Workload(ctx, name)
+		w, others, ok, err := client.WorkloadAmong(ctx, name, rt.isNode)
+		if len(others) > 0 && !told {
+			told = true
+			say(fmt.Sprintf("not waiting for the pods of %s on %s, which the cluster file does not have", name, strings.Join(others, ", ")))
+		}
 		switch {
 		case err != nil:
 			return err
@@ -106,4 +113,10 @@ func PodsReady(ctx context.Context, rt *Runtime, name string, enough int, say fu
 		}
 		return nil
 	})
+}
+
+// isNode reports whether the cluster file has a node of this name.
+func (rt *Runtime) isNode(name string) bool {
+	h := rt.Cluster.Host(name)
+	return h != nil && h.IsNode()
 }

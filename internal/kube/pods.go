@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -17,7 +18,8 @@ import (
 type Pod struct {
 	Namespace, Name string
 	UID             string
-	Ready           bool // and not told to end
+	Ready           bool   // and not told to end
+	Revision        string // of a DaemonSet's settings, by which it was made
 }
 
 // PodsOn lists the pods of a workload, named kind/namespace/name, that are on a
@@ -37,7 +39,7 @@ func (c *Client) PodsOn(ctx context.Context, workload, node string) ([]Pod, erro
 		}
 		for _, o := range p.OwnerReferences {
 			if o.Kind == kind && o.Name == owner {
-				out = append(out, Pod{Namespace: p.Namespace, Name: p.Name, UID: string(p.UID), Ready: podReady(p)})
+				out = append(out, Pod{Namespace: p.Namespace, Name: p.Name, UID: string(p.UID), Ready: podReady(p), Revision: p.Labels[appsv1.ControllerRevisionHashLabelKey]})
 			}
 		}
 	}

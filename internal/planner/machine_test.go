@@ -57,8 +57,11 @@ type machine struct {
 	served  *tls.Certificate // what its API server proves itself with
 	// agent is its kubelet as a client of the API, clients the pods on its own
 	// network, by their workloads' names.
-	agent   *client
-	clients map[string]*podClient
+	agent *client
+	// unregistered is set once its Node was deleted: a kubelet that runs does not
+	// make it anew.
+	unregistered bool
+	clients      map[string]*podClient
 }
 
 type file struct {
@@ -434,6 +437,7 @@ func (m *machine) load(unit string) {
 	case relay:
 		m.read[unit] = string(m.files["/etc/systemd/system/"+relay].content)
 	case kubelet:
+		m.unregistered = false
 		m.agent = m.startClient(m.kubeletServer(), m.hostsFile())
 	}
 }

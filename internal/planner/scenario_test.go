@@ -219,6 +219,9 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 	case "huge": // HOST PATH
 		f := m.files[args[1]]
 		m.write(args[1], string(f.content)+strings.Repeat("# blocked\n", protocol.MaxContent/10), f.mode)
+	case "delete-node": // HOST: somebody deleted its Node
+		s.api.Delete("/api/v1/nodes/" + args[0])
+		m.unregistered = true
 	case "other-ca": // HOST: it has joined with the CA of another cluster
 		ca, err := pki.NewAuthority("kubernetes")
 		if err != nil {

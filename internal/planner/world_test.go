@@ -144,7 +144,7 @@ func (w *world) settle() {
 		}
 		nodes++
 		path := "/api/v1/nodes/" + m.name
-		if w.api.Get(path) == nil {
+		if w.api.Get(path) == nil && !m.unregistered {
 			w.api.Put(path, kubetest.Object{
 				"apiVersion": "v1", "kind": "Node", "metadata": kubetest.Object{"name": m.name}, "spec": kubetest.Object{},
 				"status": kubetest.Object{"conditions": []any{kubetest.Object{"type": "Ready", "status": "True"}}},

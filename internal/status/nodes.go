@@ -12,6 +12,9 @@ import (
 	"github.com/quorate/quorate/internal/diag"
 )
 
+// kubeletConf is on hosts that have joined.
+const kubeletConf = "/etc/kubernetes/kubelet.conf"
+
 func (a assessment) nodes() {
 	for _, h := range a.c.Nodes() {
 		n := Node{Name: h.Name, Roles: h.Roles, Proxy: a.proxy(h)}
@@ -28,7 +31,11 @@ func (a assessment) nodes() {
 				a.Nodes = append(a.Nodes, n)
 				continue
 			}
-			a.error(NodeMissing, h.Name, "is not a node of the cluster", "quorate apply joins it")
+			if facts := a.s.Facts(h.Name); facts != nil && facts.Files[kubeletConf].Exists {
+				a.error(NodeMissing, h.Name, "has joined, and its node was deleted", "quorate apply restarts its kubelet, which registers it again")
+			} else {
+				a.error(NodeMissing, h.Name, "is not a node of the cluster", "quorate apply joins it")
+			}
 			a.Nodes = append(a.Nodes, n)
 			continue
 		}

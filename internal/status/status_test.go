@@ -285,8 +285,15 @@ func TestProblems(t *testing.T) {
 			[]problem{err(status.NodeNotReady, "worker-1")}, status.Degraded, 1, []string{"network not ready"},
 		},
 		{
-			"node missing", func(w statustest.World) { delete(w.Snapshot.API.Nodes, "worker-3") },
-			[]problem{err(status.NodeMissing, "worker-3")}, status.Degraded, 1, nil,
+			"node of a host that never joined", func(w statustest.World) {
+				delete(w.Snapshot.API.Nodes, "worker-3")
+				delete(w.Snapshot.Hosts["worker-3"].Facts.Files, "/etc/kubernetes/kubelet.conf")
+			},
+			[]problem{err(status.NodeMissing, "worker-3")}, status.Degraded, 1, []string{"quorate apply joins it"},
+		},
+		{
+			"node deleted", func(w statustest.World) { delete(w.Snapshot.API.Nodes, "worker-3") },
+			[]problem{err(status.NodeMissing, "worker-3")}, status.Degraded, 1, []string{"restarts its kubelet, which registers it again"},
 		},
 		{
 			"node not in the file", func(w statustest.World) {

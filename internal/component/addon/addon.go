@@ -30,6 +30,7 @@ func Plan(in component.Input, out *component.Output) {
 	needs := []plan.ID{component.StepClusterInit, component.StepKubeProxy, component.StepCoreDNS, component.StepNetwork}
 	needs = append(needs, component.Each(component.StepMark, in.Cluster.ControlPlanes())...)
 	needs = append(needs, component.Each(component.StepJoin, in.Cluster.Workers())...)
+	needs = append(needs, component.Each(component.StepRegister, in.Cluster.Nodes())...)
 	out.Add(plan.Step{
 		ID: component.StepSettled, Title: "see the add-ons run on every node", Why: "new: " + strings.Join(missing, ", "),
 		Needs: needs,

@@ -234,7 +234,7 @@ func planMark(in component.Input, h *cluster.Host, s settings, out *component.Ou
 	}
 	out.Add(plan.Step{
 		ID: plan.On(component.StepMark, h.Name), Host: h.Name, Title: "mark the node as control plane", Why: "not marked",
-		Needs:   []plan.ID{plan.On(component.StepControlPlane, h.Name), component.StepClusterInit},
+		Needs:   []plan.ID{plan.On(component.StepControlPlane, h.Name), plan.On(component.StepRegister, h.Name), component.StepClusterInit},
 		Changes: []plan.Change{{What: "node " + h.Name, Action: "update"}},
 	}, mark{hostOf(h, s), !h.Has(cluster.RoleWorker)})
 }

@@ -44,7 +44,7 @@ func planMoves(in component.Input, out *component.Output) {
 			Needs: append(before, plan.On(component.StepSettings, h.Name)),
 		}
 		step.Needs = append(step.Needs, component.Each(component.StepNames, in.Cluster.Nodes())...)
-		for _, subject := range []string{component.StepKubelet, component.StepRuntime} { // two kubelets are never away at a time
+		for _, subject := range []string{component.StepKubelet, component.StepRegister, component.StepRuntime} { // two kubelets are never away at a time
 			step.Needs = append(step.Needs, component.Each(subject, in.Cluster.Nodes())...)
 		}
 		text := facts.Files[component.HostsFile].Content

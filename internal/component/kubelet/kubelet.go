@@ -47,6 +47,7 @@ func Plan(in component.Input, out *component.Output) {
 		binaries := plan.On(component.StepBinaries, h.Name)
 		replaced := component.PlanBinaries(in, h, facts, binaries, "install Kubernetes' binaries", unit, component.KubernetesBinaries(in.Release, h), out)
 		restarts = planUnit(in, h, facts, replaced, restarts, out)
+		restarts = planRegister(in, h, facts, restarts, out)
 		settings = planSettings(in, h, facts, settings, out)
 	}
 }

@@ -34,7 +34,7 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, be
 	step := plan.Step{
 		ID: plan.On(stepSettings, h.Name), Host: h.Name, Title: "give the kubelet the cluster's settings",
 		Why: "it was given others", Impact: plan.ImpactRestart,
-		Needs: []plan.ID{component.StepClusterInit, plan.On(component.StepKubelet, h.Name), before},
+		Needs: []plan.ID{component.StepClusterInit, plan.On(component.StepKubelet, h.Name), plan.On(component.StepRegister, h.Name), before},
 	}
 	if !facts.Files[component.KubeletRecord].Exists {
 		step.Why = "it is not known which it has"

@@ -21,7 +21,7 @@ func Plan(in component.Input, out *component.Output) {
 		}
 		step := plan.Step{
 			ID: plan.On(component.StepLabels, h.Name), Host: h.Name, Title: "label the node", Why: "labels differ",
-			Needs: []plan.ID{component.StepClusterInit, plan.On(component.StepMark, h.Name), plan.On(component.StepJoin, h.Name)},
+			Needs: []plan.ID{component.StepClusterInit, plan.On(component.StepRegister, h.Name), plan.On(component.StepMark, h.Name), plan.On(component.StepJoin, h.Name)},
 		}
 		for _, key := range slices.Sorted(maps.Keys(h.Labels)) {
 			if value, ok := have[key]; !ok || value != h.Labels[key] {

@@ -54,6 +54,13 @@ func (s *Server) Get(path string) Object {
 	return clone(s.objects[path])
 }
 
+// Delete removes the object at a path.
+func (s *Server) Delete(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.objects, path)
+}
+
 // Paths lists where objects are, sorted.
 func (s *Server) Paths() []string {
 	s.mu.Lock()
@@ -190,7 +197,7 @@ func kinds() map[string][]Object {
 			kind("Secret", "secrets", true), kind("ServiceAccount", "serviceaccounts", true), kind("Pod", "pods", true),
 			kind("Service", "services", true), kind("Endpoints", "endpoints", true),
 		},
-		"apps/v1":                      {kind("DaemonSet", "daemonsets", true), kind("Deployment", "deployments", true)},
+		"apps/v1":                      {kind("DaemonSet", "daemonsets", true), kind("Deployment", "deployments", true), kind("ControllerRevision", "controllerrevisions", true)},
 		"rbac.authorization.k8s.io/v1": {kind("ClusterRole", "clusterroles", false), kind("ClusterRoleBinding", "clusterrolebindings", false)},
 		"coordination.k8s.io/v1":       {kind("Lease", "leases", true)},
 		"discovery.k8s.io/v1":          {kind("EndpointSlice", "endpointslices", true)},
