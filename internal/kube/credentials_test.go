@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/pki"
@@ -18,7 +19,7 @@ import (
 // administrator makes a certificate, with its key, as base64.
 func administrator(t *testing.T, ca pki.Pair) (certificate, key string) {
 	t.Helper()
-	pair, err := pki.Sign(ca, pki.Leaf{CommonName: "kubernetes-admin", Client: true})
+	pair, err := pki.Sign(ca, pki.Leaf{CommonName: "kubernetes-admin", Client: true}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

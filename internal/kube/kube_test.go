@@ -92,7 +92,7 @@ const domain = "api.example"
 // authority makes an authority, and a kubeconfig that trusts it.
 func authority(t *testing.T) (pki.Pair, string) {
 	t.Helper()
-	ca, err := pki.NewAuthority("kubernetes")
+	ca, err := pki.NewAuthority("kubernetes", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ clusters: [{name: c, cluster: {server: "https://elsewhere:7443", certificate-aut
 // serve runs an API server with a certificate for the endpoint's name.
 func serve(t *testing.T, ca pki.Pair, handler http.Handler) *httptest.Server {
 	t.Helper()
-	pair, err := pki.Sign(ca, pki.Leaf{CommonName: "kube-apiserver", Names: []string{domain}, Server: true})
+	pair, err := pki.Sign(ca, pki.Leaf{CommonName: "kube-apiserver", Names: []string{domain}, Server: true}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func (Pair) String() string { return "(certificate and key, hidden)" }
 func (p Pair) GoString() string { return p.String() }
 
 // NewAuthority makes a self-signed certificate authority.
-func NewAuthority(commonName string) (Pair, error) {
+func NewAuthority(commonName string, now time.Time) (Pair, error) {
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: commonName},
 		DNSNames:              []string{commonName},
@@ -52,7 +52,7 @@ func NewAuthority(commonName string) (Pair, error) {
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageCertSign,
 	}
-	return issue(template, AuthorityValidity, nil, nil)
+	return issue(template, now, AuthorityValidity, nil, nil)
 }
 
 // Leaf describes a certificate to be signed.
@@ -66,7 +66,7 @@ type Leaf struct {
 }
 
 // Sign makes a key and a certificate for the leaf, signed by the authority.
-func Sign(authority Pair, leaf Leaf) (Pair, error) {
+func Sign(authority Pair, leaf Leaf, now time.Time) (Pair, error) {
 	caCert, caKey, err := parsePair(authority)
 	if err != nil {
 		return Pair{}, fmt.Errorf("reading the authority for %s: %w", leaf.CommonName, err)
@@ -85,11 +85,11 @@ func Sign(authority Pair, leaf Leaf) (Pair, error) {
 	if leaf.Client {
 		template.ExtKeyUsage = append(template.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
 	}
-	return issue(template, LeafValidity, caCert, caKey)
+	return issue(template, now, LeafValidity, caCert, caKey)
 }
 
 // issue makes a key and signs the template; without a parent it signs itself.
-func issue(template *x509.Certificate, validity time.Duration, parent *x509.Certificate, parentKey crypto.Signer) (Pair, error) {
+func issue(template *x509.Certificate, now time.Time, validity time.Duration, parent *x509.Certificate, parentKey crypto.Signer) (Pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return Pair{}, fmt.Errorf("making a key for %s: %w", template.Subject.CommonName, err)
@@ -98,7 +98,7 @@ func issue(template *x509.Certificate, validity time.Duration, parent *x509.Cert
 	if err != nil {
 		return Pair{}, fmt.Errorf("making a serial number: %w", err)
 	}
-	now := time.Now().UTC()
+	now = now.UTC()
 	template.SerialNumber = serial
 	template.NotBefore = now.Add(-clockSlack)
 	template.NotAfter = now.Add(validity)

@@ -22,7 +22,7 @@ import (
 
 func authority(t *testing.T) Pair {
 	t.Helper()
-	ca, err := NewAuthority("kubernetes")
+	ca, err := NewAuthority("kubernetes", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestSignedLeavesVerify(t *testing.T) {
 		{"client", Leaf{CommonName: "admin", Organization: []string{"admins"}, Client: true}, x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth, "", "admin"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			pair, err := Sign(ca, tt.leaf)
+			pair, err := Sign(ca, tt.leaf, time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +100,7 @@ func TestAuthority(t *testing.T) {
 // A host whose clock is a little behind must accept what was just signed.
 func TestValidity(t *testing.T) {
 	ca := authority(t)
-	leaf, err := Sign(ca, Leaf{CommonName: "x"})
+	leaf, err := Sign(ca, Leaf{CommonName: "x"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestSerialNumbersDiffer(t *testing.T) {
 	ca := authority(t)
 	seen := map[string]bool{}
 	for i := range 20 {
-		pair, err := Sign(ca, Leaf{CommonName: fmt.Sprint(i)})
+		pair, err := Sign(ca, Leaf{CommonName: fmt.Sprint(i)}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestKeyFormats(t *testing.T) {
 				t.Fatal(err)
 			}
 			adopted := Pair{Cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), Key: pem.EncodeToMemory(&tt.block)}
-			leaf, err := Sign(adopted, Leaf{CommonName: "x", Client: true})
+			leaf, err := Sign(adopted, Leaf{CommonName: "x", Client: true}, time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,7 +192,7 @@ func TestSignRefusesWhatIsNoAuthority(t *testing.T) {
 		{"a damaged key", Pair{Cert: ca.Cert, Key: pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: []byte("x")})}, "no known format"},
 		{"another's key", Pair{Cert: ca.Cert, Key: other.Key}, ""},
 	} {
-		if _, err := Sign(tt.pair, Leaf{CommonName: "etcd-1"}); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "etcd-1") {
+		if _, err := Sign(tt.pair, Leaf{CommonName: "etcd-1"}, time.Now()); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "etcd-1") {
 			t.Errorf("%s: error %v, want one with %q that names the leaf", tt.name, err, tt.want)
 		}
 	}
@@ -202,7 +202,7 @@ func TestCovers(t *testing.T) {
 	pair, err := Sign(authority(t), Leaf{
 		CommonName: "x", Names: []string{"cp-1", "lb.example"},
 		Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")},
-	})
+	}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

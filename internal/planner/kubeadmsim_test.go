@@ -238,7 +238,7 @@ func (m *machine) certs(s settings) error {
 		if !m.has(dir + authority + ".key") {
 			return fmt.Errorf("%s has no %s to sign %s with", m.name, authority, name)
 		}
-		pair, err := pki.Sign(pki.Pair{Cert: m.files[dir+authority+".crt"].content, Key: m.files[dir+authority+".key"].content}, l)
+		pair, err := pki.Sign(pki.Pair{Cert: m.files[dir+authority+".crt"].content, Key: m.files[dir+authority+".key"].content}, l, m.now())
 		if err != nil {
 			return err
 		}
@@ -283,7 +283,7 @@ func (m *machine) kubeconfigs(s settings) error {
 		if m.has("/etc/kubernetes/" + name) {
 			continue
 		}
-		pair, err := pki.Sign(ca, pki.Leaf{CommonName: name, Client: true})
+		pair, err := pki.Sign(ca, pki.Leaf{CommonName: name, Client: true}, m.now())
 		if err != nil {
 			return err
 		}

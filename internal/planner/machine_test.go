@@ -267,9 +267,12 @@ func with[Request any](args []byte, do func(Request) (any, error)) (any, error) 
 	return do(request)
 }
 
+// now is what its clock says.
+func (m *machine) now() time.Time { return time.Now().Add(m.clock) }
+
 func (m *machine) facts(q protocol.FactsRequest) (any, error) {
 	f := m.base
-	f.Time = time.Now().Add(m.clock)
+	f.Time = m.now()
 	f.Files, f.Units, f.Packages = map[string]protocol.File{}, map[string]protocol.Unit{}, map[string]string{}
 	f.Listening = append(slices.Clone(f.Listening), m.podPorts()...)
 	f.Sysctls, f.Modules = map[string]string{}, map[string]bool{}

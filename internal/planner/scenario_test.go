@@ -105,15 +105,21 @@ func scenario(t *testing.T, path string) {
 // hour later, give another plan: one that was saved could never be applied.
 func (w *world) sameWhenPlannedAgain(p *plan.Plan) {
 	w.t.Helper()
-	for _, m := range w.machines {
-		m.clock += time.Hour
-		defer func() { m.clock -= time.Hour }()
-	}
+	w.pass(time.Hour)
+	defer w.pass(-time.Hour)
 	if again := w.plan(); again.Digest() != p.Digest() {
 		for _, c := range plan.Compare(p, again).Changed {
 			w.t.Errorf("an hour later %s reads otherwise (-before +now):\n%s", c.Before.ID, cmp.Diff(c.Before, c.Now, cmpopts.IgnoreFields(plan.Step{}, "Op")))
 		}
 		w.t.Error("an hour later the plan is another one, though nothing was changed")
+	}
+}
+
+// pass lets time pass on all clocks.
+func (w *world) pass(d time.Duration) {
+	w.later += d
+	for _, m := range w.machines {
+		m.clock += d
 	}
 }
 
@@ -136,6 +142,13 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 	var m *machine
 	if len(args) > 0 {
 		m = s.machine(args[0])
+	}
+	duration := func(text string) time.Duration {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return d
 	}
 	switch what {
 	case "built": // the cluster file (or the one named) was applied before
@@ -183,11 +196,9 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 	case "read-only": // HOST PATH
 		m.base.Disks[args[1]] = protocol.Disk{MountPoint: args[1], ReadOnly: true, Available: 30 << 30}
 	case "clock": // HOST DURATION
-		d, err := time.ParseDuration(args[1])
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		m.clock = d
+		m.clock = duration(args[1])
+	case "later": // DURATION passes on all clocks
+		s.pass(duration(args[0]))
 	case "same": // HOST OTHER are the same machine
 		m.base.MachineID, m.base.BootID = s.machine(args[1]).base.MachineID, s.machine(args[1]).base.BootID
 	case "listening": // HOST PORT PROCESS
@@ -223,7 +234,7 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 		s.api.Delete("/api/v1/nodes/" + args[0])
 		m.unregistered = true
 	case "other-ca": // HOST: it has joined with the CA of another cluster
-		ca, err := pki.NewAuthority("kubernetes")
+		ca, err := pki.NewAuthority("kubernetes", time.Now())
 		if err != nil {
 			s.t.Fatal(err)
 		}

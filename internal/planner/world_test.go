@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/bundle"
@@ -61,7 +62,9 @@ type world struct {
 	// budget is how many operations may still change something before the
 	// operator's process is killed; negative means no end.
 	budget int
-	kill   context.CancelFunc
+	// later is how much time has passed on all clocks since the test began.
+	later time.Duration
+	kill  context.CancelFunc
 	// over is closed when the test ends. Clients may dial in the background until
 	// then, so no listener's channel is ever closed.
 	over chan struct{}
@@ -349,6 +352,9 @@ func (w *world) input() component.Input {
 	hosts, failed := w.hosts()
 	o := observe.Observer{Cluster: w.cluster, Release: w.release, Hosts: hosts, Failed: failed}
 	in := component.Input{Cluster: w.cluster, Release: w.release, Snapshot: o.Snapshot(w.t.Context())}
+	for _, h := range in.Snapshot.Hosts {
+		h.Clock -= w.later // the operator's has gone on, too
+	}
 	if w.bundle != nil {
 		m := w.bundle.Manifest()
 		in.Artefacts = &m

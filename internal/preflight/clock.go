@@ -16,11 +16,22 @@ const (
 	wantClockSkew = time.Second
 )
 
+// How far the operator's clock may be off theirs: new certificates are dated five
+// minutes back, and the operator's programs judge them by their own clock.
+const (
+	maxOperatorSkew  = 4 * time.Minute
+	wantOperatorSkew = 30 * time.Second
+)
+
 const synchronise = "synchronise the clocks (chrony or systemd-timesyncd): certificates and leases depend on them"
 
 func clockChecks() []Check {
 	return []Check{
 		{Name: "clock-skew", About: "the hosts' clocks agree, within 1 s; 30 s apart is an error", Refuses: true, Cluster: judgeClocks},
+		{
+			Name: "operator-clock", About: "this machine's clock agrees with the hosts', within 30 s; 4 minutes apart is an error",
+			Refuses: true, Cluster: judgeOperatorClock,
+		},
 		{Name: "clock-sync", About: "something keeps the host's clock right", Host: judgeClockSync},
 	}
 }
@@ -56,6 +67,36 @@ func judgeClocks(o *Observation) []Finding {
 		found = warn(synchronise, "the hosts' clocks are %s apart: %s", skew.Round(100*time.Millisecond), strings.Join(list, ", "))
 	}
 	return []Finding{found.about(names...).measured("skewMillis", float64(skew.Milliseconds()))}
+}
+
+// judgeOperatorClock compares the operator's clock with that of the host which is
+// nearest to it.
+func judgeOperatorClock(o *Observation) []Finding {
+	var nearest *state.Host
+	for i := range o.Cluster.Hosts {
+		h := o.observed(&o.Cluster.Hosts[i])
+		if h != nil && h.Facts != nil && (nearest == nil || h.Clock.Abs() < nearest.Clock.Abs()) {
+			nearest = h
+		}
+	}
+	if nearest == nil {
+		return skip("no host tells its time")
+	}
+	off := nearest.Clock.Abs()
+	way := "behind"
+	if nearest.Clock < 0 {
+		way = "ahead of"
+	}
+	found := Finding{Status: OK, Summary: fmt.Sprintf("this machine's clock is %s off the hosts'", off.Round(time.Millisecond))}
+	text := fmt.Sprintf("the clock of this machine, where quorate runs, is %s %s those of all hosts", off.Round(time.Second), way)
+	const remedy = "set it right (chrony or systemd-timesyncd): certificates and leases are judged by the clock of whoever looks at them"
+	switch {
+	case off-nearest.ClockWithin > maxOperatorSkew:
+		found = fail(remedy, "%s", text)
+	case off-nearest.ClockWithin > wantOperatorSkew:
+		found = warn(remedy, "%s", text)
+	}
+	return []Finding{found.measured("skewMillis", float64(nearest.Clock.Milliseconds()))}
 }
 
 func judgeClockSync(o *Observation, h *cluster.Host) []Finding {

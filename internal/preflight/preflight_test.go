@@ -280,6 +280,23 @@ func TestChecks(t *testing.T) {
 				"error address: node-1 has joined the cluster with the address 10.0.0.74, and the file gives it 10.0.0.4",
 			},
 		},
+		"the operator's clock": {
+			func(w world) {
+				for _, h := range w.Snapshot.Hosts {
+					h.Clock = -2*time.Hour + time.Second
+				}
+				w.Snapshot.Hosts["cp-1"].Clock = -2 * time.Hour
+			},
+			[]string{"error operator-clock: the clock of this machine, where quorate runs, is 1h59m59s ahead of those of all hosts"},
+		},
+		"the operator's clock, a little": {
+			func(w world) {
+				for _, h := range w.Snapshot.Hosts {
+					h.Clock = time.Minute
+				}
+			},
+			[]string{"warning operator-clock: the clock of this machine, where quorate runs, is 1m0s behind those of all hosts"},
+		},
 		"CAs of different clusters": {
 			func(w world) {
 				w.facts("cp-1").Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: "b"}

@@ -27,7 +27,7 @@ import (
 
 func newAuthority(t *testing.T) pki.Pair {
 	t.Helper()
-	ca, err := pki.NewAuthority("kubernetes")
+	ca, err := pki.NewAuthority("kubernetes", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func startBalanced(t *testing.T, trusted *pki.Pair) *balanced {
 		t.Skip("haproxy is not installed on this machine")
 	}
 	ca := newAuthority(t)
-	leaf, err := pki.Sign(ca, pki.Leaf{CommonName: "kube-apiserver", Names: []string{apiDomain}, Server: true})
+	leaf, err := pki.Sign(ca, pki.Leaf{CommonName: "kube-apiserver", Names: []string{apiDomain}, Server: true}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

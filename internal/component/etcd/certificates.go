@@ -84,9 +84,17 @@ func (o certificates) Apply(ctx context.Context, rt *component.Runtime, _ func(s
 	if err != nil {
 		return err
 	}
+	h, err := rt.Host(o.host)
+	if err != nil {
+		return err
+	}
+	now, err := component.Now(ctx, h)
+	if err != nil {
+		return err
+	}
 	var files []component.File
 	for _, l := range o.leaves {
-		pair, err := pki.Sign(authority, l.Leaf)
+		pair, err := pki.Sign(authority, l.Leaf, now)
 		if err != nil {
 			return fmt.Errorf("%s: %w", o.host, err)
 		}

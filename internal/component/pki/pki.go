@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -28,7 +29,7 @@ type shared struct {
 	name      string
 	cert, key string // paths
 	hosts     []string
-	make      func() (pki.Pair, error)
+	make      func(now time.Time) (pki.Pair, error)
 }
 
 // sharedBy lists what the cluster's hosts share.
@@ -37,7 +38,7 @@ func sharedBy(c *cluster.Cluster) []shared {
 	authority := func(name, cn, dir, base string, hosts []string) shared {
 		return shared{
 			name: name, cert: dir + "/" + base + ".crt", key: dir + "/" + base + ".key", hosts: hosts,
-			make: func() (pki.Pair, error) { return pki.NewAuthority(cn) },
+			make: func(now time.Time) (pki.Pair, error) { return pki.NewAuthority(cn, now) },
 		}
 	}
 	// The common names are kubeadm's.
@@ -47,7 +48,7 @@ func sharedBy(c *cluster.Cluster) []shared {
 		authority("etcd's authority", "etcd-ca", etcd.PKI(c), "ca", names(c.EtcdHosts())),
 		{
 			name: "the service accounts' key", cert: component.KubernetesPKI + "/sa.pub", key: component.KubernetesPKI + "/sa.key",
-			hosts: controlPlanes, make: pki.NewSigningKey,
+			hosts: controlPlanes, make: func(time.Time) (pki.Pair, error) { return pki.NewSigningKey() },
 		},
 	}
 }
@@ -174,7 +175,7 @@ func (s shared) distribute(ctx context.Context, rt *component.Runtime) error {
 	pair := pki.Pair{Cert: cert, Key: key}
 	switch {
 	case cert == nil:
-		if pair, err = s.make(); err != nil {
+		if pair, err = s.makeFor(ctx, rt); err != nil {
 			return err
 		}
 	case key == nil:
@@ -191,6 +192,19 @@ func (s shared) distribute(ctx context.Context, rt *component.Runtime) error {
 		})
 	}
 	return g.Wait()
+}
+
+// makeFor makes the pair, dated by the clock of one of its hosts.
+func (s shared) makeFor(ctx context.Context, rt *component.Runtime) (pki.Pair, error) {
+	h, err := rt.Host(s.hosts[0])
+	if err != nil {
+		return pki.Pair{}, err
+	}
+	now, err := component.Now(ctx, h)
+	if err != nil {
+		return pki.Pair{}, err
+	}
+	return s.make(now)
 }
 
 // Verify implements component.Op: what was written was verified as it was written.

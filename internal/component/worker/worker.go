@@ -86,11 +86,15 @@ func (o join) Apply(ctx context.Context, rt *component.Runtime, say func(string)
 	if err != nil {
 		return err
 	}
+	now, err := component.Now(ctx, h)
+	if err != nil {
+		return err
+	}
 	token, err := newToken()
 	if err != nil {
 		return err
 	}
-	if err := client.CreateSecret(ctx, token.secret(o.host)); err != nil {
+	if err := client.CreateSecret(ctx, token.secret(o.host, now.Add(tokenLife))); err != nil {
 		return fmt.Errorf("making a join token for %s: %w", o.host, err)
 	}
 	defer o.forget(ctx, h, client, token)
@@ -178,7 +182,7 @@ func randomWord(n int) (string, error) {
 func (t token) String() string     { return t.id + "." + t.secretPart }
 func (t token) secretName() string { return "bootstrap-token-" + t.id }
 
-func (t token) secret(hostName string) *corev1.Secret {
+func (t token) secret(hostName string, expires time.Time) *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: t.secretName(), Namespace: metav1.NamespaceSystem},
 		Type:       corev1.SecretTypeBootstrapToken,
@@ -186,7 +190,7 @@ func (t token) secret(hostName string) *corev1.Secret {
 			"description":                    "quorate: join of " + hostName,
 			"token-id":                       t.id,
 			"token-secret":                   t.secretPart,
-			"expiration":                     time.Now().Add(tokenLife).UTC().Format(time.RFC3339),
+			"expiration":                     expires.UTC().Format(time.RFC3339),
 			"usage-bootstrap-authentication": "true",
 			"auth-extra-groups":              "system:bootstrappers:kubeadm:default-node-token",
 		},
