@@ -37,7 +37,7 @@ func filesAt(paths ...string) clusterFiles { return clusterFiles{paths: paths} }
 // flag adds -f, --with-kubernetes and --network-plugin to a command.
 func (f *clusterFiles) flag(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.paths, "file", "f", []string{defaultClusterFile},
-		"the cluster file: Quorate's, KubeKey's, or an inventory of KubeSphere 2.x or kubespray (its folder, too); - is standard input; may be repeated")
+		"the cluster file: Quorate's, KubeKey's, or an inventory of KubeSphere 2.x, kubespray or kubeasz (its folder, too); - is standard input; may be repeated")
 	f.insteadFlags(cmd)
 }
 

@@ -22,8 +22,8 @@ func newImportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
 		Short: "Write another tool's cluster file as one of Quorate's",
-		Long: `Reads a file of KubeKey, or an inventory and its variables of KubeSphere 2.x or
-kubespray, and writes the cluster file that says the same, to standard output
+		Long: `Reads a file of KubeKey, or an inventory and its variables of KubeSphere 2.x,
+kubespray or kubeasz, and writes the cluster file that says the same, to standard output
 or to --output. What could not be taken over is named, with file and line, on
 standard error and in the comment at the head of what is written.
 

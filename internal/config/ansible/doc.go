@@ -1,7 +1,7 @@
 // Package ansible reads the inventories of the installers that are made of
 // Ansible playbooks: KubeSphere 2.x (conf/hosts.ini with vars.yml or
-// common.yaml) and kubespray (inventory.ini or hosts.yaml with group_vars and
-// host_vars), and makes a document of our own format of them.
+// common.yaml), kubespray (inventory.ini or hosts.yaml with group_vars and
+// host_vars) and kubeasz (hosts with config.yml), and makes a document of our own format of them.
 //
 // The way of an inventory: the files that belong to it are gathered
 // (gather.go); its hosts and groups are read, INI (ini.go) or YAML

@@ -118,7 +118,7 @@ func listsHosts(f *strict.File) bool {
 
 // Beside gathers the files that belong to the inventories among some files:
 // group_vars and host_vars beside them, or else KubeSphere's vars.yml and
-// common.yaml. Files that were named anyway are not gathered again. Nothing
+// common.yaml, or kubeasz' config.yml. Files that were named anyway are not gathered again. Nothing
 // outside an inventory's folder is read, whatever links there are.
 func Beside(named []*strict.File) ([]*strict.File, diag.List) {
 	g := &gatherer{seen: map[string]bool{}}
@@ -132,7 +132,7 @@ func Beside(named []*strict.File) ([]*strict.File, diag.List) {
 			continue
 		}
 		folders[filepath.Dir(f.Path)] = true
-		g.gather(filepath.Dir(f.Path), look.Roots == nil)
+		g.gather(filepath.Dir(f.Path), look)
 	}
 	return g.files, g.list
 }
@@ -159,8 +159,8 @@ func (g *gatherer) tell(severity diag.Severity, name, hint, format string, args 
 	g.list = append(g.list, diag.Diagnostic{Severity: severity, File: name, Summary: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// gather takes in what belongs to an inventory in a folder.
-func (g *gatherer) gather(folder string, isINI bool) {
+// gather takes in what belongs to an inventory in its folder.
+func (g *gatherer) gather(folder string, inventory *strict.File) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {
 		g.tell(diag.SeverityError, folder, "", "the folder of the inventory cannot be read: %v", plain(err))
@@ -177,11 +177,15 @@ func (g *gatherer) gather(folder string, isINI bool) {
 			g.unreadable(folder, name, err)
 		}
 	}
-	if hasGroups || !isINI || len(g.files) > before {
+	if hasGroups || inventory.Roots != nil || len(g.files) > before {
 		return
 	}
 	for _, entry := range g.entries(root, folder, ".") {
 		switch name := entry.Name(); {
+		case isKubeasz(inventory):
+			if name == "config.yml" {
+				g.file(root, folder, name)
+			}
 		case name == "vars.yml", name == "vars.yaml", name == "common.yaml", name == "common.yml", strings.HasPrefix(name, "plugin-") && path.Ext(name) == ".yaml":
 			g.file(root, folder, name)
 		}

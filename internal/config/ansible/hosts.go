@@ -18,6 +18,7 @@ const (
 	roleControlPlane = "control-plane"
 	roleWorker       = "worker"
 	roleEtcd         = "etcd"
+	roleLoadBalancer = "load-balancer"
 )
 
 // hasOldNames reports whether the inventory has the names of groups from before
@@ -47,7 +48,7 @@ func (m *importer) hosts() {
 				m.inv.warn(h.at, "", "host %s is a Calico route reflector, which only Calico needs: it is left out of the cluster", quote(h.name))
 				continue
 			}
-			if h.isBroken {
+			if h.isBroken || m.isKubeasz && m.leftOutOfKubeasz(h) {
 				continue
 			}
 			m.inv.warn(h.at, "put it into a group: "+m.groupNames(), "host %s is in no group that gives it something to do: it is left out of the cluster", quote(h.name))
@@ -84,6 +85,8 @@ func (m *importer) explainGroups() {
 		switch plainName(g.name) {
 		case groupAll, groupControlPlane, groupWorker, groupEtcd, groupCluster, groupReflector, groupBastion, "ungrouped", "no_floating":
 			return true
+		case groupBalancer, groupHarbor, groupChrony:
+			return m.isKubeasz
 		}
 		return slices.ContainsFunc(g.parents, isKnown)
 	}
@@ -132,6 +135,9 @@ func (m *importer) rolesOf(h *host) []string {
 	if _, ok := h.isIn(groupEtcd); ok {
 		roles = append(roles, roleEtcd)
 	}
+	if _, ok := h.isIn(groupBalancer); ok && m.isKubeasz {
+		roles = append(roles, roleLoadBalancer)
+	}
 	return roles
 }
 
@@ -143,6 +149,9 @@ func (m *importer) host(p strict.Path, h *host, out *v1alpha1.Host) login {
 	}
 	m.r.Set(p.Key("name"), h.at)
 	out.Name = h.name
+	if m.isKubeasz {
+		out.Name = m.kubeaszName(p.Key("name"), h)
+	}
 	out.Roles = m.rolesOf(h)
 	m.placeRoles(p.Key("roles"), h, out.Roles)
 
@@ -160,7 +169,7 @@ func (m *importer) host(p strict.Path, h *host, out *v1alpha1.Host) login {
 // are mostly about etcd.
 func (m *importer) placeRoles(p strict.Path, h *host, roles []string) {
 	for i, role := range roles {
-		at, _ := h.isIn(map[string]string{roleControlPlane: groupControlPlane, roleWorker: groupWorker, roleEtcd: groupEtcd}[role])
+		at, _ := h.isIn(map[string]string{roleControlPlane: groupControlPlane, roleWorker: groupWorker, roleEtcd: groupEtcd, roleLoadBalancer: groupBalancer}[role])
 		m.r.Set(p.Index(i), at)
 		m.r.Set(p, at)
 	}

@@ -19,6 +19,8 @@ type importer struct {
 	doc   *v1alpha1.Cluster
 	// isKubeSphere tells KubeSphere 2.x from kubespray, which it is made of.
 	isKubeSphere bool
+	// isKubeasz tells kubeasz, whose settings have names of their own.
+	isKubeasz bool
 	// members are the hosts that the cluster has, in the document's order.
 	members []*host
 	// handled are the names of variables that something was made of, or that
@@ -43,7 +45,7 @@ func IsVariables(root *yaml.Node) bool {
 	if root == nil || strict.Child(root, "apiVersion") != nil {
 		return false
 	}
-	for _, name := range []string{"loadbalancer_apiserver", "kube_version", "kube_pods_subnet", "kube_network_plugin", "etcd_deployment_type", "ks_version", "container_manager"} {
+	for _, name := range []string{"loadbalancer_apiserver", "kube_version", "kube_pods_subnet", "kube_network_plugin", "etcd_deployment_type", "ks_version", "container_manager", "K8S_VER"} {
 		if strict.Child(root, name) != nil {
 			return true
 		}
@@ -88,7 +90,8 @@ func Import(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
 	inv.connect()
 	m := &importer{r: r, inv: inv, files: files, doc: &v1alpha1.Cluster{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind},
 		handled: map[string]bool{}, referred: map[*variable]bool{}, told: map[*variable]bool{}}
-	m.isKubeSphere = !isNew && isKubeSphere(inv, rest)
+	m.isKubeasz = slices.ContainsFunc(inventories, isKubeasz)
+	m.isKubeSphere = !isNew && !m.isKubeasz && isKubeSphere(inv, rest)
 	for _, f := range rest {
 		inv.readVariables(f, !m.isKubeSphere)
 	}
@@ -97,6 +100,9 @@ func Import(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
 		return m.doc
 	}
 	inv.noteIdle()
+	if m.isKubeasz {
+		m.renameKubeasz()
+	}
 	r.Set("", whole(inventories[0]))
 	r.Set("spec", whole(inventories[0]))
 	m.hosts()
@@ -146,6 +152,9 @@ func isKubeSphereHost(h *host) bool {
 func (m *importer) installer() string {
 	if m.isKubeSphere {
 		return "KubeSphere 2.x"
+	}
+	if m.isKubeasz {
+		return "kubeasz"
 	}
 	return "kubespray"
 }

@@ -56,6 +56,9 @@ func (m *importer) fileForAll() string {
 	if m.isKubeSphere {
 		return "vars.yml"
 	}
+	if m.isKubeasz {
+		return "[all:vars]"
+	}
 	return "group_vars/all"
 }
 

@@ -22,7 +22,11 @@ const (
 func (m *importer) settings() {
 	m.kubernetes()
 	m.network()
-	m.endpoint()
+	if m.isKubeasz {
+		m.kubeasz()
+	} else {
+		m.endpoint()
+	}
 	m.etcd()
 	m.registry()
 }
@@ -38,7 +42,7 @@ func (m *importer) kubernetes() {
 		p := kubernetesPath.Key("proxyMode")
 		mode, ok := m.scalar(p, s)
 		if ok && mode == "ipvs" {
-			m.tell(s, "write iptables or nftables to choose yourself", "kube_proxy_mode ipvs is not used: Kubernetes is giving IPVS up, and nftables takes its place")
+			m.tell(s, "write iptables or nftables to choose yourself", "%s ipvs is not used: Kubernetes is giving IPVS up, and nftables takes its place", s.name)
 			m.doc.Spec.Kubernetes.ProxyMode = "nftables"
 		} else if ok {
 			k.ProxyMode = mode
@@ -50,7 +54,7 @@ func (m *importer) kubernetes() {
 	m.featureGates()
 	m.arguments()
 	if s := m.cluster("container_manager"); s != nil && canonical(s.value) != "containerd" {
-		m.tell(s, "", "container_manager %s is not used: containers run in containerd", m.shown(s))
+		m.tell(s, "", "%s %s is not used: containers run in containerd", s.name, m.shown(s))
 	}
 }
 
@@ -62,11 +66,11 @@ func (m *importer) domain() {
 	switch {
 	case own != nil && compact(own.value) != "{{cluster_name}}":
 		if value, ok := m.scalar(p, own); ok {
-			m.doc.Spec.Kubernetes.DNSDomain = value
+			m.doc.Spec.Kubernetes.DNSDomain = strings.TrimSuffix(value, ".")
 		}
 	case name != nil:
 		if value, ok := m.scalar(p, name); ok {
-			m.doc.Spec.Kubernetes.DNSDomain = value
+			m.doc.Spec.Kubernetes.DNSDomain = strings.TrimSuffix(value, ".")
 		}
 	}
 }
@@ -188,7 +192,7 @@ func (m *importer) network() {
 	case "cni", "none", "custom_cni", "cloud":
 		n.Plugin = "none"
 		if plugin != "none" {
-			m.inv.warn(m.r.PlaceOf(p), "install it once the cluster is up; nodes are not ready before", "kube_network_plugin %s is taken for none: no network plugin is installed", plugin)
+			m.inv.warn(m.r.PlaceOf(p), "install it once the cluster is up; nodes are not ready before", "%s %s is taken for none: no network plugin is installed", m.pluginSetting(), plugin)
 		}
 	default:
 		if s != nil {
@@ -197,7 +201,7 @@ func (m *importer) network() {
 		}
 		n.Plugin = "flannel"
 		m.r.TellGraveLoss(m.r.PlaceOf(p), "to keep it, write kube_network_plugin: none, and install it once the cluster is up; nodes are not ready before",
-			fmt.Sprintf("no kube_network_plugin is given: flannel is installed, where %s takes calico; NetworkPolicies have no effect with it", m.installer()), "NetworkPolicies (calico)")
+			fmt.Sprintf("no %s is given: flannel is installed, where %s takes calico; NetworkPolicies have no effect with it", m.pluginSetting(), m.installer()), "NetworkPolicies (calico)")
 	}
 }
 
@@ -216,6 +220,14 @@ func (m *importer) ipv6() {
 			m.handled[name] = true
 		}
 	}
+}
+
+// pluginSetting is what the setting of the network plugin is called.
+func (m *importer) pluginSetting() string {
+	if m.isKubeasz {
+		return "CLUSTER_NETWORK"
+	}
+	return "kube_network_plugin"
 }
 
 // flannel fills in flannel's own settings, where flannel was the plugin.

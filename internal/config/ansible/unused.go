@@ -55,6 +55,9 @@ type unused struct {
 // from that: those that say what is so anyway together, the rest by family.
 func (m *importer) reportUnused() {
 	known, names := families(), m.names()
+	if m.isKubeasz {
+		known = kubeaszFamilies()
+	}
 	var groups []*unused
 	index := map[string]*unused{}
 	for _, v := range m.inv.variables {
@@ -97,7 +100,7 @@ func (m *importer) reasonFor(v *variable, known []family) unused {
 	switch {
 	case f == nil:
 		return unused{reason: reasonUnknown}
-	case f.ofPlugin, len(f.switches) > 0 && !m.isOn(f):
+	case f.ofPlugin, len(f.switches) > 0 && !m.isOn(f), m.isKubeasz && strings.HasSuffix(v.name, "_install") && canonical(v.value) == "false":
 		return unused{reason: reasonNothing}
 	}
 	return unused{reason: reasonFamily, family: f}
