@@ -141,10 +141,14 @@ func (s *session) connect(ctx context.Context, acceptNew bool, stderr io.Writer)
 // closed.
 func (s *session) startConnecting(ctx context.Context, acceptNew bool, stderr io.Writer) func(host string) (*host.Host, error) {
 	var mu sync.Mutex
+	warned := map[string]bool{} // of all hosts together: most find the same
 	resolver := s.resolver(func(message string) {
 		mu.Lock()
 		defer mu.Unlock()
-		fmt.Fprintln(stderr, "warning:", message)
+		if !warned[message] {
+			warned[message] = true
+			fmt.Fprintln(stderr, "warning:", message)
+		}
 	})
 	slow := time.AfterFunc(2*time.Second, func() {
 		mu.Lock()
@@ -230,6 +234,7 @@ func sshOptions(name, address string, s cluster.SSH, secrets *secret.Resolver, a
 		AcceptNewHostKeys:  acceptNew,
 		SudoPassword:       asker(secrets, s.SudoPassword, "sudo password of "+who),
 		ConnectTimeout:     s.Timeout,
+		Warn:               secrets.Warn,
 		SSHConfig:          true,
 	}
 	if o.SudoPassword == nil {

@@ -116,7 +116,7 @@ func (o *Options) jumps(jump string, config *ssh_config.Config, path string, dep
 		next := &Options{
 			KnownHostsPaths: o.KnownHostsPaths, AcceptNewHostKeys: o.AcceptNewHostKeys,
 			UseAgent: o.UseAgent, Passphrase: o.Passphrase,
-			ConnectTimeout: o.ConnectTimeout, KeepAlive: o.KeepAlive, Log: o.Log,
+			ConnectTimeout: o.ConnectTimeout, KeepAlive: o.KeepAlive, Log: o.Log, Warn: o.Warn,
 			Bastion: chain,
 		}
 		if at := strings.LastIndexByte(hop, '@'); at >= 0 {

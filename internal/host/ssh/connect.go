@@ -112,6 +112,9 @@ func resolve(options Options) (*Options, error) {
 	if o.agentFolder == "" {
 		o.agentFolder = protocol.AgentFolder
 	}
+	if o.Warn == nil {
+		o.Warn = func(string) {}
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -75,7 +76,7 @@ func dial(ctx context.Context, options *Options) (*client, error) {
 			return nil, fmt.Errorf("%s: through its bastion: %w", options.title(), err)
 		}
 	}
-	c, err := dialOne(ctx, options, behind)
+	c, err := dialPinned(ctx, options, behind)
 	for attempt := 1; attempt < dialAttempts && errors.Is(err, errTurnedAway); attempt++ {
 		// At random, or all that were turned away would come back together.
 		pause := time.NewTimer(time.Duration(attempt)*dialPause + rand.N(dialPause))
@@ -83,7 +84,7 @@ func dial(ctx context.Context, options *Options) (*client, error) {
 		case <-ctx.Done():
 			pause.Stop()
 		case <-pause.C:
-			c, err = dialOne(ctx, options, behind)
+			c, err = dialPinned(ctx, options, behind)
 			continue
 		}
 		break
@@ -103,8 +104,39 @@ const (
 
 var errTurnedAway = errors.New("the server closed the connection before the handshake")
 
-func dialOne(ctx context.Context, options *Options, behind *client) (*client, error) {
-	keys, err := newHostKeys(options)
+// dialPinned asks a server that does not show the pinned key for its other ones: it has
+// several, and shows one at a time.
+func dialPinned(ctx context.Context, options *Options, behind *client) (*client, error) {
+	var shown []string
+	var refused error
+	for {
+		c, err := dialOne(ctx, options, behind, shown)
+		if _, ok := errors.AsType[*ssh.AlgorithmNegotiationError](err); ok && refused != nil {
+			return nil, refused // it has no other
+		}
+		changed, ok := errors.AsType[*HostKeyChangedError](err)
+		if !ok || !changed.Pinned {
+			return c, err
+		}
+		if kind := shortKeyType(changed.KeyType); !slices.Contains(shown, kind) {
+			shown = append(shown, kind)
+		} else {
+			return nil, err
+		}
+		if refused == nil {
+			refused = err
+		}
+		if len(shown) == keyKinds {
+			return nil, refused
+		}
+	}
+}
+
+// keyKinds are the kinds of host keys: Ed25519, ECDSA and RSA.
+const keyKinds = 3
+
+func dialOne(ctx context.Context, options *Options, behind *client, shown []string) (*client, error) {
+	keys, err := newHostKeys(options, shown)
 	if err != nil {
 		return nil, err
 	}

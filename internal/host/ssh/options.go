@@ -61,6 +61,8 @@ type Options struct {
 	// SSHConfigPath is read instead of ~/.ssh/config when set.
 	SSHConfigPath string
 
+	// Warn is told of what is passed over in the user's files; nil discards it.
+	Warn func(message string)
 	// Log receives what the agent says outside any operation; nil discards it.
 	Log *slog.Logger
 

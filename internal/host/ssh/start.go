@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -21,9 +22,6 @@ import (
 var bootstrapScript string
 
 const (
-	// prompt is what sudo is told to ask with, so that its question can be
-	// told from all else that is printed.
-	prompt = "quorate-sudo-password:"
 	// quietLimit is how long a host may take to answer before the agent is up
 	// (sudo may look up names), uploading aside.
 	quietLimit = 60 * time.Second
@@ -51,13 +49,17 @@ type starter struct {
 	root         bool
 	folder       string // where the agent lives on the host
 	sudoPassword func(context.Context) (string, error)
-	log          *slog.Logger
-	launch       func(command string) (*process, error)
+	// prompt is what sudo is told to ask with, so that its question can be told from
+	// all else that is printed: another one for every connection.
+	prompt string
+	log    *slog.Logger
+	launch func(command string) (*process, error)
 }
 
 // start starts the agent, uploading it first where it is missing. Both happen
 // in one command on the host.
 func (s *starter) start(ctx context.Context) (*process, error) {
+	s.prompt = "quorate-sudo-password-" + rand.Text() + ":"
 	command, agents, err := s.command()
 	if err != nil {
 		return nil, err
@@ -79,6 +81,7 @@ func (s *starter) start(ctx context.Context) (*process, error) {
 
 	buffered := bufio.NewReaderSize(p.stdout, 64<<10)
 	noise, err := s.converse(buffered, p, agents, quiet)
+	dialogue.end()
 	if err == nil && !interrupted() {
 		err = context.Cause(ctx)
 	}
@@ -119,7 +122,7 @@ func (s *starter) command() (string, map[string]embedded.Agent, error) {
 	case s.sudoPassword == nil:
 		return "env LC_ALL=C sudo -n -- " + run, agents, nil
 	}
-	return "env LC_ALL=C sudo -S -p " + prompt + " -- " + run, agents, nil
+	return "env LC_ALL=C sudo -S -p " + s.prompt + " -- " + run, agents, nil
 }
 
 // oneLine joins a script's lines and leaves out its comments.

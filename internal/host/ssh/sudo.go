@@ -9,19 +9,22 @@ import (
 )
 
 // sudoDialogue reads what sudo and the agent print to standard error, and
-// answers sudo's question for the password when it comes. The password is
-// sent only then, so nothing of it can reach the agent where sudo does not
-// ask, and the agent's first byte cannot reach sudo.
+// answers sudo's question for the password when it comes, and only until the
+// agent has greeted: sudo is over by then, and whoever asks is not sudo. So
+// nothing of it can reach the agent where sudo does not ask, and the agent's
+// first byte cannot reach sudo.
 type sudoDialogue struct {
 	starter *starter
 	process *process
 	ctx     context.Context
 	asking  func() // called before a person may be asked
 
-	mu      sync.Mutex
 	pending string // the last bytes, which may be the beginning of a prompt
 	prompts int
-	err     error
+
+	mu   sync.Mutex
+	over bool // the agent has greeted, or never will
+	err  error
 }
 
 func (d *sudoDialogue) Write(p []byte) (int, error) {
@@ -30,6 +33,7 @@ func (d *sudoDialogue) Write(p []byte) (int, error) {
 		return d.process.words.Write(p)
 	}
 	text := d.pending + string(p)
+	prompt := d.starter.prompt
 	for {
 		before, after, found := strings.Cut(text, prompt)
 		if !found {
@@ -56,6 +60,9 @@ func (d *sudoDialogue) Write(p []byte) (int, error) {
 
 // answer gives the password once; a second question means that it was wrong.
 func (d *sudoDialogue) answer() {
+	if d.ended() {
+		return // nobody is asked for a password that is not given
+	}
 	d.prompts++
 	if d.prompts > 1 {
 		d.fail(&SudoError{Host: d.starter.host, User: d.starter.user, Reason: SudoPasswordWrong})
@@ -70,7 +77,22 @@ func (d *sudoDialogue) answer() {
 		d.fail(fmt.Errorf("%s: the password for sudo: %w", d.starter.host, err))
 		return
 	}
-	io.WriteString(d.process.stdin, password+"\n")
+	if !d.ended() { // a person may have taken long
+		io.WriteString(d.process.stdin, password+"\n")
+	}
+}
+
+func (d *sudoDialogue) ended() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.over
+}
+
+// end is called once the agent has greeted, or will not any more.
+func (d *sudoDialogue) end() {
+	d.mu.Lock()
+	d.over = true
+	d.mu.Unlock()
 }
 
 func (d *sudoDialogue) fail(err error) {
