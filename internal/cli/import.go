@@ -30,9 +30,10 @@ standard error and in the comment at the head of what is written.
 It is not needed: every command takes such files as they are with -f. It is
 for those who want to go on with a file of Quorate's own format.
 
-Passwords that stand in the source stand in the result, which --output makes
-readable for you alone; better replace them (see docs/secrets.md).`,
-		Example: `  quorate import config-sample.yaml > cluster.yaml
+Passwords that stand in the source are written with --output only, into a file
+that is for you alone to read; on standard output the cluster file asks for them.
+Better replace them (see docs/secrets.md).`,
+		Example: `  quorate import config-sample.yaml --output cluster.yaml
   quorate import conf/hosts.ini --output cluster.yaml     # reads conf/vars.yml too
   quorate import inventory/mycluster --output cluster.yaml
   quorate import old.yaml --with-kubernetes v1.37.1      # the file's own version is too old
@@ -65,6 +66,9 @@ func runImport(_ context.Context, o importOptions, stdout, stderr io.Writer) err
 		return err
 	}
 	_ = printList(stderr, list)
+	if imported.Asked > 0 {
+		fmt.Fprintf(stderr, "\nPasswords (%d) are not written to standard output: the cluster file asks for them. With --output FILE they are written, into a file for you alone.\n", imported.Asked)
+	}
 	if list.HasErrors() {
 		fmt.Fprintln(stderr, "\nThe cluster file was written; the errors are to be mended in it before it can be used.")
 		return silent(exitUsage)

@@ -13,9 +13,11 @@ import (
 // say, without the defaults, under a comment that tells where it comes from and
 // what is not as it was. The list holds what Read finds in the files. Where
 // there are errors the text is to be mended by hand; it is nil when the files
-// could not be read at all. Literal passwords are written as they are. A document
-// that configures KubeSphere comes behind, as it stood. Relative paths are written
-// as seen from the folder of the file to, or whole where that is empty.
+// could not be read at all. Literal passwords are written as they are into the
+// file to, which should be readable for its user alone; where to is empty they are
+// asked for instead. A document that configures KubeSphere comes behind, as it
+// stood. Relative paths are written as seen from the folder of the file to, or
+// whole where that is empty.
 func Import(paths []string, to string, o Options) (*Imported, diag.List) {
 	files, opened := open(paths)
 	if opened.HasErrors() {
@@ -28,13 +30,13 @@ func Import(paths []string, to string, o Options) (*Imported, diag.List) {
 	}
 	replaceVersion(r, doc, o)
 	replacePlugin(r, doc, o)
-	text := formatFor(to, doc, folderOf(files[0].Path)) // before the defaults are in it
+	text, asked := formatFor(to, doc, folderOf(files[0].Path)) // before the defaults are in it
 	if kubeSphere != nil {
 		text = fmt.Appendf(text, "---\n%s\n", strings.TrimRight(kubeSphere.Text, "\n"))
 	}
 	complete(r, doc, files, o)
 	list := append(opened, r.Finish()...)
-	return &Imported{append(origin(files, list), text...), r.Lost()}, list
+	return &Imported{append(origin(files, list), text...), r.Lost(), asked}, list
 }
 
 // Imported is what became of files of any format.
@@ -43,6 +45,8 @@ type Imported struct {
 	Text []byte
 	// Lost is what the cluster will not have though the files ask for it.
 	Lost []string
+	// Asked is how many passwords the text asks for that stand in the files.
+	Asked int
 }
 
 // origin is the comment at the head of an imported file.

@@ -31,7 +31,7 @@ func TestKubeSphereKept(t *testing.T) {
 	}
 	written, list := Import([]string{path}, path, testOptions())
 	if !strings.HasSuffix(string(written.Text), "---\n"+text) {
-		t.Errorf("the import does not end with it:\n%s\n%v", written, list)
+		t.Errorf("the import does not end with it:\n%s\n%v", written.Text, list)
 	}
 }
 

@@ -9,18 +9,29 @@ import (
 )
 
 // formatFor writes a document as the file at a path, or as no file where the path
-// is empty. Its relative paths start from a folder, those of the file from its own.
-func formatFor(to string, doc *v1alpha1.Cluster, folder string) []byte {
+// is empty: anybody may then read it, so that it asks for the passwords that stand
+// in the document, whose number is returned. Its relative paths start from a
+// folder, those of the file from its own.
+func formatFor(to string, doc *v1alpha1.Cluster, folder string) (text []byte, asked int) {
 	paths := localPaths(&doc.Spec)
 	before := make([]string, len(paths))
 	for i, path := range paths {
 		before[i], *path = *path, seenFrom(to, folder, *path)
 	}
-	text := Format(doc)
+	if to == "" {
+		shown, hidden := hideLiterals(doc)
+		root := documentNode(shown)
+		for _, path := range hidden {
+			annotate(root, path, "it stands in the file; with --output it is written")
+		}
+		text, asked = dump(root), len(hidden)
+	} else {
+		text = Format(doc)
+	}
 	for i, path := range paths {
 		*path = before[i]
 	}
-	return text
+	return text, asked
 }
 
 // seenFrom is a path that starts from a folder as the file to has to write it.
