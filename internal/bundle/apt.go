@@ -52,6 +52,9 @@ func (a apt) run(ctx context.Context, dir string, args ...string) ([]byte, error
 		"-o", "Dir::Cache=" + filepath.Join(a.dir, "cache"),
 		"-o", "Debug::NoLocking=true", "-o", "APT::Sandbox::User=root",
 		"-o", "APT::Architecture=" + a.arch, "-o", "APT::Architectures=" + a.arch,
+		// Whatever the machine's own settings allow, no archive is taken unsigned.
+		"-o", "APT::Get::AllowUnauthenticated=false", "-o", "Acquire::AllowInsecureRepositories=false",
+		"-o", "Acquire::AllowWeakRepositories=false", "-o", "Acquire::AllowDowngradeToInsecureRepositories=false",
 		"-o", "APT::Install-Recommends=false", "-o", "APT::Install-Suggests=false",
 	}
 	return command{dir: dir, env: []string{"LC_ALL=C", "DEBIAN_FRONTEND=noninteractive"}, argv: append(argv, args...)}.run(ctx)

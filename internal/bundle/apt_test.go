@@ -1,6 +1,8 @@
 package bundle
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -86,5 +88,24 @@ func TestUserlandEntries(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+}
+
+// An archive without a signature is refused also where the machine's own settings allow
+// it: they are overridden in every call.
+func TestUnsignedArchivesAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "apt-get"), []byte("#!/bin/sh\nprintf '%s\\n' \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	out, err := apt{dir: dir, arch: "amd64"}.run(t.Context(), dir, "update")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"APT::Get::AllowUnauthenticated=false", "Acquire::AllowInsecureRepositories=false"} {
+		if !strings.Contains(string(out), "-o\n"+want+"\n") {
+			t.Errorf("apt-get is called without %s:\n%s", want, out)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/cluster"
 )
 
@@ -27,6 +28,10 @@ func smallBundle(t *testing.T) string {
 		FormatVersion: FormatVersion, Kubernetes: "v1.37.1", OS: "linux", Arch: "amd64",
 		Provenance: Provenance{Method: "source", Builder: "test", GoVersion: "go1.26", Inputs: "none"},
 	}
+	release, err := catalog.Lookup(m.Kubernetes)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, content := range map[string]string{"kubelet": "the kubelet", "runc": "runc"} {
 		path := "bin/" + name + ".zst"
 		mustMkdir(t, filepath.Join(dir, "bin"))
@@ -38,7 +43,7 @@ func smallBundle(t *testing.T) string {
 			t.Fatal(err)
 		}
 		f.Path, f.Kind, f.Name, f.Version, f.Mode = path, KindBinary, name, "v1", 0o755
-		f.InstallPath, f.Roles = "/usr/local/bin/"+name, []cluster.Role{cluster.RoleWorker}
+		f.InstallPath, f.Roles = installsOf(release)[name].InstallPath, []cluster.Role{cluster.RoleWorker}
 		m.Files = append(m.Files, f)
 	}
 	addSmallImages(t, dir, &m)

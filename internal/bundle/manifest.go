@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"path"
+	"strconv"
 	"strings"
 
+	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/cluster"
 )
 
@@ -102,8 +103,8 @@ func (m Mode) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%04o", ui
 
 // UnmarshalText reads an octal mode; only permission bits are allowed.
 func (m *Mode) UnmarshalText(text []byte) error {
-	var v uint32
-	if _, err := fmt.Sscanf(string(text), "%o", &v); err != nil || v > 0o777 {
+	v, err := strconv.ParseUint(string(text), 8, 32)
+	if err != nil || v > 0o777 {
 		return fmt.Errorf("mode %q is not an octal permission", text)
 	}
 	*m = Mode(v)
@@ -133,8 +134,16 @@ func parseManifest(data []byte) (Manifest, error) {
 	if len(m.Files) > maxFiles {
 		return Manifest{}, fmt.Errorf("%d files; at most %d are allowed", len(m.Files), maxFiles)
 	}
+	release, err := catalog.Lookup(m.Kubernetes)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("it is of a Kubernetes that this quorate does not install: %w", err)
+	}
+	installs := installsOf(release)
 	paths := map[string]bool{}
 	for _, f := range m.Files {
+		if err := installs.check(f); err != nil {
+			return Manifest{}, fmt.Errorf("file %q: %w", f.Path, err)
+		}
 		if err := f.check(); err != nil {
 			return Manifest{}, fmt.Errorf("file %q: %w", f.Path, err)
 		}
@@ -155,9 +164,6 @@ func parseManifest(data []byte) (Manifest, error) {
 func (f File) check() error {
 	if err := checkPath(f.Path); err != nil {
 		return err
-	}
-	if f.InstallPath != "" && (!path.IsAbs(f.InstallPath) || path.Clean(f.InstallPath) != f.InstallPath) {
-		return fmt.Errorf("install path %q is not absolute and clean", f.InstallPath)
 	}
 	if f.Compression != "" && f.Compression != "zstd" {
 		return fmt.Errorf("unknown compression %q", f.Compression)

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,20 +35,37 @@ func TestHostileManifest(t *testing.T) {
 		change func(m *Manifest)
 		want   string
 	}{
-		"future format":      {func(m *Manifest) { m.FormatVersion = 2 }, "format version 2"},
-		"no version":         {func(m *Manifest) { m.Kubernetes = "" }, "missing or unknown"},
-		"other system":       {func(m *Manifest) { m.OS = "windows" }, "missing or unknown"},
-		"path traversal":     {func(m *Manifest) { m.Files[0].Path = "bin/../../../etc/cron.d/x" }, "clean path inside"},
-		"parent":             {func(m *Manifest) { m.Files[0].Path = ".." }, "clean path inside"},
-		"absolute path":      {func(m *Manifest) { m.Files[0].Path = "/etc/passwd" }, "clean path inside"},
-		"empty path":         {func(m *Manifest) { m.Files[0].Path = "" }, "clean path inside"},
-		"dot path":           {func(m *Manifest) { m.Files[0].Path = "." }, "clean path inside"},
-		"backslash":          {func(m *Manifest) { m.Files[0].Path = `bin\kubelet` }, "clean path inside"},
-		"escape sequence":    {func(m *Manifest) { m.Files[0].Path = "bin/\x1b[2J" }, "control character"},
-		"newline":            {func(m *Manifest) { m.Files[0].Path = "bin/a\nb" }, "control character"},
-		"same path twice":    {func(m *Manifest) { m.Files[1].Path = m.Files[0].Path }, "listed twice"},
-		"relative install":   {func(m *Manifest) { m.Files[0].InstallPath = "usr/bin/x" }, "install path"},
-		"unclean install":    {func(m *Manifest) { m.Files[0].InstallPath = "/usr/../etc/shadow" }, "install path"},
+		"future format":     {func(m *Manifest) { m.FormatVersion = 2 }, "format version 2"},
+		"no version":        {func(m *Manifest) { m.Kubernetes = "" }, "missing or unknown"},
+		"other system":      {func(m *Manifest) { m.OS = "windows" }, "missing or unknown"},
+		"path traversal":    {func(m *Manifest) { m.Files[0].Path = "bin/../../../etc/cron.d/x" }, "clean path inside"},
+		"parent":            {func(m *Manifest) { m.Files[0].Path = ".." }, "clean path inside"},
+		"absolute path":     {func(m *Manifest) { m.Files[0].Path = "/etc/passwd" }, "clean path inside"},
+		"empty path":        {func(m *Manifest) { m.Files[0].Path = "" }, "clean path inside"},
+		"dot path":          {func(m *Manifest) { m.Files[0].Path = "." }, "clean path inside"},
+		"backslash":         {func(m *Manifest) { m.Files[0].Path = `bin\kubelet` }, "clean path inside"},
+		"escape sequence":   {func(m *Manifest) { m.Files[0].Path = "bin/\x1b[2J" }, "control character"},
+		"newline":           {func(m *Manifest) { m.Files[0].Path = "bin/a\nb" }, "control character"},
+		"same path twice":   {func(m *Manifest) { m.Files[1].Path = m.Files[0].Path }, "listed twice"},
+		"relative install":  {func(m *Manifest) { m.Files[0].InstallPath = "usr/bin/x" }, "install path"},
+		"unclean install":   {func(m *Manifest) { m.Files[0].InstallPath = "/usr/../etc/shadow" }, "install path"},
+		"cron's folder":     {func(m *Manifest) { m.Files[0].InstallPath = "/etc/cron.d/x" }, "is not kubelet's, /usr/local/bin/kubelet"},
+		"another's path":    {func(m *Manifest) { m.Files[0].Name = "kubectl" }, "is not kubectl's"},
+		"writable by all":   {func(m *Manifest) { m.Files[0].Mode = 0o777 }, "mode 0777 is not kubelet's, 0755"},
+		"no mode":           {func(m *Manifest) { m.Files[0].Mode = 0 }, "mode 0000"},
+		"no program":        {func(m *Manifest) { m.Files[0].Name = "../kubelet" }, "no program that Kubernetes hosts get"},
+		"unknown kind":      {func(m *Manifest) { m.Files[0].Kind = "script" }, "unknown kind"},
+		"installed package": {func(m *Manifest) { packageOf(m).InstallPath = "/etc/passwd" }, "have none"},
+		"own root left": {func(m *Manifest) {
+			m.Files[0].Kind, m.Files[0].Name, m.Files[0].InstallPath = KindSelfContained, "haproxy", "/usr/local/lib/quorate/haproxy/../../../bin/sh"
+		}, "not clean or not below"},
+		"own root's neighbour": {func(m *Manifest) {
+			m.Files[0].Kind, m.Files[0].Name, m.Files[0].InstallPath = KindSelfContained, "haproxy", "/usr/local/lib/quorate/other"
+		}, "not clean or not below"},
+		"own root writable": {func(m *Manifest) {
+			m.Files[0].Kind, m.Files[0].Name, m.Files[0].InstallPath, m.Files[0].Mode = KindSelfContained, "haproxy", SelfContainedRoot+"haproxy/bin/sh", 0o666
+		}, "neither 0755 nor 0644"},
+		"later Kubernetes":   {func(m *Manifest) { m.Kubernetes = "v9.0.0" }, "does not install"},
 		"negative size":      {func(m *Manifest) { m.Files[0].Size = -1 }, "size -1"},
 		"huge size":          {func(m *Manifest) { m.Files[0].StoredSize = 1 << 60 }, "size 1152921504606846976"},
 		"short digest":       {func(m *Manifest) { m.Files[0].SHA256 = "abc" }, "not a sha256"},
@@ -73,8 +91,13 @@ func TestHostileManifest(t *testing.T) {
 	}
 }
 
+// packageOf is the first operating system package of a manifest.
+func packageOf(m *Manifest) *File {
+	return &m.Files[slices.IndexFunc(m.Files, func(f File) bool { return f.Kind == KindOSPackage })]
+}
+
 func TestHostileMode(t *testing.T) {
-	for _, mode := range []string{`"4755"`, `"abc"`, `"99"`, `""`, `"-1"`} {
+	for _, mode := range []string{`"4755"`, `"abc"`, `"99"`, `"0755; rm -rf /"`, `"0755 "`, `"0o755"`, `""`, `"-1"`} {
 		var m Mode
 		if err := json.Unmarshal([]byte(mode), &m); err == nil {
 			t.Errorf("mode %s was accepted as %v", mode, m)

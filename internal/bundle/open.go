@@ -1,6 +1,8 @@
 package bundle
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +21,7 @@ type Bundle struct {
 	dir      string
 	root     *os.Root // nothing outside the directory can be opened through it
 	manifest Manifest
+	digest   string // of the manifest's file
 	byPath   map[string]File
 }
 
@@ -95,6 +98,8 @@ func (b *Bundle) readManifest() error {
 	if b.manifest, err = parseManifest(data); err != nil {
 		return fmt.Errorf("%s: %w", manifestName, err)
 	}
+	sum := sha256.Sum256(data)
+	b.digest = hex.EncodeToString(sum[:])
 	for _, f := range b.manifest.Files {
 		b.byPath[f.Path] = f
 	}
@@ -141,6 +146,10 @@ func (b *Bundle) Close() error { return b.root.Close() }
 
 // Dir is the directory that was opened.
 func (b *Bundle) Dir() string { return b.dir }
+
+// Digest is the sha256 of the manifest's file, in hexadecimal. The manifest has those of
+// all other files, so who compares this one with the builder's knows the whole bundle.
+func (b *Bundle) Digest() string { return b.digest }
 
 // Manifest is what the bundle says about itself. The caller must not change
 // its slices.

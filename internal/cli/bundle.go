@@ -89,8 +89,12 @@ func runBundleBuild(ctx context.Context, o bundleBuildOptions, out, errOut io.Wr
 	fmt.Fprintf(out, "%s\n", b.Dir())
 	fmt.Fprintf(errOut, "Bundle of Kubernetes %s is ready: %d files, %d images, %s; took %s.\n",
 		b.Manifest().Kubernetes, len(b.Manifest().Files), len(b.Images()), megabytes(stored), time.Since(start).Round(100*time.Millisecond))
+	fmt.Fprintln(errOut, manifestLine(b))
 	return nil
 }
+
+// manifestLine names the manifest, for comparing it with the builder's.
+func manifestLine(b *bundle.Bundle) string { return "manifest.json: sha256 " + b.Digest() }
 
 // bundlePlaceOptions say which bundle to look at.
 type bundlePlaceOptions struct {
@@ -128,6 +132,8 @@ func newBundleVerifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [DIRECTORY]",
 		Short: "Read every byte of a bundle and compare it with the manifest",
+		Long: `Reads every byte of a bundle and compares it with the manifest, and prints the
+manifest's sha256. The manifest is not signed: compare that with what ` + "`quorate bundle\nbuild`" + ` printed where the bundle was made.`,
 		Example: `  quorate bundle verify
   quorate bundle verify /media/usb/bundle`,
 		Args: cobra.MaximumNArgs(1),
@@ -153,6 +159,7 @@ func runBundleVerify(ctx context.Context, o bundlePlaceOptions, args []string, o
 	stored, content := bundleSize(b.Manifest())
 	fmt.Fprintf(out, "%s: Kubernetes %s, %d files are as the manifest says (%s, %s unpacked; %s)\n", b.Dir(), b.Manifest().Kubernetes,
 		len(b.Manifest().Files), megabytes(stored), megabytes(content), time.Since(start).Round(100*time.Millisecond))
+	fmt.Fprintln(out, manifestLine(b))
 	return nil
 }
 
@@ -185,15 +192,17 @@ func runBundleShow(o bundlePlaceOptions, args []string, out io.Writer) error {
 	if o.output == "json" {
 		return printable.JSON(out, m)
 	}
-	printManifest(out, b.Dir(), m)
+	fmt.Fprintln(out, b.Dir())
+	fmt.Fprintln(out, manifestLine(b))
+	printManifest(out, m)
 	return nil
 }
 
 // printManifest prints a manifest as tables.
-func printManifest(out io.Writer, dir string, m bundle.Manifest) {
+func printManifest(out io.Writer, m bundle.Manifest) {
 	stored, content := bundleSize(m)
-	fmt.Fprintf(out, "%s\nKubernetes %s for %s/%s, %s (%s unpacked), compiled with %s\n",
-		dir, m.Kubernetes, m.OS, m.Arch, megabytes(stored), megabytes(content), m.Provenance.GoVersion)
+	fmt.Fprintf(out, "Kubernetes %s for %s/%s, %s (%s unpacked), compiled with %s\n",
+		m.Kubernetes, m.OS, m.Arch, megabytes(stored), megabytes(content), m.Provenance.GoVersion)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nBINARY\tVERSION\tSTORED\tROLES\tINSTALLED AS")
 	for _, f := range m.Files {

@@ -142,10 +142,23 @@ func findKubectl(b *bundle.Bundle) (string, error) {
 		return "", fmt.Errorf("finding a place for kubectl: %w", err)
 	}
 	path := filepath.Join(cache, "quorate", "tools", "kubectl-"+file.SHA256)
-	if _, err := os.Stat(path); err == nil {
+	// What is run is what the bundle holds, not whatever lies under its name by now.
+	if sum, err := sumOf(path); err == nil && sum == file.SHA256 {
 		return path, nil
 	}
 	return path, takeOut(b, file, path)
+}
+
+// sumOf is a file's sha256 in hexadecimal.
+func sumOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	_, err = io.Copy(sum, f)
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // takeOut writes a binary of the bundle to a path, verified.
