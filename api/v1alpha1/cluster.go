@@ -137,7 +137,8 @@ type Endpoint struct {
 	//
 	// Example: api.example.com
 	Domain string `yaml:"domain,omitempty"`
-	// Port is the endpoint's TCP port.
+	// Port is the endpoint's TCP port, by which clients go. API servers listen on
+	// kubernetes.apiServer.port.
 	//
 	// Example: 6443
 	Port int `yaml:"port,omitempty"`

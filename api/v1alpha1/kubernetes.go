@@ -35,7 +35,7 @@ type Kubernetes struct {
 	// Example: {UserNamespacesSupport: true}
 	FeatureGates map[string]bool `yaml:"featureGates,omitempty"`
 	// APIServer holds further settings of the API servers.
-	APIServer Program `yaml:"apiServer,omitempty"`
+	APIServer APIServer `yaml:"apiServer,omitempty"`
 	// ControllerManager holds further settings of the controller managers.
 	ControllerManager Program `yaml:"controllerManager,omitempty"`
 	// Scheduler holds further settings of the schedulers.
@@ -44,6 +44,21 @@ type Kubernetes struct {
 	Kubelet Kubelet `yaml:"kubelet,omitempty"`
 	// KubeProxy holds further settings of kube-proxy.
 	KubeProxy KubeProxy `yaml:"kubeProxy,omitempty"`
+}
+
+// APIServer holds further settings of the API servers.
+type APIServer struct {
+	// Port is the TCP port on which API servers listen. Clients go by
+	// endpoint.port, which may be another one: what balances the endpoint carries
+	// from the one to the other. It cannot be changed on a running cluster.
+	//
+	// Example: 6443
+	Port int `yaml:"port,omitempty"`
+	// ExtraArgs are flags, each as name=value without the leading dashes, such
+	// as audit-log-maxage=30. They win over Quorate's own of the same name.
+	//
+	// Example: [audit-log-maxage=30]
+	ExtraArgs []string `yaml:"extraArgs,omitempty"`
 }
 
 // Program holds further settings of one of the control plane's programs.

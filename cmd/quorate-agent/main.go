@@ -24,7 +24,7 @@ func main() {
 }
 
 // start is what the program was started for: to serve an operator, or, in a unit of
-// its own, to do and undo a fault, or to hold an API server's other port.
+// its own, to do and undo a fault.
 func start() error {
 	// A mask and a PATH that do not depend on how the agent was started:
 	// package scripts rely on both.
@@ -37,9 +37,6 @@ func start() error {
 	}
 	if len(os.Args) == 3 && os.Args[1] == agent.FaultUndo {
 		return agent.UndoFault(ctx, os.Args[2])
-	}
-	if len(os.Args) > 1 && os.Args[1] == agent.RelayPort {
-		return agent.Relay(ctx, os.Args[2:])
 	}
 	return serve(ctx)
 }

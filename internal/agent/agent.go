@@ -1,8 +1,8 @@
 // Package agent is the side of Quorate that runs on a host for the length of
 // a run: it answers the operations of package protocol over one connection,
 // its own standard input and output, and leaves nothing running behind when
-// that connection ends. What is to outlive it, a drill's fault or the relay of an
-// API server's other port, runs as a copy of it under a unit of its own.
+// that connection ends. What is to outlive it, a drill's fault, runs as a copy of it under
+// a unit of its own.
 //
 // It runs on Linux only and imports the standard library, the protocol, and
 // a zstd decoder (binaries travel compressed, since the operator's uplink is
@@ -89,7 +89,6 @@ func (a *Agent) Handler() http.Handler {
 	handle(mux, protocol.OpFacts, a.facts)
 	handle(mux, protocol.OpRemove, a.remove)
 	handle(mux, protocol.OpMkdir, a.mkdir)
-	handle(mux, protocol.OpCopy, a.copy)
 	handle(mux, protocol.OpUnit, a.unit)
 	handle(mux, protocol.OpPackages, a.packages)
 	handle(mux, protocol.OpDial, a.dial)

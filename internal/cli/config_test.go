@@ -17,7 +17,7 @@ func TestConfigShow(t *testing.T) {
 	}
 	for defaults, want := range map[bool][]string{
 		false: {"passwordFrom: {prompt: true} # the file has it in the clear"},
-		true:  {"passwordFrom: {prompt: true} # the file has it in the clear", "port: 6443 # default: the API server's own"},
+		true:  {"passwordFrom: {prompt: true} # the file has it in the clear", "port: 6443 # default: that on which API servers usually listen"},
 	} {
 		var out, talk bytes.Buffer
 		if err := runConfigShow(t.Context(), configShowOptions{files: filesAt(path), defaults: defaults}, &out, &talk); err != nil {

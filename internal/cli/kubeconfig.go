@@ -170,19 +170,19 @@ func operatorKubeconfig(credentials kube.Credentials, c *cluster.Cluster) *clien
 		}
 		out.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: user}
 	}
-	server := func(host string) string { return "https://" + net.JoinHostPort(host, strconv.Itoa(c.Endpoint.Port)) }
+	server := func(host string, port int) string { return "https://" + net.JoinHostPort(host, strconv.Itoa(port)) }
 	switch lb := c.Endpoint.LoadBalancer; {
 	case lb.VIP.IsValid():
-		add(c.Name, server(lb.VIP.String()))
+		add(c.Name, server(lb.VIP.String(), c.Endpoint.Port))
 	case lb.VIPHost != "":
-		add(c.Name, server(lb.VIPHost))
+		add(c.Name, server(lb.VIPHost, c.Endpoint.Port))
 	}
 	for _, h := range c.ControlPlanes() {
 		name := c.Name + "-" + h.Name
 		if out.Contexts[c.Name] == nil {
 			name = c.Name
 		}
-		add(name, server(h.Address))
+		add(name, server(h.Address, c.Kubernetes.APIServerPort))
 	}
 	out.CurrentContext = c.Name
 	return out

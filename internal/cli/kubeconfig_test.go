@@ -16,7 +16,7 @@ import (
 
 func TestOperatorKubeconfig(t *testing.T) {
 	credentials := kube.Credentials{Authority: []byte("authority"), Certificate: []byte("certificate"), Key: []byte("key")}
-	c := &cluster.Cluster{Name: "prod", Endpoint: cluster.Endpoint{Domain: "lb.example", Port: 6443}}
+	c := &cluster.Cluster{Name: "prod", Kubernetes: cluster.Kubernetes{APIServerPort: 6443}, Endpoint: cluster.Endpoint{Domain: "lb.example", Port: 6443}}
 	for i, name := range []string{"cp-1", "cp-2"} {
 		c.Hosts = append(c.Hosts, cluster.Host{Name: name, Address: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}).String(), Roles: []cluster.Role{cluster.RoleControlPlane}})
 	}

@@ -164,21 +164,21 @@ func (s *session) viewpoint(from string, credentials kube.Credentials) (probe.Vi
 	if err != nil {
 		return probe.Viewpoint{}, fmt.Errorf("reading the administrator's certificate: %w", err)
 	}
-	port := strconv.Itoa(s.cluster.Endpoint.Port)
 	if from == "" {
-		dial, turn := probe.AnyOf(operatorAddresses(s.cluster, port))
+		dial, turn := probe.AnyOf(operatorAddresses(s.cluster))
 		return probe.Viewpoint{Name: "operator", Dial: dial, Turn: turn, TLS: verified}, nil
 	}
 	h := s.hosts[from]
 	if h == nil {
 		return probe.Viewpoint{}, fmt.Errorf("%s cannot be asked from: %w", from, s.failed[from])
 	}
-	return hostViewpoint(h, from, net.JoinHostPort(s.cluster.Endpoint.Domain, port), verified), nil
+	endpoint := net.JoinHostPort(s.cluster.Endpoint.Domain, strconv.Itoa(s.cluster.Endpoint.Port))
+	return hostViewpoint(h, from, endpoint, verified), nil
 }
 
 // operatorAddresses are where this machine reaches the endpoint.
-func operatorAddresses(c *cluster.Cluster, port string) []string {
-	b := c.Endpoint.LoadBalancer
+func operatorAddresses(c *cluster.Cluster) []string {
+	b, port := c.Endpoint.LoadBalancer, strconv.Itoa(c.Endpoint.Port)
 	switch {
 	case b.Mode != cluster.BalancerLocalhost && b.VIP.IsValid():
 		return []string{net.JoinHostPort(b.VIP.String(), port)}
@@ -187,7 +187,7 @@ func operatorAddresses(c *cluster.Cluster, port string) []string {
 	}
 	var out []string
 	for _, h := range c.ControlPlanes() {
-		out = append(out, net.JoinHostPort(h.Address, port))
+		out = append(out, net.JoinHostPort(h.Address, strconv.Itoa(c.Kubernetes.APIServerPort)))
 	}
 	return out
 }

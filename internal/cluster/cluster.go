@@ -56,8 +56,11 @@ type Cluster struct {
 
 // Kubernetes holds the settings of Kubernetes itself.
 type Kubernetes struct {
-	Version   string // with its v: "v1.37.1"
-	DNSDomain string // "cluster.local"
+	Version string // with its v: "v1.37.1"
+	// APIServerPort is where API servers listen. Clients go by the endpoint's port, which
+	// may be another one.
+	APIServerPort int
+	DNSDomain     string // "cluster.local"
 	// MaxPods a node; NodeCIDRMaskSize is the IPv4 pod range's prefix length a node.
 	MaxPods          int
 	NodeCIDRMaskSize int
@@ -303,9 +306,38 @@ func (c *Cluster) VIPCarriers() []*Host {
 	return c.Balancers()
 }
 
-// SharesAPIPort reports whether some host runs both an API server and a
-// managed load balancer: HAProxy then has the port on the VIP, and the API
-// server on all other addresses of the host.
+// PortsDiffer reports whether the endpoint's port is another one than that on which API
+// servers listen: then something must answer it on control-plane hosts, too, where the
+// endpoint's name leads to the host itself.
+func (c *Cluster) PortsDiffer() bool { return c.Endpoint.Port != c.Kubernetes.APIServerPort }
+
+// HasOwnProxy reports whether a host goes to the API servers through a proxy of its own:
+// a worker in localhost mode, and in every mode a control-plane host whose API server does
+// not have the endpoint's port, unless it is a load balancer.
+func (c *Cluster) HasOwnProxy(h *Host) bool {
+	if h.Has(RoleControlPlane) {
+		return c.PortsDiffer() && !slices.Contains(c.Balancers(), h)
+	}
+	return c.Endpoint.LoadBalancer.Mode == BalancerLocalhost && h.IsNode()
+}
+
+// BalancerObservers are, in mode external, the nodes that tell what is behind the user's
+// balancer: those that reach the API through it or, where there are none, the
+// control-plane hosts.
+func (c *Cluster) BalancerObservers() []*Host {
+	if c.Endpoint.LoadBalancer.Mode != BalancerExternal {
+		return nil
+	}
+	if workers := c.Workers(); len(workers) > 0 {
+		return workers
+	}
+	return c.ControlPlanes()
+}
+
+// SharesAPIPort reports whether some host runs both an API server and a managed load
+// balancer: where both have the same port, HAProxy has it on the VIP, and the API server
+// on all other addresses of the host. API servers let it, whatever the endpoint's port
+// is, so that none is restarted when that becomes theirs.
 func (c *Cluster) SharesAPIPort() bool {
 	return slices.ContainsFunc(c.Balancers(), func(h *Host) bool { return h.Has(RoleControlPlane) })
 }

@@ -75,7 +75,8 @@ func (in Input) LeavesAPIPort() bool {
 	balancers := in.Cluster.Balancers()
 	return slices.ContainsFunc(in.Cluster.ControlPlanes(), func(h *cluster.Host) bool {
 		facts := in.Snapshot.Facts(h.Name)
-		return facts != nil && !slices.Contains(balancers, h) && (facts.Files[HAProxyUnitFile].Exists || facts.Files[KeepalivedUnitFile].Exists)
+		return facts != nil && !slices.Contains(balancers, h) && (facts.Files[KeepalivedUnitFile].Exists ||
+			slices.Contains(BalancedPorts(facts), in.Cluster.Kubernetes.APIServerPort))
 	})
 }
 

@@ -24,7 +24,6 @@ const (
 	StepProxy        = "endpoint/proxy"
 	StepVIP          = "endpoint/vip"
 	StepProof        = "endpoint/proof"     // nothing is installed before it
-	StepRelay        = "endpoint/relay"     // a control-plane host serves on two ports
 	StepWay          = "endpoint/way"       // the way that nodes are about to be given leads to the API servers
 	StepNames        = "endpoint/name"      // a node learns the endpoint's new name, beside the old one
 	StepMove         = "endpoint/node"      // a node is given its way

@@ -29,9 +29,9 @@ func AskOwnHAProxy(q *protocol.FactsRequest) { AskFiles(q, haproxyRecord) }
 // the bundle nor the host's package sources have the distribution's. A node that
 // has it once keeps it, so that package sources that come and go change nothing,
 // until the distribution's is installed by hand.
-func OwnHAProxy(c *cluster.Cluster, artefacts *bundle.Manifest, facts *protocol.Facts) bool {
+func OwnHAProxy(c *cluster.Cluster, h *cluster.Host, artefacts *bundle.Manifest, facts *protocol.Facts) bool {
 	switch {
-	case c.Endpoint.LoadBalancer.Mode != cluster.BalancerLocalhost, facts.Packages[haproxyName] != "":
+	case !c.HasOwnProxy(h), facts.Packages[haproxyName] != "":
 		return false
 	case facts.Files[haproxyRecord].Exists:
 		return true

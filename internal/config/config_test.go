@@ -32,7 +32,8 @@ func TestMinimal(t *testing.T) {
 	want := &cluster.Cluster{
 		Name: "kubernetes",
 		Kubernetes: cluster.Kubernetes{
-			Version: "v1.37.1", DNSDomain: "cluster.local", MaxPods: 110, NodeCIDRMaskSize: 24, ProxyMode: "nftables",
+			APIServerPort: 6443,
+			Version:       "v1.37.1", DNSDomain: "cluster.local", MaxPods: 110, NodeCIDRMaskSize: 24, ProxyMode: "nftables",
 		},
 		Hosts: []cluster.Host{
 			{Name: "cp-1", Address: "192.168.0.2", InternalAddress: netip.MustParseAddr("192.168.0.2"), Roles: []cluster.Role{"control-plane", "etcd"}, SSH: ssh},

@@ -21,6 +21,7 @@ func (c *converter) kubernetes(p strict.Path, k *v1alpha1.Kubernetes) cluster.Ku
 		NodeCIDRMaskSize:       c.number(p.Key("nodeCIDRMaskSize"), "nodeCIDRMaskSize", k.NodeCIDRMaskSize, 8, 30),
 		ProxyMode:              c.oneOf(p.Key("proxyMode"), "proxyMode", k.ProxyMode, "nftables", "iptables"),
 		FeatureGates:           c.featureGates(p.Key("featureGates"), k.FeatureGates),
+		APIServerPort:          c.port(p.Key("apiServer").Key("port"), "apiServer.port", k.APIServer.Port),
 		APIServerArgs:          c.args(p.Key("apiServer"), "apiServer", k.APIServer.ExtraArgs),
 		ControllerManagerArgs:  c.args(p.Key("controllerManager"), "controllerManager", k.ControllerManager.ExtraArgs),
 		SchedulerArgs:          c.args(p.Key("scheduler"), "scheduler", k.Scheduler.ExtraArgs),
@@ -110,7 +111,7 @@ func owned(program, flag string) string {
 	case flag == "feature-gates":
 		return "use kubernetes.featureGates"
 	case program == "apiServer" && slices.Contains([]string{"advertise-address", "secure-port"}, flag):
-		return "a host's internalAddress and endpoint.port say it"
+		return "a host's internalAddress and kubernetes.apiServer.port say it"
 	case program == "apiServer" && flag == "service-cluster-ip-range", program == "controllerManager" && flag == "service-cluster-ip-range":
 		return "use network.serviceCIDR"
 	case program == "controllerManager" && flag == "cluster-cidr":

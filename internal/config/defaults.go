@@ -51,6 +51,7 @@ func defaultsTable(doc *v1alpha1.Cluster, o Options) []defaulted {
 		{"spec.kubernetes.maxPods", &s.Kubernetes.MaxPods, 110, "Kubernetes' own"},
 		{"spec.kubernetes.nodeCIDRMaskSize", &s.Kubernetes.NodeCIDRMaskSize, 24, "254 addresses a node, twice its pods"},
 		{"spec.kubernetes.proxyMode", &s.Kubernetes.ProxyMode, "nftables", "faster than iptables with many services, and IPVS is on its way out"},
+		{"spec.kubernetes.apiServer.port", &s.Kubernetes.APIServer.Port, defaultPort, "Kubernetes' own"},
 		{"spec.ssh.user", &s.SSH.User, defaultSSHUser, "needs no sudo"},
 		{"spec.ssh.port", &s.SSH.Port, defaultSSHPort, "SSH's own"},
 		{"spec.ssh.timeout", &s.SSH.Timeout, defaultSSHTimeout, "long for a live host, short for a dead one"},
@@ -66,7 +67,7 @@ func defaultsTable(doc *v1alpha1.Cluster, o Options) []defaulted {
 	}
 	rows = append(rows,
 		domain,
-		defaulted{"spec.endpoint.port", &s.Endpoint.Port, defaultPort, "the API server's own"},
+		defaulted{"spec.endpoint.port", &s.Endpoint.Port, defaultPort, "that on which API servers usually listen"},
 		defaulted{"spec.endpoint.loadBalancer.mode", &balancer.Mode, "localhost", "needs no further servers"},
 	)
 	if balancer.Mode == "" || balancer.Mode == "localhost" {

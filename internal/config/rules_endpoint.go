@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/config/strict"
 )
@@ -8,6 +10,7 @@ import (
 const (
 	balancerPath = strict.Path("spec.endpoint.loadBalancer")
 	portPath     = strict.Path("spec.endpoint.port")
+	apiPortPath  = strict.Path("spec.kubernetes.apiServer.port")
 )
 
 // checkEndpoint checks that the way to the API fits together.
@@ -126,27 +129,34 @@ func takenOn(h *cluster.Host, port int) string {
 	return ""
 }
 
-// checkPorts refuses an endpoint port that something else on the same host
-// listens on.
+// checkPorts refuses a port of API servers, or of what balances them, that something else
+// on the same host listens on.
 func checkPorts(r *strict.Report, c *cluster.Cluster) {
-	port, mode := c.Endpoint.Port, c.Endpoint.LoadBalancer.Mode
-	carries := func(h *cluster.Host) bool { // an API server, or what balances them
-		switch {
-		case h.Has(cluster.RoleControlPlane):
-			return true
-		case mode == cluster.BalancerLocalhost:
-			return h.Has(cluster.RoleWorker)
+	port, api := c.Endpoint.Port, c.Kubernetes.APIServerPort
+	if c.Endpoint.LoadBalancer.Mode == cluster.BalancerKubeVIP && port != 0 && api != 0 && port != api {
+		r.Errorf(portPath, "give both the same port; or use mode managed with the role load-balancer on the control-plane hosts, which carries from one port to the other",
+			"mode kube-vip: kube-vip moves an address and leaves ports as they are, so endpoint.port %d must be kubernetes.apiServer.port, %d", port, api)
+		return
+	}
+	taken := func(path strict.Path, field string, port int, listens func(*cluster.Host) bool) {
+		found := false
+		for i := range c.Hosts {
+			h := &c.Hosts[i]
+			if !listens(h) {
+				continue
+			}
+			found = true
+			if by := takenOn(h, port); by != "" {
+				r.Errorf(path, "6443 is usual", "%s %d is the port of %s, on host %s", field, port, by, h.Name)
+			}
 		}
-		return mode == cluster.BalancerManaged && h.Has(cluster.RoleLoadBalancer)
-	}
-	for i := range c.Hosts {
-		h := &c.Hosts[i]
-		if by := takenOn(h, port); by != "" && carries(h) {
-			r.Errorf(portPath, "6443 is usual", "endpoint.port %d is the port of %s, on host %s", port, by, h.Name)
+		const firstNodePort, lastNodePort = 30000, 32767
+		if found && port >= firstNodePort && port <= lastNodePort {
+			r.Warnf(path, "6443 is usual", "%s %d is among the ports that services of type NodePort get (%d to %d)", field, port, firstNodePort, lastNodePort)
 		}
 	}
-	const firstNodePort, lastNodePort = 30000, 32767
-	if mode != cluster.BalancerExternal && port >= firstNodePort && port <= lastNodePort {
-		r.Warnf(portPath, "6443 is usual", "endpoint.port %d is among the ports that services of type NodePort get (%d to %d)", port, firstNodePort, lastNodePort)
-	}
+	taken(apiPortPath, "kubernetes.apiServer.port", api, func(h *cluster.Host) bool { return h.Has(cluster.RoleControlPlane) })
+	taken(portPath, "endpoint.port", port, func(h *cluster.Host) bool {
+		return c.HasOwnProxy(h) || slices.Contains(c.Balancers(), h) && (c.PortsDiffer() || !h.Has(cluster.RoleControlPlane))
+	})
 }

@@ -29,7 +29,11 @@ func checkListeners(r *strict.Report, c *cluster.Cluster) {
 		}
 		ports[l.Port] = "listener " + l.Name
 		for _, h := range c.Balancers() {
-			if by := takenOn(h, l.Port); by != "" {
+			by := takenOn(h, l.Port)
+			if h.Has(cluster.RoleControlPlane) && l.Port == c.Kubernetes.APIServerPort {
+				by = "the API server"
+			}
+			if by != "" && l.Port != c.Endpoint.Port {
 				r.Errorf(at.Key("port"), "give another port", "listener %s: port %d is that of %s, on host %s", l.Name, l.Port, by, h.Name)
 			}
 		}

@@ -95,12 +95,6 @@ func (h *Host) Mkdir(ctx context.Context, path string, mode fs.FileMode) error {
 	return h.call(ctx, "making the directory "+path, protocol.OpMkdir, protocol.MkdirRequest{Path: path, Mode: uint32(mode.Perm())}, &reply)
 }
 
-// CopyAgent puts a copy of the agent's program at a path, where root alone may run it.
-func (h *Host) CopyAgent(ctx context.Context, path string) error {
-	var reply protocol.ChangedReply
-	return h.call(ctx, "copying the agent to "+path, protocol.OpCopy, protocol.CopyRequest{Path: path}, &reply)
-}
-
 // Unpack writes the files of a tar stream whose entries are named by absolute
 // paths and carry the records protocol.PAXSHA256 and, when compressed,
 // protocol.PAXEncoding. Either all entries are written or none. Changed lists

@@ -5,12 +5,12 @@
 package kube
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,6 +43,8 @@ type EndpointInfo struct {
 	Name string
 	// Addresses of the API servers by host name.
 	Addresses map[string]string
+	// Port is where they are to listen.
+	Port int
 }
 
 // serverName is a name that kubeadm gives every API server's certificate, whatever
@@ -51,7 +53,7 @@ const serverName = "kubernetes"
 
 // Endpoint describes the API servers of a cluster.
 func Endpoint(c *cluster.Cluster) EndpointInfo {
-	e := EndpointInfo{Name: serverName, Addresses: map[string]string{}}
+	e := EndpointInfo{Name: serverName, Addresses: map[string]string{}, Port: c.Kubernetes.APIServerPort}
 	for _, h := range c.ControlPlanes() {
 		e.Addresses[h.Name] = h.InternalAddress.String()
 	}
@@ -97,20 +99,19 @@ func First(ctx context.Context, hosts []*host.Host, e EndpointInfo) (*Client, er
 	return nil, fmt.Errorf("no API server answers: %s", strings.Join(reasons, "; "))
 }
 
-// New makes a client of the API server on h. It does not ask it anything. The port is
-// that of the host's own admin.conf: while the cluster file gives it another one, that
-// is the one which the API server has, or serves, too.
+// New makes a client of the API server on h. It does not ask it anything.
 func New(ctx context.Context, h *host.Host, e EndpointInfo) (*Client, error) {
 	credentials, err := AdminCredentials(ctx, h)
 	if err != nil {
 		return nil, err
 	}
+	e.Port = portOf(ctx, h, e)
 	return NewWith(h, credentials, e)
 }
 
-// NewWith is New with the host's credentials.
+// NewWith is New with the host's credentials, on the port that is told.
 func NewWith(h *host.Host, credentials Credentials, e EndpointInfo) (*Client, error) {
-	address := net.JoinHostPort(e.Addresses[h.Name()], cmp.Or(credentials.Server.Port(), "443"))
+	address := net.JoinHostPort(e.Addresses[h.Name()], strconv.Itoa(e.Port))
 	config := credentials.Config()
 	config.Host = "https://" + address
 	config.ServerName = e.Name

@@ -34,6 +34,7 @@ import (
 // admin.conf, and connecting to the API server.
 type machine struct {
 	adminConf string // empty: there is none
+	manifest  string // of its API server; empty: there is none
 	server    *httptest.Server
 	hangs     bool
 
@@ -51,8 +52,15 @@ func (m *machine) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	switch r.URL.Path {
 	case "/v1/read":
-		if m.adminConf == "" {
+		asked, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		if m.adminConf == "" || strings.Contains(string(asked), APIServerManifest) && m.manifest == "" {
 			return fail(protocol.KindNotExist, "no such file or directory")
+		}
+		if strings.Contains(string(asked), APIServerManifest) {
+			return reply(http.StatusOK, io.NopCloser(strings.NewReader(m.manifest))), nil
 		}
 		return reply(http.StatusOK, io.NopCloser(strings.NewReader(m.adminConf))), nil
 	case "/v1/connect":
@@ -122,7 +130,7 @@ func serve(t *testing.T, ca pki.Pair, handler http.Handler) *httptest.Server {
 }
 
 func endpoint() EndpointInfo {
-	return EndpointInfo{Name: domain, Addresses: map[string]string{"cp-1": "10.0.0.1", "cp-2": "10.0.0.2", "cp-3": "10.0.0.3"}}
+	return EndpointInfo{Name: domain, Addresses: map[string]string{"cp-1": "10.0.0.1", "cp-2": "10.0.0.2", "cp-3": "10.0.0.3"}, Port: 6443}
 }
 
 // ready makes a server and a client of it.
@@ -139,11 +147,11 @@ func ready(t *testing.T) (*kubetest.Server, *Client, *machine) {
 }
 
 func TestEndpoint(t *testing.T) {
-	c := &cluster.Cluster{Endpoint: cluster.Endpoint{Domain: domain, Port: 6443}, Hosts: []cluster.Host{
+	c := &cluster.Cluster{Kubernetes: cluster.Kubernetes{APIServerPort: 6443}, Endpoint: cluster.Endpoint{Domain: domain, Port: 6443}, Hosts: []cluster.Host{
 		{Name: "cp-1", Roles: []cluster.Role{cluster.RoleControlPlane}, Address: "bastion.example", InternalAddress: netip.MustParseAddr("10.0.0.1")},
 		{Name: "node-1", Roles: []cluster.Role{cluster.RoleWorker}, InternalAddress: netip.MustParseAddr("10.0.0.4")},
 	}}
-	want := EndpointInfo{Name: "kubernetes", Addresses: map[string]string{"cp-1": "10.0.0.1"}}
+	want := EndpointInfo{Name: "kubernetes", Addresses: map[string]string{"cp-1": "10.0.0.1"}, Port: 6443}
 	if d := cmp.Diff(want, Endpoint(c)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -172,8 +180,24 @@ func TestFirstTakesTheOneThatIsReady(t *testing.T) {
 	}
 	good.mu.Lock()
 	defer good.mu.Unlock()
-	if want := "10.0.0.2:7443"; !slices.Contains(good.dialled, want) {
-		t.Errorf("dialled %v, want %s: the host's own server, on the port that the kubeconfig says", good.dialled, want)
+	// Its admin.conf names the endpoint's port, which may be another one.
+	if want := "10.0.0.2:6443"; !slices.Contains(good.dialled, want) {
+		t.Errorf("dialled %v, want %s: the host's own server, on the API servers' port", good.dialled, want)
+	}
+}
+
+// An API server that was told another port than the cluster file's is asked there, so that
+// one who is to change the file is told what there is.
+func TestClientGoesByTheManifestsPort(t *testing.T) {
+	ca, conf := authority(t)
+	m := &machine{adminConf: conf, server: serve(t, ca, kubetest.New()), manifest: "    - --secure-port=8443\n"}
+	c, err := New(t.Context(), host.New("cp-1", m, nil), endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Ready(t.Context())
+	if want := []string{"10.0.0.1:8443"}; len(m.dialled) == 0 || m.dialled[0] != want[0] {
+		t.Errorf("dialled %v, want %v", m.dialled, want)
 	}
 }
 

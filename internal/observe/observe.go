@@ -166,10 +166,10 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 }
 
 // otherPort asks a host's API server again where it does not answer on the cluster
-// file's port, and was told another one: it is yet to be given that of the file.
+// file's port, and was told another one: so is a cluster told apart from one that is down.
 func (o Observer) otherPort(ctx context.Context, handle *host.Host, h *cluster.Host, out *state.Host) {
 	port := component.APIPort(out.Facts)
-	if out.APIServer == nil || out.APIServer.OK || port == 0 || port == o.Cluster.Endpoint.Port {
+	if out.APIServer == nil || out.APIServer.OK || port == 0 || port == o.Cluster.Kubernetes.APIServerPort {
 		return
 	}
 	p := apiProbe(h, port)
@@ -273,7 +273,7 @@ type probe struct {
 func (o Observer) probes(h *cluster.Host) []probe {
 	var out []probe
 	if h.Has(cluster.RoleControlPlane) {
-		out = append(out, apiProbe(h, o.Cluster.Endpoint.Port))
+		out = append(out, apiProbe(h, o.Cluster.Kubernetes.APIServerPort))
 	}
 	for _, e := range o.Cluster.EtcdHosts() {
 		if e.Name == h.Name {

@@ -231,11 +231,6 @@ func (m *machine) do(op string, args, body []byte) (any, error) {
 		})
 	case protocol.OpMkdir:
 		return protocol.ChangedReply{}, nil
-	case protocol.OpCopy:
-		return with(args, func(q protocol.CopyRequest) (any, error) {
-			m.write(q.Path, "the agent", 0o700)
-			return protocol.ChangedReply{Changed: true}, nil
-		})
 	case protocol.OpUnpack:
 		return protocol.UnpackReply{}, m.unpack(body)
 	case protocol.OpUnit:
@@ -430,6 +425,7 @@ func (m *machine) unit(q protocol.UnitRequest) (any, error) {
 // load lets a unit read its settings.
 func (m *machine) load(unit string) {
 	m.loaded[unit] = m.settingsOf(unit)
+	defer func() { m.watchBinds(m.read[unit]) }()
 	switch unit {
 	case haproxy:
 		m.read[unit] = string(m.files["/etc/quorate/haproxy/haproxy.cfg"].content)
@@ -437,8 +433,6 @@ func (m *machine) load(unit string) {
 		m.read[unit] = string(m.files["/etc/quorate/nginx/nginx.conf"].content)
 	case keepalived:
 		m.read[unit] = string(m.files["/etc/quorate/keepalived/keepalived.conf"].content)
-	case relay:
-		m.read[unit] = string(m.files["/etc/systemd/system/"+relay].content)
 	case kubelet:
 		m.unregistered = false
 		m.agent = m.startClient(m.kubeletServer(), m.hostsFile())

@@ -124,7 +124,7 @@ func (m *machine) podPorts() []protocol.Listener {
 // too: the last API server that is ready, or a quorum of etcd; and when a proxy
 // that cannot tell whether an API server is ready still carries to it.
 func (w *world) watchRestart(m *machine, name string) {
-	if shares := strings.Contains(m.pods[name].manifest, "--permit-port-sharing=true"); name == "kube-apiserver" && !shares && m.runs(haproxy) != "" {
+	if shares := strings.Contains(m.pods[name].manifest, "--permit-port-sharing=true"); name == "kube-apiserver" && !shares && strings.Contains(m.runs(haproxy), ":"+m.apiPort()+" transparent") {
 		w.t.Errorf("the API server of %s is started anew and cannot have its port: HAProxy has it", m.name)
 	}
 	if name == "kube-apiserver" {

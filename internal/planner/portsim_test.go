@@ -3,7 +3,6 @@ package planner_test
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -12,12 +11,9 @@ import (
 	"github.com/quorate/quorate/internal/kube/kubetest"
 )
 
-const relay = "quorate-relay.service"
-
 var (
 	securePortIn = regexp.MustCompile(`--secure-port=([0-9]+)`)
 	addressIn    = regexp.MustCompile(`(?m)^\s*(?:bind|listen|server [\w-]+|server) [0-9.]+:([0-9]+)`)
-	relayIn      = regexp.MustCompile(`(?m)^ExecStart=/usr/local/lib/quorate/relay relay-port \S+ ([0-9]+) ([0-9]+)$`)
 )
 
 // apiPort is the port that the machine's API server listens on; empty where none runs.
@@ -33,16 +29,8 @@ func (m *machine) apiPort() string {
 	return f[1]
 }
 
-// serves reports whether the machine's API server is reached on a port of the machine:
-// it listens there, or a relay does, which carries to where it listens.
-func (m *machine) serves(port string) bool {
-	own := m.apiPort()
-	if own == port {
-		return true
-	}
-	f := relayIn.FindStringSubmatch(m.runs(relay))
-	return f != nil && m.has("/usr/local/lib/quorate/relay") && slices.Contains(f[1:], own) && slices.Contains(f[1:], port)
-}
+// serves reports whether the machine's API server listens on a port.
+func (m *machine) serves(port string) bool { return m.apiPort() == port }
 
 // carriedTo reports whether settings carry to the machine's API server: on a port of the
 // server after which they name it.
@@ -129,27 +117,30 @@ func (w *world) lead(port int64) {
 	})
 }
 
-// provePort fails the test when something on a machine still goes by another port than
-// the file's.
+// provePort fails the test when something on a machine goes by another port than it should.
 func (w *world) provePort(m *machine, h *cluster.Host) {
 	w.t.Helper()
-	port := strconv.Itoa(w.cluster.Endpoint.Port)
-	if is := w.servicePort(); is != port {
+	port, api := strconv.Itoa(w.cluster.Endpoint.Port), strconv.Itoa(w.cluster.Kubernetes.APIServerPort)
+	if is := w.servicePort(); is != api {
 		w.t.Errorf("the service kubernetes leads to port %s", is)
 	}
 	if h.Has(cluster.RoleControlPlane) {
-		if m.apiPort() != port {
+		if m.apiPort() != api {
 			w.t.Errorf("the API server of %s listens on %s", m.name, m.apiPort())
 		}
 		for _, pod := range []string{"kube-controller-manager", "kube-scheduler"} {
-			if is := m.pods[pod].server; !strings.HasSuffix(is, ":"+port) || is != m.serverOf(pod) {
+			if is := m.pods[pod].server; !strings.HasSuffix(is, ":"+api) || is != m.serverOf(pod) {
 				w.t.Errorf("the %s of %s goes to %s, its kubeconfig to %s", pod, m.name, is, m.serverOf(pod))
 			}
 		}
 	}
 	for unit, text := range map[string]string{haproxy: m.runs(haproxy), nginx: m.runs(nginx)} {
 		for _, at := range addressIn.FindAllStringSubmatch(text, -1) {
-			if at[1] != port && at[1] != "6440" { // where keepalived asks HAProxy how it is
+			want := port
+			if strings.HasPrefix(at[0], "server ") || strings.Contains(at[0], " server ") {
+				want = api
+			}
+			if at[1] != want && at[1] != "6440" { // where keepalived asks HAProxy how it is
 				w.t.Errorf("%s of %s has another port: %s", unit, m.name, at[0])
 			}
 		}
@@ -159,4 +150,22 @@ func (w *world) provePort(m *machine, h *cluster.Host) {
 // listens has a program of the machine's own listen on a port.
 func (m *machine) listens(port int, process string) {
 	m.base.Listening = append(m.base.Listening, protocol.Listener{Address: "0.0.0.0", Port: port, Process: process})
+}
+
+// watchBinds fails the test when what balances takes an address and port of the machine's
+// API server, or shares its port at another address while that does not let it.
+func (m *machine) watchBinds(text string) {
+	p := m.pods["kube-apiserver"]
+	if p == nil {
+		return
+	}
+	api := ":" + m.apiPort()
+	for _, word := range []string{"bind ", "listen "} {
+		if strings.Contains(text, word+m.address+api+" ") || strings.Contains(text, word+"127.0.0.1"+api+" ") {
+			m.world.t.Errorf("what balances on %s takes the port of its API server:\n%s", m.name, text)
+		}
+	}
+	if strings.Contains(text, api+" transparent") && !strings.Contains(p.manifest, "--permit-port-sharing=true") {
+		m.world.t.Errorf("what balances on %s cannot have the port of its API server, which does not share it:\n%s", m.name, text)
+	}
 }

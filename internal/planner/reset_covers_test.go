@@ -21,7 +21,7 @@ func bareInput(t *testing.T) component.Input {
 	t.Helper()
 	in := resetInput(t)
 	c := in.Cluster
-	c.Kubernetes = cluster.Kubernetes{Version: in.Release.Kubernetes, DNSDomain: "cluster.local", MaxPods: 110, NodeCIDRMaskSize: 24, ProxyMode: "nftables"}
+	c.Kubernetes = cluster.Kubernetes{APIServerPort: 6443, Version: in.Release.Kubernetes, DNSDomain: "cluster.local", MaxPods: 110, NodeCIDRMaskSize: 24, ProxyMode: "nftables"}
 	c.Endpoint = cluster.Endpoint{Domain: "lb.test", Port: 6443, LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerLocalhost, Type: "haproxy"}}
 	c.Etcd.Heartbeat, c.Etcd.Election = 100*time.Millisecond, time.Second
 	c.Network = cluster.Network{

@@ -109,21 +109,7 @@ func (m *machine) behind(address string) (ready []*machine, listens bool) {
 		return nil, false
 	}
 	if host == "127.0.0.1" {
-		if m.binds(address) {
-			ready, listens = m.backends(), true
-		}
-		if text := m.runs(nginx); text != "" {
-			if !strings.Contains(text, "listen "+address+" ") {
-				return ready, listens
-			}
-			for _, o := range w.machines {
-				if o.unready() == "" && o.carriedTo(text, "server "+o.address) {
-					ready = append(ready, o)
-				}
-			}
-			listens = true
-		}
-		return ready, listens
+		return m.behindOwn(address)
 	}
 	if w.external[host] {
 		return w.carried(), len(w.carried()) > 0
@@ -136,8 +122,8 @@ func (m *machine) behind(address string) (ready []*machine, listens bool) {
 		case o.off:
 		case o.address == host && o.unready() == "" && o.serves(port):
 			return []*machine{o}, true
-		case o.address == host && o.binds(address):
-			return o.backends(), true
+		case o.address == host && (o.binds(address) || o.nginxAt(address)):
+			return o.behindOwn(address)
 		case o.has(manifests+"kube-vip.yaml") && o.unready() == "":
 			if f := kubeVIPIn.FindStringSubmatch(string(o.files[manifests+"kube-vip.yaml"].content)); f != nil && f[1] == host {
 				return []*machine{o}, true
@@ -145,6 +131,28 @@ func (m *machine) behind(address string) (ready []*machine, listens bool) {
 		}
 	}
 	return nil, false
+}
+
+// nginxAt reports whether the machine's nginx listens at an address.
+func (m *machine) nginxAt(address string) bool {
+	return strings.Contains(m.runs(nginx), "listen "+address+" ")
+}
+
+// behindOwn are the machines whose API servers the machine's own proxies at an address
+// carry to; false where none listens there.
+func (m *machine) behindOwn(address string) (ready []*machine, listens bool) {
+	if m.binds(address) {
+		ready, listens = m.backends(), true
+	}
+	if m.nginxAt(address) {
+		for _, o := range m.world.machines {
+			if o.unready() == "" && o.carriedTo(m.runs(nginx), "server "+o.address) {
+				ready = append(ready, o)
+			}
+		}
+		listens = true
+	}
+	return ready, listens
 }
 
 // backends are the API servers that the machine's HAProxy finds ready, and whose

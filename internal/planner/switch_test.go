@@ -182,19 +182,17 @@ func (w *world) proveSwitched() {
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
 		m := w.machine(h.Name)
-		local := mode == cluster.BalancerLocalhost && h.IsNode() && !h.Has(cluster.RoleControlPlane)
+		local := c.HasOwnProxy(h)
 		carrier := mode == cluster.BalancerManaged && h.Has(cluster.RoleLoadBalancer)
 		for path, wanted := range map[string]bool{
-			"/etc/systemd/system/quorate-haproxy.service":    carrier || local && c.Endpoint.LoadBalancer.Type == "haproxy",
-			"/etc/quorate/haproxy/haproxy.cfg":               carrier || local && c.Endpoint.LoadBalancer.Type == "haproxy",
+			"/etc/systemd/system/quorate-haproxy.service":    carrier || local && c.Endpoint.LoadBalancer.Type != "nginx",
+			"/etc/quorate/haproxy/haproxy.cfg":               carrier || local && c.Endpoint.LoadBalancer.Type != "nginx",
 			"/etc/systemd/system/quorate-nginx.service":      local && c.Endpoint.LoadBalancer.Type == "nginx",
 			"/etc/quorate/nginx/nginx.conf":                  local && c.Endpoint.LoadBalancer.Type == "nginx",
 			"/etc/systemd/system/quorate-keepalived.service": carrier,
 			"/etc/quorate/keepalived/keepalived.conf":        carrier,
 			"/etc/kubernetes/manifests/kube-vip.yaml":        mode == cluster.BalancerKubeVIP && h.Has(cluster.RoleControlPlane),
 			"/etc/quorate/balancer-proved":                   mode == cluster.BalancerExternal && h.IsNode(),
-			"/etc/systemd/system/quorate-relay.service":      false,
-			"/usr/local/lib/quorate/relay":                   false,
 		} {
 			if m.has(path) != wanted {
 				w.t.Errorf("%s is on %s: %v", path, h.Name, m.has(path))

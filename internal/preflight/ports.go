@@ -28,7 +28,7 @@ func Unclaimed(o *Observation, h *cluster.Host) []int {
 	f := o.Snapshot.Facts(h.Name)
 	var wanted []int
 	if h.Has(cluster.RoleControlPlane) && !f.Files[component.ManifestsDir+"/kube-apiserver.yaml"].Exists {
-		wanted = append(wanted, o.Cluster.Endpoint.Port, controllerManagerPort, schedulerPort)
+		wanted = append(wanted, o.Cluster.Kubernetes.APIServerPort, controllerManagerPort, schedulerPort)
 	}
 	if f.Units["quorate-haproxy.service"].Load != "loaded" && f.Units["quorate-nginx.service"].Load != "loaded" {
 		wanted = append(wanted, endpoint.Ports(o.Cluster, h)...)
@@ -50,7 +50,7 @@ func judgePorts(o *Observation, h *cluster.Host) []Finding {
 	var out []Finding
 	wanted := Unclaimed(o, h)
 	for _, l := range o.Snapshot.Facts(h.Name).Listening {
-		if slices.Contains(wanted, l.Port) && l.Process != "kubelet" {
+		if slices.Contains(wanted, l.Port) && l.Process != "kubelet" && !endpoint.Beside(o.Cluster, h, l) {
 			by := ""
 			if l.Process != "" {
 				by = " by " + l.Process
@@ -99,7 +99,7 @@ func Routes(c *cluster.Cluster) []Route {
 		asks = append(slices.Clip(asks), balancers...)
 		add(c.Nodes(), balancers, c.Endpoint.Port, "the load balancer")
 	}
-	add(asks, controlPlanes, c.Endpoint.Port, "the API server")
+	add(asks, controlPlanes, c.Kubernetes.APIServerPort, "the API server")
 	add(controlPlanes, c.Nodes(), kubeletPort, "the kubelet")
 	if c.Network.Plugin == "flannel" && c.Network.Flannel.Backend == "vxlan" {
 		addTo(c.Nodes(), c.Nodes(), Target{Port: vxlanPort, UDP: true}, "the pods' network")

@@ -32,7 +32,7 @@ func fit(t *testing.T) world {
 	}
 	c := &cluster.Cluster{
 		Name:       "prod",
-		Kubernetes: cluster.Kubernetes{Version: release.Kubernetes, ProxyMode: "nftables"},
+		Kubernetes: cluster.Kubernetes{APIServerPort: 6443, Version: release.Kubernetes, ProxyMode: "nftables"},
 		Endpoint:   cluster.Endpoint{Domain: "lb.example.org", Port: 6443, LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerLocalhost, Type: "haproxy"}},
 		Etcd:       cluster.Etcd{Mode: cluster.EtcdExternal, DataDir: "/var/lib/etcd", Heartbeat: 100 * time.Millisecond, Election: time.Second},
 		Network:    cluster.Network{Plugin: "flannel", Flannel: cluster.Flannel{Backend: "vxlan"}},

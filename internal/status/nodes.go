@@ -81,13 +81,13 @@ func (a assessment) proxy(h *cluster.Host) *Proxy {
 	if _, behind := a.moving.behind[h.Name]; behind {
 		return nil // it does not go by it yet; see switches
 	}
-	if a.c.Endpoint.LoadBalancer.Mode == cluster.BalancerExternal {
+	switch {
+	case slices.Contains(a.c.BalancerObservers(), h):
 		return a.ownBalancer(h)
+	case a.c.HasOwnProxy(h):
+		return a.proxyOn(h, "without it, its kubelet does not reach the API")
 	}
-	if a.c.Endpoint.LoadBalancer.Mode != cluster.BalancerLocalhost || h.Has(cluster.RoleControlPlane) {
-		return nil
-	}
-	return a.proxyOn(h, "without it, its kubelet does not reach the API")
+	return nil
 }
 
 // proxyOn judges a proxy that Quorate runs on a host; without says what is
@@ -127,7 +127,7 @@ func (a assessment) proxyOn(h *cluster.Host, without string) *Proxy {
 	}
 	problem := Problem{
 		Severity: diag.SeverityError, Subject: h.Name, Detail: strings.Join(why, ", "),
-		Hint: fmt.Sprintf("check the network and the firewalls from %s to port %d of %s", h.Name, a.c.Endpoint.Port, andList(unexplained)),
+		Hint: fmt.Sprintf("check the network and the firewalls from %s to port %d of %s", h.Name, a.c.Kubernetes.APIServerPort, andList(unexplained)),
 	}
 	switch {
 	case len(unexplained) == 0:

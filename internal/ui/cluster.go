@@ -24,7 +24,7 @@ func ClusterSummary(c *cluster.Cluster, read []string) string {
 	if balancers := c.With(cluster.RoleLoadBalancer); len(balancers) > 0 {
 		row("load balancers", "%s", hostNames(balancers))
 	}
-	row("endpoint", "%s:%d, %s", c.Endpoint.Domain, c.Endpoint.Port, balancedBy(c.Endpoint.LoadBalancer))
+	row("endpoint", "%s:%d, %s", c.Endpoint.Domain, c.Endpoint.Port, balancedBy(c))
 	row("network", "%s, pods %s, services %s", c.Network.Plugin, c.Network.PodCIDR, c.Network.ServiceCIDR)
 	return b.String()
 }
@@ -71,10 +71,23 @@ func survives(members int) string {
 	}
 }
 
-// balancedBy says who spreads the endpoint's connections.
-func balancedBy(lb cluster.LoadBalancer) string {
+// balancedBy says who spreads the endpoint's connections, and over which ports where
+// those are others.
+func balancedBy(c *cluster.Cluster) string {
+	how := balancer(c)
+	if c.PortsDiffer() {
+		how += fmt.Sprintf(", to port %d of the API servers", c.Kubernetes.APIServerPort)
+	}
+	return how
+}
+
+func balancer(c *cluster.Cluster) string {
+	lb := &c.Endpoint.LoadBalancer
 	switch lb.Mode {
 	case cluster.BalancerLocalhost:
+		if c.PortsDiffer() {
+			return lb.Type + " on every node"
+		}
 		return lb.Type + " on every node that is no control plane"
 	case cluster.BalancerManaged:
 		return fmt.Sprintf("HAProxy and keepalived, virtual address %s", lb.VIP)

@@ -73,12 +73,6 @@ type MkdirRequest struct {
 	Mode uint32 `json:"mode"`
 }
 
-// CopyRequest puts a copy of the agent's own program at Path, for units that are to
-// outlive the run.
-type CopyRequest struct {
-	Path string `json:"path"`
-}
-
 // ChangedReply tells whether anything changed.
 type ChangedReply struct {
 	Changed bool `json:"changed"`

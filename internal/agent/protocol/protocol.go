@@ -34,7 +34,6 @@ const (
 	OpRemove   = "remove"   // RemoveRequest → ChangedReply
 	OpMkdir    = "mkdir"    // MkdirRequest → ChangedReply
 	OpUnpack   = "unpack"   // tar stream → UnpackReply
-	OpCopy     = "copy"     // CopyRequest → ChangedReply
 	OpRun      = "run"      // RunRequest + standard input → RunReply
 	OpUnit     = "unit"     // UnitRequest → UnitReply
 	OpPackages = "packages" // PackagesRequest → PackagesReply

@@ -146,7 +146,7 @@ func planCertificates(in component.Input, h *cluster.Host, facts *protocol.Facts
 	var why []string
 	step := plan.Step{
 		ID: plan.On(component.StepCertificates, h.Name), Host: h.Name, Title: "make certificates and kubeconfigs",
-		Needs: []plan.ID{component.StepAuthorities, plan.On(component.StepBinaries, h.Name), plan.On(component.StepEtcdClient, h.Name), plan.On(component.StepRelay, h.Name)},
+		Needs: []plan.ID{component.StepAuthorities, plan.On(component.StepBinaries, h.Name), plan.On(component.StepEtcdClient, h.Name)},
 	}
 	note := func(path, action, reason string) {
 		why = append(why, path+" "+reason)
@@ -200,12 +200,15 @@ func planKubelet(in component.Input, h *cluster.Host, facts *protocol.Facts, s s
 	if facts.Files[component.KubeletConfig].Exists {
 		return
 	}
+	needs := []plan.ID{
+		plan.On(component.StepCertificates, h.Name), plan.On(component.StepKubelet, h.Name),
+		plan.On(component.StepSettings, h.Name), plan.On(component.StepRuntime, h.Name),
+	}
+	if in.Cluster.PortsDiffer() { // else the API server itself answers under the endpoint's name
+		needs = append(needs, plan.On(component.StepProxy, h.Name))
+	}
 	out.Add(plan.Step{
-		ID: plan.On(stepKubelet, h.Name), Host: h.Name, Title: "start the kubelet", Why: "never started",
-		Needs: []plan.ID{
-			plan.On(component.StepCertificates, h.Name), plan.On(component.StepKubelet, h.Name),
-			plan.On(component.StepSettings, h.Name), plan.On(component.StepRuntime, h.Name),
-		},
+		ID: plan.On(stepKubelet, h.Name), Host: h.Name, Title: "start the kubelet", Why: "never started", Needs: needs,
 		Changes: []plan.Change{{What: component.KubeletConfig, Action: "create"}, {What: "kubelet.service", Action: "start"}},
 	}, startKubelet{hostOf(h, s), component.KubeletSettings(in.Cluster, in.Snapshot)})
 }

@@ -47,24 +47,11 @@ func (s settings) digests() digests {
 		pods: map[string]string{
 			// Where the API server listens and which members it asks is in its flags.
 			podAPIServer:         digestOf(common, all["apiServer"], all["etcd"].(map[string]any)["external"], s.Address, s.Port),
-			podControllerManager: digestOf(s.goingBy(common, all["controllerManager"])...),
-			podScheduler:         digestOf(s.goingBy(common, all["scheduler"])...),
+			podControllerManager: digestOf(common, all["controllerManager"]),
+			podScheduler:         digestOf(common, all["scheduler"]),
 			podEtcd:              digestOf(all["kubernetesVersion"], all["etcd"], s.Name, s.Address),
 		},
 	}
-}
-
-// usualPort is the API servers' port that digests do not name: they did not name any
-// before it could be changed.
-const usualPort = 6443
-
-// goingBy are the settings of a program that goes by the API server's port, which it
-// reads in its kubeconfig when it starts.
-func (s settings) goingBy(parts ...any) []any {
-	if s.Port != usualPort {
-		parts = append(parts, s.Port)
-	}
-	return parts
 }
 
 // digestOf is the hex sha256 of plain data.

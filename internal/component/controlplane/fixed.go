@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/quorate/quorate/internal/component"
@@ -22,7 +23,12 @@ func refuseFixed(in component.Input, out *component.Output) {
 		if runs(in, h) == 0 {
 			continue
 		}
-		files := in.Snapshot.Facts(h.Name).Files
+		facts := in.Snapshot.Facts(h.Name)
+		if is, want := component.APIPort(facts), c.Kubernetes.APIServerPort; is != 0 && is != want {
+			out.Refuse(fmt.Sprintf("set kubernetes.apiServer.port: %d; clients can be given another port, endpoint.port, which API servers need not have", is),
+				"the API server of %s listens on port %d, and cannot be moved to %d by an apply", h.Name, is, want)
+		}
+		files := facts.Files
 		for _, f := range fixed {
 			is := valueOf(files[configFile].Content, f.key)
 			if is == "" && f.pod != "" {

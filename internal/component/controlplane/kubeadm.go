@@ -38,7 +38,7 @@ const conntrackMax = "/proc/sys/net/netfilter/nf_conntrack_max"
 
 // clusterSettings are the settings that all hosts share.
 func clusterSettings(c *cluster.Cluster, snap *state.Snapshot) settings {
-	s := settings{Cluster: c, Port: c.Endpoint.Port, SANs: sans(c), Snapshot: snap}
+	s := settings{Cluster: c, Port: c.Kubernetes.APIServerPort, SANs: sans(c), Snapshot: snap}
 	if c.Etcd.Mode == cluster.EtcdExternal {
 		for _, h := range c.EtcdHosts() {
 			s.EtcdEndpoints = append(s.EtcdEndpoints, etcd.URL(h.InternalAddress, etcd.ClientPort))

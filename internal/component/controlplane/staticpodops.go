@@ -1,12 +1,10 @@
 package controlplane
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"slices"
 	"time"
 
@@ -31,9 +29,6 @@ func (o runStaticPods) Apply(ctx context.Context, rt *component.Runtime, _ func(
 	if _, err := component.WriteFiles(ctx, rt, o.name, files); err != nil {
 		return err
 	}
-	if err := o.pointOwn(ctx, rt); err != nil {
-		return err
-	}
 	if len(o.pods) == len(ownPods()) {
 		return o.makePods(ctx, rt, o.pods, "control-plane", "all")
 	}
@@ -44,36 +39,6 @@ func (o runStaticPods) Apply(ctx context.Context, rt *component.Runtime, _ func(
 	}
 	return nil
 }
-
-// pointOwn has the kubeconfigs of the programs that go by the host's own API server
-// name its port. They read them when they are started anew.
-func (o runStaticPods) pointOwn(ctx context.Context, rt *component.Runtime) error {
-	handle, err := rt.Host(o.name)
-	if err != nil {
-		return err
-	}
-	for _, pod := range o.pods {
-		if o.ports[pod.name] == 0 {
-			continue // the API server goes by none
-		}
-		path := component.KubernetesDir + "/" + pod.phase() + ".conf"
-		old, err := handle.ReadFile(ctx, path)
-		if err != nil {
-			return err
-		}
-		text := serverPort.ReplaceAll(old, fmt.Appendf(nil, "${1}%d", o.port))
-		if bytes.Equal(text, old) {
-			continue
-		}
-		if _, err := handle.WriteFile(ctx, path, text, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// serverPort is the port of the server that a kubeconfig of kubeadm's names.
-var serverPort = regexp.MustCompile(`(?m)^(\s*server: https://\S+:)[0-9]+$`)
 
 // makePods runs a phase that writes the manifests of static pods, labelled.
 func (h host) makePods(ctx context.Context, rt *component.Runtime, pods []staticPod, phase ...string) error {
@@ -120,10 +85,17 @@ func (o runStaticPods) ready(ctx context.Context, rt *component.Runtime, say fun
 	if err != nil {
 		return err
 	}
-	query := protocol.FactsRequest{Brief: true, LocalHTTP: []protocol.HTTPQuery{{
-		URL:    "https://" + net.JoinHostPort(o.address.String(), fmt.Sprint(o.port)) + "/readyz?verbose",
-		CAFile: component.KubernetesPKI + "/ca.crt", TimeoutMillis: 2000,
-	}}}
+	query := protocol.FactsRequest{Brief: true}
+	ask := func(port int, path string) {
+		query.LocalHTTP = append(query.LocalHTTP, protocol.HTTPQuery{
+			URL:    "https://" + net.JoinHostPort(o.address.String(), fmt.Sprint(port)) + path,
+			CAFile: component.KubernetesPKI + "/ca.crt", TimeoutMillis: 2000,
+		})
+	}
+	ask(o.port, "/readyz?verbose")
+	if o.endpoint != 0 {
+		ask(o.endpoint, "/readyz")
+	}
 	crash := crashWatch{host: handle, pod: podAPIServer}
 	return component.Until(ctx, readyTimeout, "the API server of "+o.name, say, func(ctx context.Context) error {
 		if err := crash.look(ctx); err != nil {
@@ -135,6 +107,8 @@ func (o runStaticPods) ready(ctx context.Context, rt *component.Runtime, say fun
 		}
 		reply := facts.LocalHTTP[0]
 		switch {
+		case reply.Status == 200 && o.endpoint != 0 && facts.LocalHTTP[1].Status != 200:
+			return fmt.Errorf("it is ready, and the proxy of %s on port %d has not found it: %s", o.name, o.endpoint, facts.LocalHTTP[1].Error)
 		case reply.Status == 200:
 			return nil
 		case reply.Error != "":

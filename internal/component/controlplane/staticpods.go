@@ -57,7 +57,7 @@ func (p staticPod) phase() string { return strings.TrimPrefix(p.name, "kube-") }
 // run are restarted only once those of the hosts before are ready again.
 func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, before []*cluster.Host, out *component.Output) {
 	op := runStaticPods{
-		host: hostOf(h, s), address: h.InternalAddress, port: in.Cluster.Endpoint.Port,
+		host: hostOf(h, s), address: h.InternalAddress, port: in.Cluster.Kubernetes.APIServerPort,
 		ports: map[string]int{
 			podControllerManager: securePort(s.ControllerManagerArgs(), 10257), podScheduler: securePort(s.SchedulerArgs(), 10259),
 		},
@@ -85,6 +85,9 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 		op.pods = append(op.pods, staticPod{name, digests[name]})
 		changes = append(changes, plan.Change{What: manifest(name), Action: action})
 	}
+	if !exist && in.Cluster.PortsDiffer() {
+		op.endpoint = in.Cluster.Endpoint.Port
+	}
 	files, fileChanges := component.FileChanges(facts, authenticationFiles(in.Cluster))
 	if len(op.pods) == 0 && len(files) == 0 {
 		return
@@ -96,9 +99,8 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 	}
 	step := plan.Step{
 		ID: plan.On(component.StepControlPlane, h.Name), Host: h.Name, Title: "run the API server, controller manager and scheduler",
-		Why: why,
-		Needs: append(component.Each(component.StepRelay, in.Cluster.ControlPlanes()),
-			plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name)),
+		Why:   why,
+		Needs: []plan.ID{plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name)},
 	}
 	_, settings := component.FileChanges(facts, []component.File{op.config})
 	step.Changes = slices.Concat(changes, fileChanges, settings)
@@ -145,5 +147,8 @@ type runStaticPods struct {
 	restarts bool             // some may run already, as they were made before
 	address  netip.Addr
 	port     int
+	// endpoint is the port by which kubeadm's phases on the host are about to go, where
+	// a proxy there has it that must first find the API server; 0 for none.
+	endpoint int
 	ports    map[string]int // where the others listen on the host, by their names
 }

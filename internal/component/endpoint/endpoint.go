@@ -10,6 +10,10 @@
 //	               addresses.go: another one beside it, until every node goes by that
 //	port.go        another port beside the one of before, likewise
 //
+// Where the endpoint's port is not that of the API servers, each control-plane host has
+// a proxy like that of localhost.go in every mode, at its own address: the endpoint's
+// name leads there.
+//
 // When the choice changes on a cluster that runs, the new way comes up beside the
 // old one, nodes are given it one after another (move.go), and then the old one
 // ends (retire.go); switch.go refuses what cannot be changed like that.
@@ -37,32 +41,23 @@ type software string
 
 const (
 	nothing      software = ""
-	localHAProxy software = "HAProxy on 127.0.0.1"
-	localNginx   software = "nginx on 127.0.0.1"
+	localHAProxy software = "a HAProxy of its own"
+	localNginx   software = "an nginx of its own"
 	managed      software = "HAProxy and keepalived"
 	kubeVIP      software = "kube-vip"
 )
 
 // on tells what balances on a host.
 func on(c *cluster.Cluster, h *cluster.Host) software {
-	lb := &c.Endpoint.LoadBalancer
-	switch lb.Mode {
-	case cluster.BalancerLocalhost:
-		switch {
-		case !h.IsNode() || h.Has(cluster.RoleControlPlane):
-		case lb.Type == "nginx":
-			return localNginx
-		default:
-			return localHAProxy
-		}
-	case cluster.BalancerKubeVIP:
-		if h.Has(cluster.RoleControlPlane) {
-			return kubeVIP
-		}
-	case cluster.BalancerManaged:
-		if h.Has(cluster.RoleLoadBalancer) {
-			return managed
-		}
+	switch lb := &c.Endpoint.LoadBalancer; {
+	case c.HasOwnProxy(h) && lb.Type == "nginx":
+		return localNginx
+	case c.HasOwnProxy(h):
+		return localHAProxy
+	case lb.Mode == cluster.BalancerKubeVIP && h.Has(cluster.RoleControlPlane):
+		return kubeVIP
+	case slices.Contains(c.Balancers(), h):
+		return managed
 	}
 	return nothing
 }
@@ -75,7 +70,7 @@ func Ports(c *cluster.Cluster, h *cluster.Host) []int {
 		return []int{c.Endpoint.Port}
 	case managed:
 		var out []int
-		if !h.Has(cluster.RoleControlPlane) { // else the API server shares it
+		if !h.Has(cluster.RoleControlPlane) || c.PortsDiffer() { // else the API server shares it
 			out = append(out, c.Endpoint.Port)
 		}
 		for _, l := range c.Endpoint.Listeners {
@@ -111,7 +106,6 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 func Plan(in component.Input, out *component.Output) {
 	refuseSwitch(in, out)
 	refusePort(in, out)
-	planPort(in, out)
 	planExternal(in, out)
 	planRestarts(in, out)
 	planMoves(in, out)
@@ -136,13 +130,16 @@ func Plan(in component.Input, out *component.Output) {
 }
 
 // StateQueries asks what balances on a host for the state of its backends;
-// there are none where nothing does.
+// there are none where nothing does, and on a host that tells of the user's balancer.
 func StateQueries(c *cluster.Cluster, h *cluster.Host) []protocol.HTTPQuery {
+	if slices.Contains(c.BalancerObservers(), h) {
+		return nil
+	}
 	switch on(c, h) {
 	case localHAProxy, managed:
 		return []protocol.HTTPQuery{haproxyStateQuery()}
 	case localNginx:
-		return nginxStateQueries(c)
+		return nginxStateQueries(c, h)
 	}
 	return nil
 }
@@ -159,18 +156,12 @@ func StateOf(c *cluster.Cluster, h *cluster.Host, replies []protocol.HTTPReply) 
 }
 
 // step is the step that sets up what balances on a host.
-func step(c *cluster.Cluster, h *cluster.Host, title string, changes []plan.Change, impact plan.Impact, needs ...plan.ID) plan.Step {
+func step(h *cluster.Host, title string, changes []plan.Change, impact plan.Impact, needs ...plan.ID) plan.Step {
 	return plan.Step{
 		ID: plan.On(component.StepProxy, h.Name), Host: h.Name, Title: title,
 		Why: component.WhyOf(changes), Impact: impact, Changes: changes,
-		Needs: slices.Concat(needs, relays(c), []plan.ID{component.StepAuthorities, plan.On(component.StepPackages, h.Name)}),
+		Needs: append(slices.Clip(needs), component.StepAuthorities, plan.On(component.StepPackages, h.Name)),
 	}
-}
-
-// relays are the steps after which every API server is reached on its new port, where
-// it is given one.
-func relays(c *cluster.Cluster) []plan.ID {
-	return component.Each(component.StepRelay, c.ControlPlanes())
 }
 
 // certified are the steps after which the API servers that run prove themselves

@@ -29,20 +29,11 @@ const (
 	balancerQuestions = 12
 )
 
-// observers are the nodes that look through the user's balancer: those that
-// reach the API through it.
-func observers(c *cluster.Cluster) []*cluster.Host {
-	if workers := c.Workers(); len(workers) > 0 {
-		return workers
-	}
-	return c.ControlPlanes()
-}
-
 // BalancerQueries ask, from a node, through the user's balancer of mode
 // external, often enough that every API server behind it answers one of them.
 func BalancerQueries(c *cluster.Cluster, h *cluster.Host) []protocol.HTTPQuery {
-	from := observers(c)
-	if c.Endpoint.LoadBalancer.Mode != cluster.BalancerExternal || !slices.Contains(from, h) {
+	from := c.BalancerObservers()
+	if !slices.Contains(from, h) {
 		return nil
 	}
 	return throughQueries(c, balancerFrom(c, h), len(c.ControlPlanes())*max(2, (balancerQuestions+len(from)-1)/len(from)))
@@ -96,7 +87,7 @@ func NameBackends(c *cluster.Cluster, snap *state.Snapshot) {
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
 		observed := snap.Hosts[h.Name]
-		if observed == nil || observed.Proxy == nil || !external && on(c, h) != localNginx {
+		if observed == nil || observed.Proxy == nil || external && !slices.Contains(c.BalancerObservers(), h) || !external && on(c, h) != localNginx {
 			continue
 		}
 		if !external {

@@ -18,7 +18,7 @@ import (
 // externalCluster is a cluster of so many control-plane hosts and workers
 // behind the balancer 10.0.0.100.
 func externalCluster(controlPlanes, workers int) *cluster.Cluster {
-	c := &cluster.Cluster{Name: "prod", Endpoint: cluster.Endpoint{
+	c := &cluster.Cluster{Name: "prod", Kubernetes: cluster.Kubernetes{APIServerPort: 6443}, Endpoint: cluster.Endpoint{
 		Domain: "api.example", Port: 6443,
 		LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerExternal, VIP: netip.MustParseAddr("10.0.0.100")},
 	}}

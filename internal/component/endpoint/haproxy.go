@@ -22,7 +22,7 @@ const (
 	haproxyUnit     = "quorate-haproxy.service"
 	haproxyUnitFile = component.HAProxyUnitFile
 	haproxyDir      = component.QuorateDir + "/haproxy"
-	haproxyFile     = haproxyDir + "/haproxy.cfg"
+	haproxyFile     = component.HAProxyFile
 	haproxyCAFile   = haproxyDir + "/ca.crt"
 	haproxySocket   = "/run/quorate-haproxy/state.sock"
 	haproxyProgram  = "/usr/sbin/haproxy"
@@ -67,7 +67,7 @@ type server struct{ Name, Address string }
 func (d haproxyConfig) of(c *cluster.Cluster) haproxyConfig {
 	d.Cluster, d.Domain, d.CAFile = c.Name, c.Endpoint.Domain, haproxyCAFile
 	for _, h := range c.ControlPlanes() {
-		d.Servers = append(d.Servers, server{h.Name, net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(c.Endpoint.Port))})
+		d.Servers = append(d.Servers, server{h.Name, net.JoinHostPort(h.InternalAddress.String(), strconv.Itoa(apiPort(c)))})
 	}
 	return d
 }
@@ -101,7 +101,7 @@ func planHAProxy(in component.Input, h *cluster.Host, facts *protocol.Facts, s c
 		changes = append(changes, plan.Change{What: haproxyCAFile, Action: why})
 	}
 	if len(changes) > 0 {
-		out.Add(step(in.Cluster, h, title, changes, impact, append(needs, certified(in)...)...), runHAProxy{s, root, facts.SELinux != ""})
+		out.Add(step(h, title, changes, impact, append(needs, certified(in)...)...), runHAProxy{s, root, facts.SELinux != ""})
 	}
 }
 

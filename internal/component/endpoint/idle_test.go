@@ -21,7 +21,7 @@ func TestSilentConnectionsAreNotCut(t *testing.T) {
 		settings []string
 	}{
 		"managed":           {haproxyService(c.Host("lb-1"), managedHAProxy(c, c.Host("lb-1"), nil, []int{6443})).Files[0].Content, haproxy},
-		"localhost haproxy": {haproxyService(worker, localHAProxyConfig(local, []int{6443})).Files[0].Content, haproxy},
+		"localhost haproxy": {haproxyService(worker, localHAProxyConfig(local, worker, []int{6443})).Files[0].Content, haproxy},
 		"localhost nginx":   {nginxService(local, worker, debian(), []int{6443}).Files[0].Content, nginx},
 		"guide haproxy":     {Guide(local, GuideHAProxy), haproxy},
 		"guide nginx":       {Guide(local, GuideNginx), nginx[:1]},

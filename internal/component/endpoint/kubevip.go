@@ -96,7 +96,7 @@ func planKubeVIP(in component.Input, h *cluster.Host, facts *protocol.Facts, out
 			s.Needs = append(s.Needs, plan.On(component.StepVIP, before.Name))
 		}
 	}
-	out.Add(s, runKubeVIP{host: h.Name, manifest: manifest, url: "https://" + net.JoinHostPort(lb.VIP.String(), strconv.Itoa(apiPort(in.Cluster))) + "/readyz"})
+	out.Add(s, runKubeVIP{host: h.Name, manifest: manifest, url: "https://" + net.JoinHostPort(lb.VIP.String(), strconv.Itoa(in.Cluster.Endpoint.Port)) + "/readyz"})
 }
 
 // planKubeVIPImage plans where the image comes from: the bundle, where it has

@@ -46,12 +46,12 @@ func managedHAProxy(c *cluster.Cluster, h *cluster.Host, vips []virtual, ports [
 	}
 	for _, p := range ports {
 		d.Binds = append(d.Binds, shared(p)...)
-		if h.Has(cluster.RoleControlPlane) {
+		if h.Has(cluster.RoleControlPlane) && p == apiPort(c) {
 			continue
 		}
 		port := strconv.Itoa(p)
 		d.Binds = append(d.Binds, net.JoinHostPort(h.InternalAddress.String(), port))
-		if h.IsNode() {
+		if h.IsNode() && !h.Has(cluster.RoleControlPlane) {
 			d.Binds = append(d.Binds, net.JoinHostPort("127.0.0.1", port))
 		}
 	}
@@ -87,9 +87,9 @@ func loadBalancerOf(c *cluster.Cluster, h *cluster.Host, vips []virtual, ports [
 // planManaged plans a load-balancer host. While nodes go by another virtual address
 // than the file's, it carries that, too.
 func planManaged(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
-	// Beside an API server, HAProxy can have the port only once that shares it.
+	// Beside an API server, HAProxy can have its port only once that shares it.
 	var needs []plan.ID
-	if h.Has(cluster.RoleControlPlane) {
+	if h.Has(cluster.RoleControlPlane) && !in.Cluster.PortsDiffer() {
 		needs = append(needs, plan.On(component.StepControlPlane, h.Name))
 	}
 	own, err := virtualOf(in.Cluster, h, facts)
@@ -108,7 +108,7 @@ func planManaged(in component.Input, h *cluster.Host, facts *protocol.Facts, out
 	planHAProxy(in, h, facts, b.haproxy, "", "balance the API servers", out, needs...)
 	planKeepalived(in, h, facts, b.keepalived, vips, out)
 	then := loadBalancerOf(in.Cluster, h, sorted(vips), []int{in.Cluster.Endpoint.Port}).haproxy
-	planFormerPort(in, h, facts, b.haproxy, then, runHAProxy{then, "", facts.SELinux != ""}, out)
+	planFormerPorts(in, h, facts, b.haproxy, then, runHAProxy{then, "", facts.SELinux != ""}, out)
 	if len(former) > 0 {
 		planFormer(in, h, facts, own, b, former, out)
 	}

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // managedCluster has two load balancers of their own.
 func managedCluster() *cluster.Cluster {
-	c := &cluster.Cluster{Name: "prod", Endpoint: cluster.Endpoint{
+	c := &cluster.Cluster{Name: "prod", Kubernetes: cluster.Kubernetes{APIServerPort: 6443}, Endpoint: cluster.Endpoint{
 		Domain: "lb.example", Port: 6443,
 		LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerManaged, VIP: netip.MustParseAddr("192.168.0.10")},
 	}}

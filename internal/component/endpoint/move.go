@@ -60,6 +60,9 @@ func planMoves(in component.Input, out *component.Output) {
 		if len(op.clients) > 0 {
 			step.Needs = append(step.Needs, component.StepWay, component.StepKubeProxy, component.StepNetwork)
 		}
+		if throughProxy(in.Cluster, h) {
+			step.Needs = append(step.Needs, component.StepWay)
+		}
 		for _, c := range op.clients {
 			step.Changes = append(step.Changes, plan.Change{What: "pod of " + c.workload, Action: "replace"})
 		}
@@ -75,21 +78,13 @@ const stepLeft = "endpoint/left"
 // planLeftBehind plans that, after the last move, the old way stays until nobody
 // goes it any more.
 func planLeftBehind(in component.Input, out *component.Output) {
-	op := leftBehind{ways: map[string]cluster.Way{}}
+	op := leftBehind{ways: map[string]cluster.Way{}, left: leftPorts(in)}
 	for _, h := range in.Cluster.Workers() {
 		if facts := in.Snapshot.Facts(h.Name); facts != nil && component.Joined(facts) {
 			op.ways[h.Name] = cluster.WayOf(in.Cluster, h)
 		}
 	}
-	if former := formerPort(in); goneBy(in, former) {
-		op.former = former
-		for _, h := range in.Cluster.Nodes() {
-			if facts := in.Snapshot.Facts(h.Name); facts != nil && component.Joined(facts) {
-				op.nodes = append(op.nodes, h.Name)
-			}
-		}
-	}
-	if len(op.ways)+len(op.nodes) == 0 {
+	if len(op.ways)+len(op.left) == 0 {
 		return
 	}
 	out.Add(plan.Step{
@@ -179,6 +174,8 @@ func whyMoved(c *cluster.Cluster, h *cluster.Host, facts *protocol.Facts) string
 // wayName is what nodes go through, for people.
 func wayName(c *cluster.Cluster, h *cluster.Host) string {
 	switch {
+	case throughProxy(c, h):
+		return "a proxy of its own, as " + cluster.WayOf(c, h).Server()
 	case h.Has(cluster.RoleControlPlane):
 		return "its own one, as " + cluster.WayOf(c, h).Server()
 	case c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost:
@@ -205,8 +202,8 @@ func planWay(in component.Input, hosts []*cluster.Host, out *component.Output) {
 		}
 	}
 	for _, h := range hosts {
-		if h.Has(cluster.RoleControlPlane) {
-			continue // it goes to itself
+		if h.Has(cluster.RoleControlPlane) && !throughProxy(c, h) {
+			continue // it goes to its own API server
 		}
 		op.targets[h.Name] = targetOf(c, h)
 		step.Changes = append(step.Changes, plan.Change{What: fmt.Sprintf("way from %s through %s", h.Name, wayName(c, h)), Action: "prove"})
@@ -214,7 +211,13 @@ func planWay(in component.Input, hosts []*cluster.Host, out *component.Output) {
 	out.Add(step, op)
 }
 
-// targetOf is where a worker's way leads. A balancer that has a name and no
+// throughProxy reports whether a control-plane host's way leads to what balances there,
+// and not to its API server.
+func throughProxy(c *cluster.Cluster, h *cluster.Host) bool {
+	return h.Has(cluster.RoleControlPlane) && c.PortsDiffer()
+}
+
+// targetOf is where a node's way leads. A balancer that has a name and no
 // address is called by that name: its hosts file may still lead the endpoint's
 // elsewhere.
 func targetOf(c *cluster.Cluster, h *cluster.Host) string {

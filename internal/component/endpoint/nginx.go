@@ -19,7 +19,7 @@ const (
 	nginxUnit     = "quorate-nginx.service"
 	nginxUnitFile = "/etc/systemd/system/quorate-nginx.service"
 	nginxDir      = component.QuorateDir + "/nginx"
-	nginxFile     = nginxDir + "/nginx.conf"
+	nginxFile     = component.NginxFile
 	nginxPID      = "/run/quorate-nginx/nginx.pid"
 	nginxProgram  = "/usr/sbin/nginx"
 )
@@ -45,12 +45,12 @@ type nginxServer struct {
 func nginxService(c *cluster.Cluster, h *cluster.Host, os protocol.OS, ports []int, aside ...string) component.Service {
 	data := struct {
 		Purpose, Cluster, Module, PID, File, Idle string
-		Ports                                     []int
+		Binds                                     []string
 		Tries                                     int
 		Servers                                   []nginxServer
 	}{
 		Purpose: "This node's way to the API servers", Cluster: c.Name, Module: nginxModule(os), PID: nginxPID, File: nginxFile, Idle: idleTimeout,
-		Ports: ports, Tries: len(c.ControlPlanes()),
+		Binds: ownBinds(c, h, ports), Tries: len(c.ControlPlanes()),
 	}
 	for _, cp := range c.ControlPlanes() {
 		at := server{cp.Name, net.JoinHostPort(cp.InternalAddress.String(), strconv.Itoa(apiPort(c)))}
@@ -72,17 +72,16 @@ func queryNginx(q *protocol.FactsRequest) {
 	component.AskService(q, nginxUnit, nginxUnitFile, nginxFile)
 }
 
-// planNginx plans a node's own nginx on 127.0.0.1, which is up before its
-// kubelet.
+// planNginx plans a node's own nginx, which is up before its kubelet.
 func planNginx(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
 	service := nginxService(in.Cluster, h, facts.OS, portsOf(in))
 	then := nginxService(in.Cluster, h, facts.OS, []int{in.Cluster.Endpoint.Port})
-	planFormerPort(in, h, facts, service, then, runNginx{then}, out)
+	planFormerPorts(in, h, facts, service, then, runNginx{then}, out)
 	changes, impact := component.ServiceChanges(facts, service)
 	if len(changes) > 0 {
-		s := step(in.Cluster, h, "balance the API servers on 127.0.0.1 with nginx", changes, impact)
+		s := step(h, "balance the API servers on "+ownAddress(h)+" with nginx", changes, impact)
 		// nginx knows of no authority: what it carries is TLS that passes through.
-		s.Needs = append(relays(in.Cluster), plan.On(component.StepPackages, h.Name))
+		s.Needs = []plan.ID{plan.On(component.StepPackages, h.Name)}
 		if impact == plan.ImpactReload {
 			// What it carries to now is left as it is while API servers start.
 			s.Needs = append(s.Needs, component.Each(component.StepControlPlane, in.Cluster.ControlPlanes())...)
@@ -133,7 +132,7 @@ func (o runNginx) accepted(ctx context.Context, rt *component.Runtime) error {
 
 // nginxStateQueries ask through a node's own nginx, in turn, for each API
 // server: nginx itself tells nothing of its backends.
-func nginxStateQueries(c *cluster.Cluster) []protocol.HTTPQuery {
+func nginxStateQueries(c *cluster.Cluster, h *cluster.Host) []protocol.HTTPQuery {
 	const rounds = 2
-	return throughQueries(c, net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Endpoint.Port)), rounds*len(c.ControlPlanes()))
+	return throughQueries(c, net.JoinHostPort(ownAddress(h), strconv.Itoa(c.Endpoint.Port)), rounds*len(c.ControlPlanes()))
 }

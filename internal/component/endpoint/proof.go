@@ -80,7 +80,7 @@ func Prove(ctx context.Context, rt *component.Runtime, limit time.Duration, say 
 
 // apiPort is the port that API servers listen on, and that a balancer's
 // backends must have.
-func apiPort(c *cluster.Cluster) int { return c.Endpoint.Port }
+func apiPort(c *cluster.Cluster) int { return c.Kubernetes.APIServerPort }
 
 // balancerFrom is where a node reaches the balancer: at its address, or under
 // the endpoint's own name where it has none. A control-plane host takes that

@@ -63,7 +63,7 @@ func planRestarts(in component.Input, out *component.Output) {
 		op := back{apiServer: cp, nginx: setNginx(in, nginx, starting), haproxies: haproxies, external: external}
 		if len(nginx) == 0 {
 			restart.Needs = slices.Concat(restart.Needs, before)
-			if n == len(restarts)-1 && formerPort(in) == 0 {
+			if n == len(restarts)-1 {
 				continue // nothing is about to be changed of which it must hear
 			}
 			before = append(before, step.ID)
@@ -88,7 +88,7 @@ func nginxNodes(in component.Input) []*cluster.Host {
 	var out []*cluster.Host
 	for i := range in.Cluster.Hosts {
 		h := &in.Cluster.Hosts[i]
-		if in.Snapshot.Facts(h.Name) != nil && !h.Has(cluster.RoleControlPlane) && (on(in.Cluster, h) == localNginx || runsNginx(in, h)) {
+		if in.Snapshot.Facts(h.Name) != nil && (on(in.Cluster, h) == localNginx || runsNginx(in, h)) {
 			out = append(out, h)
 		}
 	}

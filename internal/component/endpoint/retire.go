@@ -83,7 +83,7 @@ func planRetired(in component.Input, h *cluster.Host, facts *protocol.Facts, out
 	}
 	if now != localNginx {
 		end(nginxUnits())
-		if !h.Has(cluster.RoleControlPlane) {
+		if !h.Has(cluster.RoleControlPlane) || !in.LeavesAPIPort() { // else API servers are restarted after it
 			step.Needs = append(step.Needs, component.Each(stepBack, in.Cluster.ControlPlanes())...)
 		}
 	}

@@ -88,10 +88,7 @@ const lookedUp = 6 * time.Second
 // nodes does not, and others on them had the time to look the name up again.
 type leftBehind struct {
 	ways map[string]cluster.Way
-	// former is a port that no program of a node may be connected to any more; 0 for
-	// none. Nodes are those that are looked at.
-	former int
-	nodes  []string
+	left map[string][]int // by node, ports that none of its programs may be connected to any more
 }
 
 // Check implements component.Op.
@@ -112,12 +109,11 @@ func (o leftBehind) Verify(ctx context.Context, rt *component.Runtime, say func(
 				return err
 			}
 		}
-		if o.former == 0 {
-			return nil
-		}
-		for _, name := range o.nodes {
-			if err := leftPort(ctx, rt, name, o.former); err != nil {
-				return err
+		for name, ports := range o.left {
+			for _, port := range ports {
+				if err := leftPort(ctx, rt, name, port); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

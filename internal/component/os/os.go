@@ -86,7 +86,7 @@ func planPackages(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 func MissingPackages(c *cluster.Cluster, artefacts *bundle.Manifest, h *cluster.Host, facts *protocol.Facts) []string {
 	var missing []string
 	for _, name := range packages(facts.OS.Family(), c, h) {
-		own := name == "haproxy" && component.OwnHAProxy(c, artefacts, facts)
+		own := name == "haproxy" && component.OwnHAProxy(c, h, artefacts, facts)
 		if facts.Packages[name] == "" && !own {
 			missing = append(missing, name)
 		}
@@ -133,11 +133,12 @@ func packages(family string, c *cluster.Cluster, h *cluster.Host) []string {
 			names = append(names, "conntrack-tools", "nftables")
 		}
 	}
-	if c.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost && h.IsNode() && !h.Has(cluster.RoleControlPlane) {
-		names = append(names, c.Endpoint.LoadBalancer.Type)
-		if c.Endpoint.LoadBalancer.Type == "nginx" {
-			names = append(names, streamModule(family)...)
-		}
+	switch proxy := c.HasOwnProxy(h); {
+	case proxy && c.Endpoint.LoadBalancer.Type == "nginx":
+		names = append(names, "nginx")
+		names = append(names, streamModule(family)...)
+	case proxy:
+		names = append(names, "haproxy")
 	}
 	if slices.Contains(c.Balancers(), h) {
 		names = append(names, "haproxy", "keepalived")

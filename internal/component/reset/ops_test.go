@@ -135,7 +135,6 @@ func TestStopOrder(t *testing.T) {
 		"marker", "stop kubelet.service", pods, "stop kubepods.slice", pods,
 		"stop containerd.service", `kill {"cgroups":["/system.slice/containerd.service"],"programs":["/usr/local/bin/containerd-shim-runc-v2"]}`,
 		"stop etcd.service", "stop quorate-keepalived.service", "stop quorate-haproxy.service", "stop quorate-nginx.service",
-		"stop quorate-relay.service",
 	}
 	if diff := cmp.Diff(want, order); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)

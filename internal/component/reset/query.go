@@ -112,12 +112,6 @@ func partsOf(c *cluster.Cluster) []part {
 			settings: []string{component.QuorateDir + "/nginx"},
 			owns:     func(catalog.Binary) bool { return false },
 		},
-		{
-			unit: component.RelayUnit, unitFile: component.RelayUnitFile,
-			files:   []string{component.RelayProgram},
-			emptied: []string{path.Dir(component.RelayProgram)},
-			owns:    func(catalog.Binary) bool { return false },
-		},
 	}
 }
 

@@ -30,10 +30,11 @@ import (
 func two(t *testing.T, run func(context.Context, hosttest.Command) (protocol.RunReply, error)) (*preflight.Observation, map[string]*host.Host) {
 	t.Helper()
 	c := &cluster.Cluster{
-		Name:     "prod",
-		Endpoint: cluster.Endpoint{Port: 6443, LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerLocalhost}},
-		Etcd:     cluster.Etcd{Mode: cluster.EtcdStacked, DataDir: "/var/lib/etcd"},
-		Network:  cluster.Network{Plugin: "flannel", Flannel: cluster.Flannel{Backend: "vxlan"}},
+		Name:       "prod",
+		Kubernetes: cluster.Kubernetes{APIServerPort: 6443},
+		Endpoint:   cluster.Endpoint{Port: 6443, LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerLocalhost}},
+		Etcd:       cluster.Etcd{Mode: cluster.EtcdStacked, DataDir: "/var/lib/etcd"},
+		Network:    cluster.Network{Plugin: "flannel", Flannel: cluster.Flannel{Backend: "vxlan"}},
 	}
 	o := &preflight.Observation{Input: component.Input{Cluster: c, Snapshot: &state.Snapshot{Hosts: map[string]*state.Host{}}}}
 	hosts := map[string]*host.Host{}

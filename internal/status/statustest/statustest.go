@@ -38,7 +38,7 @@ const Version = "v1.37.1"
 func Healthy() World {
 	c := &cluster.Cluster{
 		Name:       "prod",
-		Kubernetes: cluster.Kubernetes{Version: Version},
+		Kubernetes: cluster.Kubernetes{Version: Version, APIServerPort: 6443},
 		Endpoint:   cluster.Endpoint{Domain: "lb.example.org", Port: 6443, LoadBalancer: cluster.LoadBalancer{Mode: cluster.BalancerLocalhost}},
 		Etcd:       cluster.Etcd{Mode: cluster.EtcdExternal, DataDir: "/var/lib/etcd", QuotaBackendBytes: 2 << 30},
 		Network:    cluster.Network{Plugin: "flannel"},
