@@ -1,7 +1,7 @@
 package ansible
 
 import (
-	"fmt"
+	"cmp"
 
 	"go.yaml.in/yaml/v4"
 
@@ -152,21 +152,17 @@ func (m *importer) externalBalancer(own *balancer) {
 	m.endpointPort(own.port)
 }
 
-// endpointPort writes the endpoint's port, which a balancer or proxy says. API
-// servers listen on it themselves, where those of the installers listen on
-// kube_apiserver_port.
+// endpointPort writes the endpoint's port, which a balancer or proxy says, and that of the
+// API servers, kube_apiserver_port. Where the one is not given, it is the other.
 func (m *importer) endpointPort(own *setting) {
+	e, servers := &m.doc.Spec.Endpoint, &m.doc.Spec.Kubernetes.APIServer.Port
+	m.number(strict.Path("spec.kubernetes.apiServer.port"), servers, "kube_apiserver_port")
 	p := endpointPath.Key("port")
-	e := &m.doc.Spec.Endpoint
-	servers, serversAt := int64(6443), m.cluster("kube_apiserver_port")
-	if serversAt != nil {
-		port, ok := m.integer(p, serversAt)
-		if !ok {
-			return
-		}
-		servers, e.Port = port, int(port)
-	}
 	if own == nil {
+		if s := m.cluster("kube_apiserver_port"); s != nil && *servers != 0 {
+			m.r.Set(p, s.at)
+			e.Port = *servers
+		}
 		return
 	}
 	port, ok := m.integer(p, own)
@@ -174,9 +170,10 @@ func (m *importer) endpointPort(own *setting) {
 		return
 	}
 	e.Port = int(port)
-	if port != servers && e.LoadBalancer.Mode == "external" {
-		m.tell(own, fmt.Sprintf("let the balancer send connections to port %d of the control-plane hosts, or give it their port, %d", port, servers),
-			"the API servers listen on the endpoint's port, %d; those of %s listen on %d whatever the balancer's port", port, m.installer(), servers)
+	if listen := cmp.Or(*servers, 6443); e.LoadBalancer.Mode == "kube-vip" && e.Port != listen {
+		m.r.Errorf(p, "write the same port for both; or make a cluster file with mode managed and the role load-balancer on the control-plane hosts, which carries from one port to the other",
+			"%s is %d and the API servers listen on %d: kube-vip moves an address and leaves ports as they are, so nobody would answer there", own.name, port, listen)
+		e.Port = listen
 	}
 }
 

@@ -169,7 +169,7 @@ func (m *importer) endpointV4(k *kubernetesV4) {
 	const from = strict.Path("spec.kubernetes.control_plane_endpoint")
 	e, out := &k.ControlPlaneEndpoint, &m.doc.Spec.Endpoint
 	w := wanted{
-		balancing: from.Key("type"), addressed: from.Key("local.address"), address: e.Local.Address,
+		balancing: from.Key("type"), addressed: from.Key("local.address"), port: from.Key("port"), address: e.Local.Address,
 		called:   "control_plane_endpoint.local.address",
 		remedies: "write type: haproxy for a proxy on every node, or local: {address: …} with that of a balancer in front of all control-plane hosts",
 	}
@@ -182,11 +182,10 @@ func (m *importer) endpointV4(k *kubernetesV4) {
 		set(m, ourEndpoint.Key("domain"), &out.Domain, from.Key("host"), e.Host)
 	}
 	set(m, ourEndpoint.Key("port"), &out.Port, from.Key("port"), e.Port)
-	switch {
-	case out.Port == 0:
-		set(m, ourEndpoint.Key("port"), &out.Port, "spec.kubernetes.apiserver.port", k.APIServer.Port)
-	case k.APIServer.Port != 0 && k.APIServer.Port != out.Port:
-		m.warn("spec.kubernetes.apiserver.port", "let the endpoint and the API servers have the same port", "kubernetes.apiserver.port is not taken over: the API servers listen on the endpoint's port")
+	const servers = strict.Path("spec.kubernetes.apiserver.port")
+	set(m, "spec.kubernetes.apiServer.port", &m.doc.Spec.Kubernetes.APIServer.Port, servers, k.APIServer.Port)
+	if out.Port == 0 {
+		set(m, ourEndpoint.Key("port"), &out.Port, servers, k.APIServer.Port)
 	}
 	const otherType = "it is for another type of control_plane_endpoint than the one that is written"
 	notLocal := leftOut{from: from.Key("local.address"), value: e.Local.Address, follows: otherType, remedy: "remove it"}

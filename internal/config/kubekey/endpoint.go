@@ -1,6 +1,7 @@
 package kubekey
 
 import (
+	"cmp"
 	"net"
 	"slices"
 	"strings"
@@ -19,8 +20,8 @@ const (
 // KubeKey's files do not name.
 const nameRouters = "for BGP, write a cluster file with quorate import and name your routers in it: kubeVIP: {bgp: {as: …, peers: […]}}"
 
-// apiServerPort is the port that KubeKey's API servers listen on, whatever the
-// endpoint's.
+// apiServerPort is the port that KubeKey's API servers listen on unless a file says
+// otherwise, whatever the endpoint's.
 const apiServerPort = 6443
 
 const (
@@ -36,6 +37,7 @@ type wanted struct {
 	byDNS     bool // the domain is in the user's own DNS
 	balancing strict.Path
 	addressed strict.Path
+	port      strict.Path
 	// remedies are how to write the two ways out of having several
 	// control-plane hosts and no balancer.
 	remedies string
@@ -51,7 +53,7 @@ func (m *importer) controlPlaneEndpoint(e *controlPlaneEndpoint) {
 	set(m, ourEndpoint.Key("port"), &out.Port, from.Key("port"), e.Port)
 	w := wanted{
 		balancer: e.InternalLoadbalancer, address: strings.TrimSpace(e.Address), byDNS: e.ExternalDNS,
-		balancing: from.Key("internalLoadbalancer"), addressed: from.Key("address"), called: "controlPlaneEndpoint.address",
+		balancing: from.Key("internalLoadbalancer"), addressed: from.Key("address"), port: from.Key("port"), called: "controlPlaneEndpoint.address",
 		remedies: "write internalLoadbalancer: haproxy for a proxy on every node, or address: with that of a balancer in front of all control-plane hosts",
 	}
 	switch w.balancer {
@@ -103,6 +105,12 @@ func (m *importer) balancer(w wanted) {
 				"kube-vip needs %s, the virtual address; KubeKey would take the first control-plane host's own", w.called)
 			return
 		}
+		if port, servers := m.doc.Spec.Endpoint.Port, cmp.Or(m.doc.Spec.Kubernetes.APIServer.Port, apiServerPort); port != 0 && port != servers {
+			m.fail(w.port, "write the port of the API servers; or make a cluster file with mode managed and the role load-balancer on the control-plane hosts, which carries from one port to the other",
+				"the endpoint's port is %d and the API servers listen on %d: kube-vip moves an address and leaves ports as they are, so nobody would answer there", port, servers)
+			m.ours.MarkBad(ourEndpoint.Key("port"))
+			return
+		}
 		mode("kube-vip")
 		set(m, ourBalancer.Key("vip"), &out.VIP, w.addressed, w.address)
 		return
@@ -150,10 +158,6 @@ func (m *importer) external(w wanted) {
 	out := &m.doc.Spec.Endpoint
 	out.LoadBalancer.Mode = "external"
 	m.ours.Set(ourBalancer.Key("mode"), m.place(w.addressed))
-	if out.Port != 0 && out.Port != apiServerPort {
-		m.theirs.Tell("warning", m.ours.PlaceOf(ourEndpoint.Key("port")), "give its backends that port too, or write port: 6443 and let it listen there; on the control-plane hosts themselves it needs another port than they", "",
-			"the API servers listen on the endpoint's port themselves; KubeKey's listen on 6443 whatever the balancer's port")
-	}
 }
 
 func isLoopback(address string) bool {
