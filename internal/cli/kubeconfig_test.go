@@ -16,25 +16,31 @@ import (
 
 func TestOperatorKubeconfig(t *testing.T) {
 	credentials := kube.Credentials{Authority: []byte("authority"), Certificate: []byte("certificate"), Key: []byte("key")}
-	c := &cluster.Cluster{Name: "prod", Kubernetes: cluster.Kubernetes{APIServerPort: 6443}, Endpoint: cluster.Endpoint{Domain: "lb.example", Port: 6443}}
+	c := &cluster.Cluster{Name: "prod", Kubernetes: cluster.Kubernetes{APIServerPort: 6443}, Endpoint: cluster.Endpoint{Domain: "lb.example"}}
 	for i, name := range []string{"cp-1", "cp-2"} {
 		c.Hosts = append(c.Hosts, cluster.Host{Name: name, Address: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}).String(), Roles: []cluster.Role{cluster.RoleControlPlane}})
 	}
 	for _, tt := range []struct {
 		name     string
+		port     int
 		balancer cluster.LoadBalancer
 		want     map[string]string
 	}{
-		{"localhost", cluster.LoadBalancer{}, map[string]string{"prod": "https://10.0.0.1:6443", "prod-cp-2": "https://10.0.0.2:6443"}},
-		{"an address", cluster.LoadBalancer{VIP: netip.MustParseAddr("10.0.0.100")}, map[string]string{
+		{"localhost", 6443, cluster.LoadBalancer{}, map[string]string{"prod": "https://10.0.0.1:6443", "prod-cp-2": "https://10.0.0.2:6443"}},
+		{"an address", 6443, cluster.LoadBalancer{VIP: netip.MustParseAddr("10.0.0.100")}, map[string]string{
 			"prod": "https://10.0.0.100:6443", "prod-cp-1": "https://10.0.0.1:6443", "prod-cp-2": "https://10.0.0.2:6443",
 		}},
-		{"a name", cluster.LoadBalancer{VIPHost: "lb.example"}, map[string]string{
+		{"a name", 6443, cluster.LoadBalancer{VIPHost: "lb.example"}, map[string]string{
 			"prod": "https://lb.example:6443", "prod-cp-1": "https://10.0.0.1:6443", "prod-cp-2": "https://10.0.0.2:6443",
+		}},
+		// API servers do not have the endpoint's port.
+		{"localhost, on another port", 8443, cluster.LoadBalancer{}, map[string]string{"prod": "https://10.0.0.1:6443", "prod-cp-2": "https://10.0.0.2:6443"}},
+		{"an address, on another port", 443, cluster.LoadBalancer{VIP: netip.MustParseAddr("10.0.0.100")}, map[string]string{
+			"prod": "https://10.0.0.100:443", "prod-cp-1": "https://10.0.0.1:6443", "prod-cp-2": "https://10.0.0.2:6443",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c.Endpoint.LoadBalancer = tt.balancer
+			c.Endpoint.Port, c.Endpoint.LoadBalancer = tt.port, tt.balancer
 			config := operatorKubeconfig(credentials, c)
 			want := map[string]*clientcmdapi.AuthInfo{"prod-admin": {ClientCertificateData: []byte("certificate"), ClientKeyData: []byte("key")}}
 			if diff := cmp.Diff(want, config.AuthInfos); diff != "" {

@@ -167,6 +167,18 @@ func TestChecks(t *testing.T) {
 				"error ports-free: port 10250 of node-1 is in use by java",
 			},
 		},
+		// The user's balancer may run on the control-plane hosts, in front of their API servers.
+		"ports beside a balancer": {
+			func(w world) {
+				w.Cluster.Endpoint.Port = 443
+				w.Cluster.Endpoint.LoadBalancer = cluster.LoadBalancer{Mode: cluster.BalancerExternal, VIP: netip.MustParseAddr("10.0.0.100")}
+				w.facts("cp-1").Listening = []protocol.Listener{{Address: "0.0.0.0", Port: 443, Process: "haproxy"}}
+				w.facts("cp-2").Listening = []protocol.Listener{{Address: "10.0.0.100", Port: 443, Process: "nginx"}}
+				w.facts("cp-3").Listening = []protocol.Listener{{Address: "::", Port: 443, Process: "nginx"}}
+				w.facts("node-1").Listening = []protocol.Listener{{Address: "::", Port: 443, Process: "nginx"}}
+			},
+			[]string{"error ports-free: port 443 of cp-3 is in use by nginx"},
+		},
 		"packages": {
 			func(w world) {
 				for _, name := range []string{"cp-1", "cp-2", "cp-3"} {
