@@ -180,6 +180,9 @@ func addressRemedy(value string) string {
 
 // registryRemedy is addressRemedy for a registry, which has its port with it.
 func registryRemedy(value string) string {
+	if _, err := netip.ParsePrefix(value); err == nil {
+		return "name each registry by itself: a range of addresses is none"
+	}
 	if name := strings.ToLower(addressInside(value)); name != value && isRegistry(name) {
 		return "write " + name
 	}

@@ -92,6 +92,8 @@ func TestSlipsSayWhatToWrite(t *testing.T) {
 		own("address: 192.0.2.1\u00a0", ""):                                                            "a blank that is none to YAML",
 		"```yaml\n" + own(good, "") + "```\n":                                                          "fence",
 		own(good, "  kubernetes:\n<<<<<<< HEAD\n    maxPods: 1\n=======\n    maxPods: 2\n>>>>>>> x\n"): "keep one of the two versions",
+		own(good, "  registry: {insecure: [192.0.2.0/24]}\n"):                                          "name each registry by itself",
+		own(good, "  etcd: true\n"):                                                                    "indented too little",
 		"  apiVersion: x/v1\n  kind: Cluster\n  ---\n  apiVersion: y/v1\n":                             "begin --- in the first column",
 		own(good, "  kubernetes:\n    extraSANs:\n    - a.example\n    -b.example\n  network: {}\n"):   "a blank",
 		own(good, "  kubernetes:\n    extraSANs:\n    -b.example\n"):                                   "a blank before the element",

@@ -147,7 +147,7 @@ func Describe(n *yaml.Node) string {
 
 func (d *decoder) structure(n *yaml.Node, out reflect.Value, p Path, what string) {
 	if n.Kind != yaml.MappingNode {
-		d.wrongType(n, p, what, "a mapping (key: value)", gluedHint(n.Value))
+		d.wrongType(n, p, what, "a mapping (key: value)", cmp.Or(gluedHint(n.Value), hintIf(n.ShortTag() == "!!bool", "does the line stand in the column that it should? It may be indented too little, or too far")))
 		return
 	}
 	known := Fields(out.Type())

@@ -85,7 +85,7 @@ func (c *passwordChecker) slip(in *yaml.Node, number int, value *yaml.Node) (why
 	case isPlain && (strings.HasPrefix(value.Value, "“") || strings.HasPrefix(value.Value, "”") || strings.HasPrefix(value.Value, "‘")):
 		return "the quotes around it are typographic ones, which YAML takes for a part of the password", "write straight quotes; if these do belong to it, put straight ones around them"
 	case (isPlain || value.Style == yaml.DoubleQuotedStyle) && variableOfShell.MatchString(value.Value):
-		return "nothing fills in the variables of a shell here: ${…} would be the password itself", "write passwordFrom: {env: VARIABLE} in a cluster file of Quorate's own (quorate import makes one); if it is the password, put it in single quotes"
+		return "nothing fills in the variables of a shell here: ${…} would be the password itself", "in a cluster file of Quorate's own write passwordFrom: {env: VARIABLE}, in an inventory \"{{ lookup('env', 'VARIABLE') }}\"; if it is the password, put it in single quotes"
 	}
 	return "", ""
 }
