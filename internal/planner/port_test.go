@@ -104,9 +104,9 @@ func TestPortCutOff(t *testing.T) {
 	for i, name := range repointed() {
 		ports := portChanges()[i%len(portChanges())]
 		t.Run(name, func(t *testing.T) {
-			changes, stride := 0, 30
+			changes, stride := 0, 40
 			if testing.Short() {
-				stride = 80
+				stride = 100
 			}
 			synctest.Test(t, func(t *testing.T) {
 				w := repoint(t, name, ports)
