@@ -12,7 +12,7 @@ BUNDLE_FLAGS := $(if $(KUBERNETES),--kubernetes $(KUBERNETES))
 
 .PHONY: help
 help: ## Show what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/quorate, with the agents for both architectures in it
@@ -24,7 +24,7 @@ prepare: ## Install the Debian packages that the lab and the tests need (root)
 	@hack/prepare
 
 .PHONY: bundle
-bundle: build prepare ## Build the offline bundle from source (about 10 minutes the first time)
+bundle: build prepare ## Build the offline bundle from source (about 30 CPU-minutes the first time)
 	$(BIN) bundle build --from-source --with agnhost $(BUNDLE_FLAGS)
 
 .PHONY: lab

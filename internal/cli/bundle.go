@@ -51,8 +51,8 @@ func newBundleBuildCommand() *cobra.Command {
 		Short: "Build a bundle by compiling every component from its pinned Go module",
 		Long: "Compiles Kubernetes, etcd, containerd, runc, the CNI plugins, CoreDNS and flannel from\n" +
 			"pinned Go modules, makes their container images, and collects the packages of this\n" +
-			"machine's distribution. The first build takes about ten minutes on two processors and\n" +
-			"some 10 GB of disk; what is finished is kept, so an interrupted build goes on where it\n" +
+			"machine's distribution. The first build takes about 30 CPU-minutes and some 10 GB of\n" +
+			"disk; what is finished is kept, so an interrupted build goes on where it\n" +
 			"was and a second one does nothing.",
 		Example: "  quorate bundle build\n  quorate bundle build --kubernetes v1.36.3 --with agnhost",
 		Args:    cobra.NoArgs,

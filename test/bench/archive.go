@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
@@ -43,10 +44,10 @@ func (s *staging) writeArchive(role cluster.Role) error {
 	packages := []string{"conntrack", "iptables", "nftables"}
 	if role == cluster.RoleWorker {
 		packages = append(packages, "haproxy")
-		a.addRendered(filepath.Join(scripts, "haproxy.cfg.tmpl"), "etc/haproxy/haproxy.cfg", s.cluster)
+		a.addRendered(filepath.Join(s.scripts, "haproxy.cfg.tmpl"), "etc/haproxy/haproxy.cfg", s.cluster)
 	}
 	a.addPackages(packages...)
-	s.addSettings(a)
+	s.addSettings(a, role)
 	images := s.release.Images(role)
 	if role == cluster.RoleControlPlane {
 		images = append(images, s.release.EtcdImage())
@@ -62,26 +63,28 @@ func (s *staging) writeArchive(role cluster.Role) error {
 }
 
 // addSettings adds the same units and settings that quorate writes.
-func (s *staging) addSettings(a *archive) {
-	const components = "internal/component/"
+func (s *staging) addSettings(a *archive, role cluster.Role) {
 	a.addContent("etc/modules-load.d/kubernetes.conf", []byte("overlay\nbr_netfilter\n"))
 	a.addContent("etc/sysctl.d/90-kubernetes.conf", []byte(
 		"net.bridge.bridge-nf-call-ip6tables = 1\nnet.bridge.bridge-nf-call-iptables = 1\nnet.ipv4.ip_forward = 1\n"))
-	a.addRendered(components+"containerd/config.toml.tmpl", "etc/containerd/config.toml",
-		map[string]any{"Pause": s.release.PauseImage(), "RestrictOOMScore": s.restrictOOMScore})
-	for from, to := range map[string]string{
-		components + "containerd/containerd.service": "etc/systemd/system/containerd.service",
-		components + "kubelet/kubelet.service":       "etc/systemd/system/kubelet.service",
-		components + "kubelet/10-kubeadm.conf":       "etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
-		components + "network/10-flannel.conflist":   "etc/cni/net.d/10-flannel.conflist",
-		filepath.Join(scripts, "prepare.sh"):         onHostDir + "/prepare.sh",
-	} {
-		content, err := os.ReadFile(from)
-		if err != nil && a.err == nil {
+	hosts := s.cluster.ControlPlanes()
+	if role == cluster.RoleWorker {
+		hosts = s.cluster.Workers()
+	}
+	if len(hosts) > 0 { // a measurement may go without workers
+		files := s.planned(hosts[0])
+		if err := missing(files); err != nil && a.err == nil {
 			a.err = err
 		}
-		a.addContent(to, content)
+		for _, f := range files {
+			a.add(strings.TrimPrefix(f.Path, "/"), f.Mode, int64(len(f.Content)), bytes.NewReader(f.Content))
+		}
 	}
+	content, err := os.ReadFile(filepath.Join(s.scripts, "prepare.sh"))
+	if err != nil && a.err == nil {
+		a.err = err
+	}
+	a.addContent(onHostDir+"/prepare.sh", content)
 }
 
 // addImages adds one archive of images for ctr.

@@ -48,7 +48,7 @@ func measureReference(ctx context.Context, o options, release catalog.Release, b
 		}
 		defer os.RemoveAll(dir)
 		fmt.Fprintln(os.Stderr, "b: packing what each role needs (not counted)")
-		s := staging{ctx: ctx, dir: dir, lab: l, bundle: b, release: release}
+		s := staging{ctx: ctx, dir: dir, lab: l, bundle: b, release: release, scripts: scripts}
 		if err := s.prepare(); err != nil {
 			return fmt.Errorf("preparing its files: %w", err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/quorate/quorate/internal/bundle"
 	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/cluster"
+	podnetwork "github.com/quorate/quorate/internal/component/network"
 	"github.com/quorate/quorate/internal/config"
 	"github.com/quorate/quorate/internal/lab"
 	"github.com/quorate/quorate/test/hosts"
@@ -29,31 +30,46 @@ type staging struct {
 	bundle  *bundle.Bundle
 	release catalog.Release
 
+	scripts string // the folder of the reference's own files
+
 	cluster *cluster.Cluster
-	// What the hosts of a lab ask for, the same on all of them.
-	cgroupV1, restrictOOMScore bool
+	// What the hosts of a lab say of themselves, the same on all of them.
+	cgroupV1     bool
+	capabilities uint64
 }
 
-// capSysResource is CAP_SYS_RESOURCE's bit (linux/capability.h).
-const capSysResource = 24
-
 func (s *staging) prepare() error {
-	c, list := config.Load([]string{s.lab.ClusterFilePath()}, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
-	if list.HasErrors() {
-		return list.Err()
+	if err := s.readCluster(s.lab.ClusterFilePath()); err != nil {
+		return err
 	}
-	s.cluster = c
 	if err := s.askHost(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{s.writeHosts, s.writeSSHConfig, s.writeKubeadm, s.writeFlannel} {
-		if err := step(); err != nil {
-			return err
-		}
+	if err := s.writeSSHConfig(); err != nil {
+		return err
+	}
+	if err := s.writeFiles(); err != nil {
+		return err
 	}
 	for _, role := range []cluster.Role{cluster.RoleControlPlane, cluster.RoleWorker} {
 		if err := s.writeArchive(role); err != nil {
 			return fmt.Errorf("packing for a %s: %w", role, err)
+		}
+	}
+	return nil
+}
+
+func (s *staging) readCluster(path string) error {
+	c, list := config.Load([]string{path}, config.Options{DefaultKubernetes: catalog.Default(), Supported: catalog.Supported()})
+	s.cluster = c
+	return list.Err()
+}
+
+// writeFiles writes what needs neither a lab nor a bundle.
+func (s *staging) writeFiles() error {
+	for _, step := range []func() error{s.writeHosts, s.writeKubeadm, s.writeFlannel} {
+		if err := step(); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -69,12 +85,10 @@ func (s *staging) askHost() error {
 	if len(fields) != 2 {
 		return fmt.Errorf("asking %s for its cgroups and capabilities: it said %q", s.cluster.Hosts[0].Name, out)
 	}
-	capabilities, err := strconv.ParseUint(fields[1], 16, 64)
-	if err != nil {
+	if s.capabilities, err = strconv.ParseUint(fields[1], 16, 64); err != nil {
 		return fmt.Errorf("the capabilities of %s: %w", s.cluster.Hosts[0].Name, err)
 	}
 	s.cgroupV1 = fields[0] != "cgroup2fs"
-	s.restrictOOMScore = capabilities&(1<<capSysResource) == 0
 	return nil
 }
 
@@ -117,7 +131,7 @@ func (s *staging) writeKubeadm() error {
 	for i := range s.cluster.Hosts {
 		h := &s.cluster.Hosts[i]
 		controlPlane := h.Has(cluster.RoleControlPlane)
-		content, err := render(filepath.Join(scripts, "kubeadm.yaml.tmpl"), map[string]any{
+		content, err := render(filepath.Join(s.scripts, "kubeadm.yaml.tmpl"), map[string]any{
 			"Cluster": s.cluster, "Host": h, "CgroupV1": s.cgroupV1, "Token": token, "CertificateKey": key,
 			"ControlPlane": controlPlane, "Init": h.Name == s.cluster.ControlPlanes()[0].Name,
 		})
@@ -131,17 +145,9 @@ func (s *staging) writeKubeadm() error {
 	return nil
 }
 
-// writeFlannel renders the very manifest that quorate applies.
+// writeFlannel writes the very manifest that quorate applies.
 func (s *staging) writeFlannel() error {
-	content, err := render("internal/component/network/flannel.yaml.tmpl", map[string]any{
-		"PodCIDR": s.cluster.Network.PodCIDR, "Backend": s.cluster.Network.Flannel.Backend,
-		"NFTables": s.cluster.Kubernetes.ProxyMode == "nftables", "Image": s.release.FlannelImage(),
-		"Domain": s.cluster.Endpoint.Domain, "Port": s.cluster.Endpoint.Port,
-	})
-	if err != nil {
-		return err
-	}
-	return s.write("flannel.yaml", content)
+	return s.write("flannel.yaml", podnetwork.Manifest(s.cluster, s.release))
 }
 
 // render executes a template file of the checkout.

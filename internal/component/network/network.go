@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/plan"
@@ -51,7 +52,7 @@ func Plan(in component.Input, out *component.Output) {
 			}, component.PlainFiles{Host: h.Name, Files: differ})
 		}
 	}
-	manifest := render(in)
+	manifest := Manifest(in.Cluster, in.Release)
 	sum := sha256.Sum256(manifest)
 	digest := hex.EncodeToString(sum[:])
 	if in.Snapshot.API != nil && in.Snapshot.API.Record[subject] == digest {
@@ -76,13 +77,14 @@ func Plan(in component.Input, out *component.Output) {
 	}, op)
 }
 
-func render(in component.Input) []byte {
-	n := in.Cluster.Network
+// Manifest are flannel's objects.
+func Manifest(c *cluster.Cluster, r catalog.Release) []byte {
+	n := c.Network
 	return component.Render(templates, "flannel.yaml.tmpl", map[string]any{
 		"PodCIDR": n.PodCIDR, "Backend": n.Flannel.Backend, "DirectRouting": n.Flannel.DirectRouting,
-		"Settings": fmt.Sprintf("%s %s direct-routing=%t %s", n.PodCIDR, n.Flannel.Backend, n.Flannel.DirectRouting, in.Cluster.Kubernetes.ProxyMode),
-		"NFTables": in.Cluster.Kubernetes.ProxyMode == "nftables", "Image": in.Release.FlannelImage(),
-		"Domain": in.Cluster.Endpoint.Domain, "Port": in.Cluster.Endpoint.Port,
+		"Settings": fmt.Sprintf("%s %s direct-routing=%t %s", n.PodCIDR, n.Flannel.Backend, n.Flannel.DirectRouting, c.Kubernetes.ProxyMode),
+		"NFTables": c.Kubernetes.ProxyMode == "nftables", "Image": r.FlannelImage(),
+		"Domain": c.Endpoint.Domain, "Port": c.Endpoint.Port,
 	})
 }
 
