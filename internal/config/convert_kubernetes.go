@@ -14,18 +14,19 @@ import (
 )
 
 func (c *converter) kubernetes(p strict.Path, k *v1alpha1.Kubernetes) cluster.Kubernetes {
+	version := c.version(p.Key("version"), k.Version)
 	out := cluster.Kubernetes{
-		Version:                c.version(p.Key("version"), k.Version),
+		Version:                version,
 		DNSDomain:              c.dnsName(p.Key("dnsDomain"), "dnsDomain", k.DNSDomain),
 		MaxPods:                c.number(p.Key("maxPods"), "maxPods", k.MaxPods, 1, 2500),
 		NodeCIDRMaskSize:       c.number(p.Key("nodeCIDRMaskSize"), "nodeCIDRMaskSize", k.NodeCIDRMaskSize, 8, 30),
 		ProxyMode:              c.oneOf(p.Key("proxyMode"), "proxyMode", k.ProxyMode, "nftables", "iptables"),
 		FeatureGates:           c.featureGates(p.Key("featureGates"), k.FeatureGates),
 		APIServerPort:          c.port(p.Key("apiServer").Key("port"), "apiServer.port", k.APIServer.Port),
-		APIServerArgs:          c.args(p.Key("apiServer"), "apiServer", k.APIServer.ExtraArgs),
-		ControllerManagerArgs:  c.args(p.Key("controllerManager"), "controllerManager", k.ControllerManager.ExtraArgs),
-		SchedulerArgs:          c.args(p.Key("scheduler"), "scheduler", k.Scheduler.ExtraArgs),
-		KubeletArgs:            c.args(p.Key("kubelet"), "kubelet", k.Kubelet.ExtraArgs),
+		APIServerArgs:          c.args(p.Key("apiServer"), "apiServer", version, k.APIServer.ExtraArgs),
+		ControllerManagerArgs:  c.args(p.Key("controllerManager"), "controllerManager", version, k.ControllerManager.ExtraArgs),
+		SchedulerArgs:          c.args(p.Key("scheduler"), "scheduler", version, k.Scheduler.ExtraArgs),
+		KubeletArgs:            c.args(p.Key("kubelet"), "kubelet", version, k.Kubelet.ExtraArgs),
 		KubeletConfiguration:   c.configuration(p.Key("kubelet"), "kubelet", k.Kubelet.Configuration),
 		KubeProxyConfiguration: c.configuration(p.Key("kubeProxy"), "kubeProxy", k.KubeProxy.Configuration),
 	}
@@ -73,62 +74,6 @@ func bothForms(versions []string) []string {
 		both = append(both, strings.TrimPrefix(v, "v"))
 	}
 	return both
-}
-
-// flagName is what Kubernetes' programs call their flags.
-var flagName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-
-// args checks the flags that the user adds for a program.
-func (c *converter) args(p strict.Path, program string, texts []string) []cluster.Arg {
-	var out []cluster.Arg
-	what := program + ".extraArgs"
-	for i, text := range texts {
-		at := p.Key("extraArgs").Index(i)
-		name, value, found := strings.Cut(text, "=")
-		odd := strict.ControlCharacter(value)
-		switch {
-		case strings.HasPrefix(text, "-"):
-			c.Errorf(at, "write "+strings.TrimLeft(strict.Clip(strict.Printable(text)), "-"), "%s: %s begins with dashes", what, quote(text))
-		case !found:
-			c.Errorf(at, "write name=value, such as v=2", "%s: %s has no value", what, quote(text))
-		case !flagName.MatchString(name):
-			c.Errorf(at, "", "%s: %s is not the name of a flag", what, quote(name))
-		case odd != "":
-			c.Errorf(at, "", "%s: the value of %s holds %s", what, name, odd)
-		case owned(program, name) != "":
-			c.Errorf(at, owned(program, name), "%s: %s cannot be changed here, the cluster would not hold together", what, name)
-		default:
-			out = append(out, cluster.Arg{Name: name, Value: value})
-		}
-	}
-	return out
-}
-
-// owned says, of a flag that must be as Quorate sets it, what to do instead;
-// it is empty for all others.
-func owned(program, flag string) string {
-	switch {
-	case flag == "feature-gates":
-		return "use kubernetes.featureGates"
-	case program == "apiServer" && slices.Contains([]string{"advertise-address", "secure-port"}, flag):
-		return "a host's internalAddress and kubernetes.apiServer.port say it"
-	case program == "apiServer" && flag == "service-cluster-ip-range", program == "controllerManager" && flag == "service-cluster-ip-range":
-		return "use network.serviceCIDR"
-	case program == "controllerManager" && flag == "cluster-cidr":
-		return "use network.podCIDR"
-	case program == "controllerManager" && flag == "node-cidr-mask-size":
-		return "use kubernetes.nodeCIDRMaskSize"
-	case program == "kubelet" && slices.Contains([]string{"node-ip", "hostname-override"}, flag):
-		return "a host's internalAddress and name say it"
-	}
-	for _, prefix := range []string{"etcd-", "tls-cert-file", "tls-private-key-file", "client-ca-file", "kubelet-client-", "proxy-client-",
-		"service-account-key", "service-account-signing-key", "service-account-private-key", "cluster-signing-", "root-ca-file",
-		"kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig", "bootstrap-kubeconfig", "config", "cert-dir", "container-runtime-endpoint"} {
-		if flag == prefix || strings.HasSuffix(prefix, "-") && strings.HasPrefix(flag, prefix) {
-			return "remove it, Quorate sets it"
-		}
-	}
-	return ""
 }
 
 // featureGates checks the names of feature gates; whether a version has them

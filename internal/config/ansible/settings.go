@@ -3,7 +3,9 @@ package ansible
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -81,13 +83,25 @@ func (m *importer) featureGates() {
 	if s == nil {
 		return
 	}
-	p := kubernetesPath.Key("featureGates")
-	gates := map[string]bool{}
-	for _, item := range m.texts(p, s) {
+	m.gates(s, m.texts(gatesPath, s))
+}
+
+const gatesPath = kubernetesPath + ".featureGates"
+
+// gates fills in feature gates of the form NAME=true, for all programs.
+func (m *importer) gates(s *setting, items []string) {
+	p, gates := gatesPath, m.doc.Spec.Kubernetes.FeatureGates
+	if gates == nil {
+		gates = map[string]bool{}
+	}
+	if !m.r.Given(p) {
+		m.r.Set(p, s.at)
+	}
+	for _, item := range items {
 		name, value, ok := strings.Cut(item, "=")
 		on := strings.EqualFold(value, "true")
 		if !ok || !on && !strings.EqualFold(value, "false") {
-			m.r.Errorf(p, "write NAME=true or NAME=false", "kube_feature_gates: %s is not of the form NAME=true", quote(item))
+			m.r.Errorf(p, "write NAME=true or NAME=false", "%s: %s is not of the form NAME=true", s.name, quote(item))
 			return
 		}
 		if since, gone := catalog.GoneGate(name); gone {
@@ -123,6 +137,10 @@ func (m *importer) arguments() {
 		p := kubernetesPath.Key("kubelet").Key("extraArgs")
 		for _, flag := range m.texts(p, s) {
 			flag = strings.TrimLeft(flag, "-")
+			if gates, ok := strings.CutPrefix(flag, "feature-gates="); ok {
+				m.gates(s, strings.Split(gates, ","))
+				continue
+			}
 			if !strings.Contains(flag, "=") { // a switch, or a value behind a blank
 				name, value, _ := strings.Cut(flag, " ")
 				flag = name + "=" + cmp.Or(strings.TrimSpace(value), "true")
@@ -134,11 +152,39 @@ func (m *importer) arguments() {
 		p := kubernetesPath.Key("kubelet").Key("configuration")
 		if n := m.value(p, s); n != nil && n.Kind == yaml.MappingNode && len(n.Content) > 0 {
 			if free, ok := m.free(p, s, n, 0).(map[string]any); ok {
-				k.Kubelet.Configuration = free
+				m.kubeletConfiguration(p, s, free)
 			}
 		} else if n != nil && n.Kind != yaml.MappingNode && !isNull(n) {
 			m.r.Errorf(p, "", "%s must be a mapping (key: value), not %s", s.name, describe(n))
 		}
+	}
+}
+
+// kubeletConfiguration takes what is laid over the kubelet's configuration. What
+// has a field of its own here becomes that field.
+func (m *importer) kubeletConfiguration(p strict.Path, s *setting, settings map[string]any) {
+	k := &m.doc.Spec.Kubernetes
+	if n, ok := settings["maxPods"].(int64); ok && n > 0 && n < 1<<20 {
+		k.MaxPods = int(n)
+		m.r.Set(kubernetesPath.Key("maxPods"), s.at)
+		delete(settings, "maxPods")
+	}
+	if gates, ok := settings["featureGates"].(map[string]any); ok {
+		var items []string
+		for _, name := range slices.Sorted(maps.Keys(gates)) {
+			items = append(items, fmt.Sprintf("%s=%v", name, gates[name]))
+		}
+		m.gates(s, items)
+		delete(settings, "featureGates")
+	}
+	for _, name := range []string{"apiVersion", "kind", "clusterDNS", "clusterDomain", "cgroupDriver"} {
+		if _, ok := settings[name]; ok {
+			m.tell(s, "remove it", "%s: %s is not used: Quorate sets it, as the cluster's parts must agree on it", s.name, name)
+			delete(settings, name)
+		}
+	}
+	if len(settings) > 0 {
+		k.Kubelet.Configuration = settings
 	}
 }
 
@@ -157,6 +203,10 @@ func (m *importer) flags(p strict.Path, s *setting) []string {
 		value, why := m.resolve(pair.value, s.host)
 		if why != nil || value.Kind != yaml.ScalarNode {
 			m.r.Errorf(p, "write the value out", "%s: the value of %s is not known, or no text", s.name, quote(pair.key.Value))
+			continue
+		}
+		if pair.key.Value == "feature-gates" {
+			m.gates(s, strings.Split(value.Value, ","))
 			continue
 		}
 		m.r.Set(p.Index(len(out)), s.at)

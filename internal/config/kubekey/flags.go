@@ -47,28 +47,8 @@ func (m *importer) arg(to strict.Path, field *[]string, from strict.Path, flag, 
 		m.warn(from, "certificates of kubelets are renewed by themselves, well before they end",
 			"the flag %s is not taken over: certificates that the cluster signs are valid for a year", flag)
 	default:
-		if isGone(to, flag) {
-			m.warn(from, "remove it", "the flag %s is left out: Kubernetes no longer has it, and the program would not start with it", flag)
-			return
-		}
 		m.add(to, field, from, flag+"="+value)
 	}
-}
-
-// isGone reports whether no supported version of a program has a flag, of those
-// that files for older versions have.
-func isGone(to strict.Path, flag string) bool {
-	switch flag {
-	case "address", "port": // without TLS; the kubelet's are others
-		return to == controllerManagerArgs || to == schedulerArgs
-	case "network-plugin", "cni-bin-dir", "cni-conf-dir", "container-runtime", "docker-endpoint", "pod-infra-container-image",
-		"cadvisor-port", "register-schedulable", "keep-terminated-pod-volumes", "experimental-bootstrap-kubeconfig", "master-service-namespace",
-		"insecure-port", "insecure-bind-address", "kubelet-https", "enable-swagger-ui", "basic-auth-file", "service-account-api-audiences",
-		"deployment-controller-sync-period", "horizontal-pod-autoscaler-upscale-delay", "horizontal-pod-autoscaler-downscale-delay",
-		"horizontal-pod-autoscaler-use-rest-clients", "pod-eviction-timeout", "logtostderr", "alsologtostderr", "log-dir":
-		return true
-	}
-	return false
 }
 
 // gatesFlag imports what stood in a flag --feature-gates: A=true,B=false.
