@@ -307,7 +307,9 @@ type Flannel struct {
 // Registry says how the hosts' containerd reaches image registries.
 type Registry struct {
 	// Mirrors are, by registry (such as docker.io), the addresses that are
-	// tried before it, such as https://mirror.example.com.
+	// tried before it, such as https://mirror.example.com. One whose path begins
+	// with /v2, such as https://harbor.example.com/v2/hub, leads to a registry's
+	// API itself: nothing is put behind it.
 	//
 	// Example: {docker.io: [https://mirror.example.com]}
 	Mirrors map[string][]string `yaml:"mirrors,omitempty"`

@@ -66,7 +66,7 @@ type Program struct {
 	// ExtraArgs are flags, each as name=value without the leading dashes, such
 	// as audit-log-maxage=30. They win over Quorate's own of the same name.
 	//
-	// Example: [audit-log-maxage=30]
+	// Example: [profiling=false]
 	ExtraArgs []string `yaml:"extraArgs,omitempty"`
 }
 

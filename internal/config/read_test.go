@@ -64,7 +64,7 @@ func TestLoadPipe(t *testing.T) {
 	defer in.Close()
 	go func() {
 		defer out.Close()
-		fmt.Fprint(out, header+"spec: {hosts: [{name: a, address: 10.0.0.1, roles: [control-plane]}]}\n")
+		fmt.Fprint(out, header+"spec: {hosts: [{name: a, address: 10.0.0.1, roles: [control-plane, worker]}]}\n")
 	}()
 	c, list := Load([]string{fmt.Sprintf("/dev/fd/%d", in.Fd())}, testOptions())
 	if c == nil || len(list) != 0 {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -31,6 +32,9 @@ func checkRules(r *strict.Report, c *cluster.Cluster) {
 	checkDomain(r, c)
 	checkNetwork(r, c)
 	checkAnonymous(r, c)
+	if len(c.With(cluster.RoleWorker)) == 0 && !r.AnyBadIn("spec") {
+		r.Warnf(hosts, "give a host the role worker, which control-plane hosts can have too", "no host takes workloads: pods of yours would stay pending")
+	}
 }
 
 // checkAnonymous checks that a cluster without anonymous access can be told so
@@ -154,6 +158,8 @@ func checkNetwork(r *strict.Report, c *cluster.Cluster) {
 	if pods.IsValid() && services.IsValid() && pods.Overlaps(services) {
 		r.Errorf(at.Key("serviceCIDR"), "", "network.podCIDR %v and network.serviceCIDR %v overlap", pods, services)
 	}
+	warnOfPublic(r, at.Key("podCIDR"), "network.podCIDR", pods)
+	warnOfPublic(r, at.Key("serviceCIDR"), "network.serviceCIDR", services)
 	if pods.IsValid() {
 		checkHostsOutside(r, c, at.Key("podCIDR"), "network.podCIDR", pods)
 		checkPodRange(r, c)
@@ -165,6 +171,20 @@ func checkNetwork(r *strict.Report, c *cluster.Cluster) {
 			r.Errorf(at.Key("serviceCIDR"), "", "network.serviceCIDR %v must be from a /%d to a /%d", services, largest, smallest)
 		}
 	}
+}
+
+// warnOfPublic warns of a range that is somebody's on the internet: pods would not
+// reach whoever has those addresses there.
+func warnOfPublic(r *strict.Report, p strict.Path, what string, of netip.Prefix) {
+	if !of.IsValid() {
+		return
+	}
+	for _, private := range []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15", "240.0.0.0/4"} {
+		if around := netip.MustParsePrefix(private); around.Contains(of.Addr()) && around.Bits() <= of.Bits() {
+			return
+		}
+	}
+	r.Warnf(p, "choose a private range, such as "+defaultPodCIDR, "%s %v has public addresses: those who have them on the internet are out of reach for pods", what, of)
 }
 
 // checkHostsOutside refuses a range that holds the address of a host or the
@@ -211,7 +231,11 @@ func checkPodRange(r *strict.Report, c *cluster.Cluster) {
 		return
 	}
 	if mask < pods.Bits() || mask-pods.Bits() > farthest {
-		r.Errorf(at, "", "kubernetes.nodeCIDRMaskSize %d does not divide network.podCIDR %v: it must be from %d to %d",
+		place, hint := at, fmt.Sprintf("write from %d to %d, or another range", pods.Bits(), min(pods.Bits()+farthest, 30))
+		if !r.Given(at) { // the range is what the file says
+			place, hint = "spec.network.podCIDR", fmt.Sprintf("choose a larger range, of which each node gets a /%d, or a larger nodeCIDRMaskSize", mask)
+		}
+		r.Errorf(place, hint, "kubernetes.nodeCIDRMaskSize %d does not divide network.podCIDR %v: it must be from %d to %d",
 			mask, pods, pods.Bits(), min(pods.Bits()+farthest, 30))
 		return
 	}

@@ -88,6 +88,8 @@ func checkExternalBalancer(r *strict.Report, c *cluster.Cluster) {
 		r.Errorf(balancerPath.Key("vip"), "write address instead of vip", "mode external has an address; vip is for modes managed and kube-vip")
 	case !lb.VIP.IsValid() && lb.VIPHost == "":
 		r.Errorf(balancerPath.Key("address"), "add address: the balancer's IP address or name", "mode external needs the balancer's address")
+	case lb.VIP.Is6():
+		r.Errorf(balancerPath.Key("address"), "give an IPv4 address, or a name", "loadBalancer.address %v: clusters on IPv6 are not supported by this version", lb.VIP)
 	}
 	for i := range c.Hosts {
 		h := &c.Hosts[i]

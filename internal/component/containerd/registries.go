@@ -72,6 +72,10 @@ func registryFiles(r cluster.Registry) []component.File {
 	type mirror struct {
 		URL      string
 		Insecure bool
+		// HasAPIPath tells that the URL leads to the registry's API itself, as
+		// that of a project of Harbor's does, so that containerd puts no /v2
+		// behind it.
+		HasAPIPath bool
 	}
 	var files []component.File
 	for _, name := range registryNames(r) {
@@ -89,7 +93,10 @@ func registryFiles(r cluster.Registry) []component.File {
 		}
 		for _, m := range r.Mirrors[name] {
 			u, err := url.Parse(m)
-			data.Mirrors = append(data.Mirrors, mirror{URL: m, Insecure: err == nil && u.Scheme == "https" && slices.Contains(r.Insecure, u.Host)})
+			data.Mirrors = append(data.Mirrors, mirror{
+				URL: m, Insecure: err == nil && u.Scheme == "https" && slices.Contains(r.Insecure, u.Host),
+				HasAPIPath: err == nil && (u.Path == "/v2" || strings.HasPrefix(u.Path, "/v2/")),
+			})
 		}
 		files = append(files, component.File{
 			Path: path.Join(registriesDir, name, "hosts.toml"), Mode: 0o644, Content: component.Render(templates, "hosts.toml.tmpl", data),

@@ -13,7 +13,7 @@ import (
 
 func TestRegistryFiles(t *testing.T) {
 	files := registryFiles(cluster.Registry{
-		Mirrors:  map[string][]string{"docker.io": {"https://mirror.local:5000", "http://plain.example"}, "quay.io": {"https://quay.example/\"x"}},
+		Mirrors:  map[string][]string{"docker.io": {"https://mirror.local:5000", "http://plain.example", "https://harbor.example/v2/hub"}, "quay.io": {"https://quay.example/\"x"}},
 		Insecure: []string{"mirror.local:5000"},
 	})
 	got := map[string]string{}
@@ -30,6 +30,11 @@ func TestRegistryFiles(t *testing.T) {
 
 [host."http://plain.example"]
   capabilities = ["pull", "resolve"]
+
+[host."https://harbor.example/v2/hub"]
+  capabilities = ["pull", "resolve"]
+  # The address has the path of the registry's API in it.
+  override_path = true
 `,
 		"/etc/containerd/certs.d/mirror.local:5000/hosts.toml": head + `server = "http://mirror.local:5000"
 # Its certificate is not verified; it may answer without TLS, too.

@@ -1,6 +1,10 @@
 package ansible
 
 import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -51,7 +55,7 @@ func (m *importer) hosts() {
 			if h.isBroken || m.isKubeasz && m.leftOutOfKubeasz(h) {
 				continue
 			}
-			m.inv.warn(h.at, "put it into a group: "+m.groupNames(), "host %s is in no group that gives it something to do: it is left out of the cluster", quote(h.name))
+			m.inv.warn(h.at, cmp.Or(m.balancerHint(h), "put it into a group: "+m.groupNames()), "host %s is in no group that gives it something to do: it is left out of the cluster", quote(h.name))
 			continue
 		}
 	}
@@ -92,9 +96,30 @@ func (m *importer) explainGroups() {
 	}
 	for _, g := range m.inv.order {
 		if g.hasHosts && g.isDefined && len(g.vars) == 0 && len(g.fileVars) == 0 && !isKnown(g) {
-			m.inv.warn(g.at, "", "the group %s is not one that Quorate knows: nothing is installed for it", quote(g.name))
+			hint := ""
+			if isBalancerName(g.name) {
+				hint = managedHint
+			}
+			m.inv.warn(g.at, hint, "the group %s is not one that Quorate knows: nothing is installed for it", quote(g.name))
 		}
 	}
+}
+
+// managedHint is how to have load balancers that Quorate runs.
+const managedHint = "Quorate can run HAProxy and keepalived on such hosts: write a cluster file with quorate import, give them the role load-balancer in it, and loadBalancer: {mode: managed, vip: …}"
+
+// isBalancerName reports whether a group or host is by its name one of load balancers.
+func isBalancerName(name string) bool {
+	plain := strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))
+	return strings.HasPrefix(plain, "lb") || strings.Contains(plain, "loadbalancer") || strings.Contains(plain, "haproxy") || strings.Contains(plain, "keepalived")
+}
+
+// balancerHint is what to do about a load balancer's host that has no role.
+func (m *importer) balancerHint(h *host) string {
+	if isBalancerName(h.name) {
+		return managedHint
+	}
+	return ""
 }
 
 // checkUser tells who Quorate logs in as where the inventory leaves it open.
@@ -220,7 +245,10 @@ func (m *importer) addresses(p strict.Path, h *host, out *v1alpha1.Host, isLocal
 	case internalAt == nil:
 		internal, internalAt = access, accessAt
 	case accessAt != nil && access != internal && access != "":
-		m.inv.warn(accessAt.at, "write the address that the other hosts reach it at as ip", "host %s has ip and another access_ip: Quorate uses one address between hosts, ip", quote(h.name))
+		if !m.accessTold {
+			m.accessTold = true
+			m.inv.warn(accessAt.at, "write the address that the other hosts reach it at as ip", "host %s, and perhaps others, has ip and another access_ip: Quorate uses one address between hosts, ip", quote(h.name))
+		}
 	}
 	at := h.at
 	if addressAt != nil {
@@ -270,7 +298,7 @@ func (m *importer) labels(p strict.Path, h *host, out *v1alpha1.Host) {
 	m.r.Set(p, v.at)
 	n, why := m.resolve(v.value, h)
 	if why == nil && n.Kind == yaml.ScalarNode {
-		n = labelsOfText(n.Value)
+		n, why = labelsOfText(n.Value)
 	}
 	if why == nil && n.Kind != yaml.MappingNode {
 		why = &unresolved{"must be a mapping (label: value)", ""}
@@ -291,15 +319,35 @@ func (m *importer) labels(p strict.Path, h *host, out *v1alpha1.Host) {
 	}
 }
 
-// labelsOfText makes a mapping of labels that are written as a=b,c=d.
-func labelsOfText(s string) *yaml.Node {
+// labelsOfText makes a mapping of labels that are written as a=b,c=d, or in JSON,
+// whose words (true) INI inventories do not know.
+func labelsOfText(s string) (*yaml.Node, *unresolved) {
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	if strings.HasPrefix(strings.TrimSpace(s), "{") {
+		var labels map[string]any
+		if err := json.Unmarshal([]byte(s), &labels); err != nil {
+			return n, &unresolved{"is neither a=b,c=d nor a mapping", `write {"label": "value"}`}
+		}
+		for _, key := range slices.Sorted(maps.Keys(labels)) {
+			switch labels[key].(type) {
+			case string, bool, float64:
+				n.Content = append(n.Content, text(key), text(fmt.Sprint(labels[key])))
+			default:
+				return n, &unresolved{"has a label whose value is no text", `write {"label": "value"}`}
+			}
+		}
+		return n, nil
+	}
 	for part := range strings.SplitSeq(s, ",") {
-		if key, value, ok := strings.Cut(strings.TrimSpace(part), "="); ok {
+		key, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+		if !ok && strings.TrimSpace(part) != "" {
+			return n, &unresolved{"has " + quote(part) + " in it, which is no label", "write label=value,label=value"}
+		}
+		if ok {
 			n.Content = append(n.Content, text(key), text(value))
 		}
 	}
-	return n
+	return n, nil
 }
 
 // parseWhole reads a whole number.

@@ -29,6 +29,10 @@ type importer struct {
 	referred map[*variable]bool
 	// told are the variables with an error, which several hosts may share.
 	told map[*variable]bool
+	// keyTold tells that it was told where paths of keys start from.
+	keyTold bool
+	// accessTold tells that it was told that access_ip is not used.
+	accessTold bool
 }
 
 // IsInventory reports whether a file is an inventory, INI or YAML.

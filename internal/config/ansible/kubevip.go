@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/config/strict"
 	"github.com/quorate/quorate/internal/diag"
@@ -49,13 +51,43 @@ func (m *importer) kubeVIP(own *balancer) bool {
 	}
 	m.endpointPort(port)
 	m.refuseStandIn(balancerPath.Key("vip"), "kube_vip_address", lb.VIP)
-	if s := m.cluster("kube_vip_interface"); s != nil && canonical(s.value) != "" {
-		m.tell(s, "", "kube_vip_interface is not used: Quorate takes the interface that has the host's address")
-	}
+	m.text(balancerPath.Key("interface"), &lb.Interface, "kube_vip_interface")
+	m.kubeVIPImage()
 	if services, s := m.truth("kube_vip_services_enabled", false); services {
 		m.tell(s, "install MetalLB or the like once the cluster is up", "kube_vip_services_enabled is not used: services of type LoadBalancer get no address")
 	}
 	return true
+}
+
+// kubeVIPImage takes over an image of kube-vip's own, where the inventory names it
+// in full.
+func (m *importer) kubeVIPImage() {
+	repo, tag := m.cluster("kube_vip_image_repo"), m.cluster("kube_vip_image_tag")
+	p := balancerPath.Key("kubeVIP").Key("image")
+	if repo == nil && tag == nil {
+		return
+	}
+	var parts []string
+	for _, s := range []*setting{repo, tag} {
+		if s == nil {
+			continue
+		}
+		n, why := m.resolve(s.value, s.host)
+		if why != nil || n.Kind != yaml.ScalarNode || n.Value == "" {
+			break
+		}
+		parts = append(parts, n.Value)
+		m.r.Set(p, s.at)
+	}
+	if len(parts) == 2 {
+		m.doc.Spec.Endpoint.LoadBalancer.KubeVIP.Image = strings.Join(parts, ":")
+		return
+	}
+	one := repo
+	if one == nil {
+		one = tag
+	}
+	m.tell(one, "give both kube_vip_image_repo and kube_vip_image_tag, written out", "%s is not used: kube-vip's image is not named in full", one.name)
 }
 
 // bgp fills in the routers that kube-vip announces the VIP to. on is the switch.

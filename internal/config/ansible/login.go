@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -80,10 +81,20 @@ func (m *importer) login(p strict.Path, h *host) login {
 	case password.same(sudo):
 		delete(l.values, "sudoPassword") // as the login password, which is the default
 	}
+	if key := l.values["privateKeyPath"]; isRelative(key.value) && !m.keyTold {
+		m.keyTold = true
+		m.inv.warn(key.at, "write the whole path, or {{ inventory_dir }} before it", "the private key's path starts from the folder of the inventory; Ansible's starts from where it is run")
+	}
 	m.connection(h, &l)
 	m.become(h)
 	m.sshArguments(h)
 	return l
+}
+
+// isRelative reports whether the path of a key depends on a folder that the file
+// does not name.
+func isRelative(path string) bool {
+	return path != "" && !filepath.IsAbs(path) && !strings.HasPrefix(path, "~") && !strings.HasPrefix(path, "./") && !strict.IsPrivateKey(path)
 }
 
 // fromEnvironment returns a password that the inventory takes from the

@@ -24,7 +24,7 @@ func (m *importer) registry() {
 		m.containerdMirrors(s)
 	}
 	if s := m.cluster("containerd_registries"); s != nil {
-		m.mirrorsByRegistry(s)
+		m.mirrorsByRegistry(s, false)
 	}
 	for _, name := range []string{"docker_insecure_registries", "insecure_registries", "containerd_insecure_registries"} {
 		s := m.cluster(name)
@@ -32,9 +32,9 @@ func (m *importer) registry() {
 			continue
 		}
 		if n := m.value(insecurePath, s); n != nil && n.Kind == yaml.MappingNode {
-			for _, pair := range m.inv.pairs(s.file, n) {
-				m.insecure(s, pair.key.Value)
-			}
+			// Its keys are registries and its values where they are reached
+			// instead: it is those whose certificates do not count.
+			m.mirrorsByRegistry(s, true)
 			continue
 		}
 		for _, registry := range m.texts(insecurePath, s) {
@@ -62,7 +62,7 @@ func (m *importer) mirror(s *setting, registry, address string) {
 // insecure adds a registry without TLS, once.
 func (m *importer) insecure(s *setting, registry string) {
 	r := &m.doc.Spec.Registry
-	registry = strict.WithoutScheme(registry)
+	registry = hostOf(registry)
 	for _, known := range r.Insecure {
 		if known == registry {
 			return
@@ -84,6 +84,7 @@ func (m *importer) containerdMirrors(s *setting) {
 		return
 	}
 	for _, item := range list.Content {
+		m.tellOfMirror(s, item, "prefix", "mirrors", "server")
 		prefix, ok := m.child(mirrorsPath, s, item, "prefix")
 		mirrors := childOf(item, "mirrors")
 		if !ok || mirrors == nil || mirrors.Kind != yaml.SequenceNode {
@@ -96,6 +97,16 @@ func (m *importer) containerdMirrors(s *setting) {
 				m.r.Errorf(mirrorsPath, "", "a mirror in %s has no host that is known", s.name)
 				return
 			}
+			m.tellOfMirror(s, mirror, "host", "skip_verify", "override_path", "capabilities")
+			if capable := childOf(mirror, "capabilities"); capable != nil && !isCapable(capable) {
+				m.tell(s, "remove it, or give it the capabilities pull and resolve", "%s: the mirror %s of %s is left out: it is not one to pull and to resolve names from", s.name, quote(address), quote(prefix))
+				continue
+			}
+			if override := childOf(mirror, "override_path"); override != nil && canonical(override) == "true" && !hasAPIPath(address) {
+				m.r.Errorf(mirrorsPath, "write the address with the path of the registry's API, as https://harbor.example.com/v2/PROJECT",
+					"%s: override_path of %s: its path does not begin with /v2", s.name, quote(address))
+				continue
+			}
 			m.mirror(s, prefix, address)
 			if skip := childOf(mirror, "skip_verify"); skip != nil && canonical(skip) == "true" {
 				m.insecure(s, address)
@@ -104,8 +115,9 @@ func (m *importer) containerdMirrors(s *setting) {
 	}
 }
 
-// mirrorsByRegistry reads a mapping of registries to one address or several.
-func (m *importer) mirrorsByRegistry(s *setting) {
+// mirrorsByRegistry reads a mapping of registries to one address or several, whose
+// certificates do not count where they are insecure.
+func (m *importer) mirrorsByRegistry(s *setting, insecure bool) {
 	n := m.value(mirrorsPath, s)
 	if n == nil || isNull(n) {
 		return
@@ -125,8 +137,13 @@ func (m *importer) mirrorsByRegistry(s *setting) {
 			case why != nil || address.Kind != yaml.ScalarNode:
 				m.r.Errorf(mirrorsPath.Key(pair.key.Value), "write the address out", "%s: an address for %s is not known, or no text", s.name, quote(pair.key.Value))
 			case pair.key.Value == "docker.io" && address.Value == "https://registry-1.docker.io": // the registry itself
+			case insecure && hostOf(address.Value) == hostOf(pair.key.Value):
+				m.insecure(s, address.Value)
 			default:
-				m.mirror(s, pair.key.Value, address.Value)
+				m.mirror(s, hostOf(pair.key.Value), address.Value)
+				if insecure {
+					m.insecure(s, address.Value)
+				}
 			}
 		}
 	}

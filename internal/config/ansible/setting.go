@@ -31,7 +31,7 @@ func (m *importer) cluster(name string) *setting {
 	for _, h := range hosts {
 		v := m.inv.lookup(h, name)
 		switch {
-		case v == nil || isNull(v.value) && name != "loadbalancer_apiserver": // its value may stand below, unindented
+		case v == nil || isEmpty(follow(v.value)) && name != "loadbalancer_apiserver": // its value may stand below, unindented
 		case found == nil:
 			found = &setting{v, h}
 		case v != found.variable && canonical(v.value) != canonical(found.value):

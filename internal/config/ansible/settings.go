@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -65,6 +66,9 @@ func (m *importer) kubernetes() {
 func (m *importer) domain() {
 	name, own := m.cluster("cluster_name"), m.cluster("dns_domain")
 	p := kubernetesPath.Key("dnsDomain")
+	if name != nil {
+		m.name(name)
+	}
 	switch {
 	case own != nil && compact(own.value) != "{{cluster_name}}":
 		if value, ok := m.scalar(p, own); ok {
@@ -76,6 +80,23 @@ func (m *importer) domain() {
 		}
 	}
 }
+
+// name calls the cluster after its domain, where that is not everybody's:
+// prod.example is prod, so that two clusters are not called the same.
+func (m *importer) name(s *setting) {
+	n, why := m.resolve(s.value, s.host)
+	if why != nil || n.Kind != yaml.ScalarNode || strings.TrimSpace(n.Value) == "cluster.local" {
+		return
+	}
+	label, _, _ := strings.Cut(strings.TrimSpace(n.Value), ".")
+	if ourName.MatchString(label) {
+		m.doc.Metadata.Name = label
+		m.r.Set("metadata.name", s.at)
+	}
+}
+
+// ourName is what a cluster may be called.
+var ourName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 // featureGates fills in gates that are switched on or off everywhere.
 func (m *importer) featureGates() {

@@ -205,6 +205,12 @@ func (m *importer) endpointV4(k *kubernetesV4) {
 		return
 	}
 	m.balancer(w)
+	if env, ok := e.KubeVip.Env.(map[string]any); ok && out.LoadBalancer.Mode == "kube-vip" {
+		if name, ok := env["vip_interface"].(string); ok {
+			set(m, ourBalancer.Key("interface"), &out.LoadBalancer.Interface, from.Key("kube_vip.env").Key("vip_interface"), name)
+			delete(env, "vip_interface")
+		}
+	}
 	m.leaveOut(
 		leftOut{from: from.Key("kube_vip.mode"), value: e.KubeVip.Mode, harmless: []any{"ARP", "arp"}, follows: "the virtual address is announced by ARP, in the hosts' own subnet", remedy: nameRouters},
 		leftOut{from: from.Key("kube_vip.env"), value: e.KubeVip.Env, follows: "kube-vip has Quorate's settings", remedy: nameRouters},

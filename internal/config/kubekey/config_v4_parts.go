@@ -48,7 +48,7 @@ func (m *importer) criV4(c *criV4) {
 	m.texts(to.Key("insecure"), &m.doc.Spec.Registry.Insecure, from.Key("registry.insecure_registries"), c.Registry.InsecureRegistries)
 	for i, a := range c.Registry.Auths {
 		certificates := cmp.Or(a.CACert, a.CAFile, a.CertFile, a.KeyFile)
-		m.auth(from.Key("registry.auths").Index(i), a.Registry, auth{
+		m.auth(from.Key("registry.auths").Index(i), cmp.Or(a.Registry, a.Repo), auth{
 			Username: a.Username, Password: a.Password, SkipTLSVerify: a.SkipTLSVerify, PlainHTTP: a.PlainHTTP, CertsPath: certificates,
 		})
 	}

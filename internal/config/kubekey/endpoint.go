@@ -72,7 +72,11 @@ func (m *importer) controlPlaneEndpoint(e *controlPlaneEndpoint) {
 			"controlPlaneEndpoint.kubevip.mode %s is not taken over: the virtual address is announced by ARP, in the hosts' own subnet", word(mode))
 	}
 	if w.byDNS && w.balancer != balancerHAProxy && w.balancer != balancerKubeVip {
-		m.warn(from.Key("externalDNS"), "", "controlPlaneEndpoint.externalDNS: the name is looked up in DNS by the nodes; the control-plane hosts have it in their hosts files all the same")
+		says := "the nodes look the name up in DNS; the control-plane hosts have it in their hosts files all the same"
+		if w.address != "" {
+			says = "all hosts have the name in their hosts files, with " + w.called
+		}
+		m.warn(from.Key("externalDNS"), "", "controlPlaneEndpoint.externalDNS: %s", says)
 	}
 }
 

@@ -96,6 +96,9 @@ func (m *importer) otherGroup(from strict.Path, group string, members []role) {
 		return
 	}
 	hint := strict.DidYouMean(group, slices.Sorted(maps.Keys(groupRoles())))
+	if plain := strings.ToLower(group); strings.HasPrefix(plain, "lb") || strings.Contains(plain, "balancer") || strings.Contains(plain, "haproxy") || strings.Contains(plain, "keepalived") {
+		hint = "Quorate can run HAProxy and keepalived on such hosts: write a cluster file with quorate import, give them the role load-balancer in it, and loadBalancer: {mode: managed, vip: …}"
+	}
 	if hint == "" {
 		hint = "label the hosts instead: labels, for each host"
 	}

@@ -195,6 +195,7 @@ type criRegistryV4 struct {
 
 type authV4 struct {
 	Registry      string `yaml:"registry"`
+	Repo          string `yaml:"repo"` // what KubeKey 4.0.0 to 4.0.3 call it
 	Username      any    `yaml:"username"`
 	Password      any    `yaml:"password"`
 	SkipTLSVerify bool   `yaml:"skip_tls_verify"`
