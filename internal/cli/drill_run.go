@@ -243,38 +243,49 @@ func (room *drillRoom) run(o drillOptions, picks []drill.Pick, budget drill.Budg
 	return record, history, nil
 }
 
-// concludeDrill keeps the record and shows it.
+// concludeDrill shows what came of a run, and keeps it. It is shown first: a record
+// that cannot be kept is an error of its own, and takes no verdict away.
 func (s *session) concludeDrill(o drillOptions, record drill.Record, history drill.History, interrupted bool, stdout, stderr io.Writer) error {
-	dir, err := drillRecords(s.cluster.Name)
-	if err != nil {
-		return err
-	}
-	path, err := drill.Save(dir, record, history)
-	if err != nil {
-		return err
-	}
-	if o.html != "" {
-		if err := writeReport(o.html, record); err != nil {
-			return err
-		}
-		fmt.Fprintln(stderr, "Report:", o.html)
-	}
-	fmt.Fprintln(stderr, "Record:", path)
-	if !record.Verdict.OK() {
-		fmt.Fprintln(stderr, "The whole history:", drill.HistoryPath(path))
-	}
+	var shown error
 	if o.output == "json" {
-		err = printable.JSON(stdout, record)
+		shown = printable.JSON(stdout, record)
 	} else {
-		_, err = io.WriteString(stdout, report.Text(record, lookOf(stdout)))
+		_, shown = io.WriteString(stdout, report.Text(record, lookOf(stdout)))
+	}
+	if err := errors.Join(shown, s.keepDrill(o, record, history, stderr)); err != nil {
+		return err
 	}
 	switch {
-	case err == nil && interrupted:
-		err = silent(exitInterrupted)
-	case err == nil && !record.OK:
-		err = silent(exitFailed)
+	case interrupted:
+		return silent(exitInterrupted)
+	case !record.OK:
+		return silent(exitFailed)
 	}
-	return err
+	return nil
+}
+
+// keepDrill writes the record, and the report where one is wanted, and says where.
+func (s *session) keepDrill(o drillOptions, record drill.Record, history drill.History, stderr io.Writer) error {
+	var failures []error
+	if o.html != "" {
+		err := writeReport(o.html, record)
+		if err == nil {
+			fmt.Fprintln(stderr, "Report:", o.html)
+		}
+		failures = append(failures, err)
+	}
+	dir, err := drillRecords(s.cluster.Name)
+	path := ""
+	if err == nil {
+		path, err = drill.Save(dir, record, history)
+	}
+	if err == nil {
+		fmt.Fprintln(stderr, "Record:", path)
+		if !record.Verdict.OK() {
+			fmt.Fprintln(stderr, "The whole history:", drill.HistoryPath(path))
+		}
+	}
+	return errors.Join(append(failures, err)...)
 }
 
 // writeReport writes a record as a web page.

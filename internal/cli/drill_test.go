@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -182,6 +183,29 @@ func TestFaultsOfAllHostsAreEnded(t *testing.T) {
 		t.Errorf("%q", ended)
 	}
 	if err := errors.Join(failures...); err == nil || err.Error() != "cp-1: the fault ab-2 is not undone" {
+		t.Error(err)
+	}
+}
+
+// A record that cannot be kept is an error, and takes neither the verdict nor the web page
+// away.
+func TestVerdictIsShownThoughTheRecordIsNotKept(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_STATE_HOME", file) // where no folder can be made
+	page := filepath.Join(t.TempDir(), "drills.html")
+	s := &session{cluster: &cluster.Cluster{Name: "demo"}}
+	var stdout, stderr bytes.Buffer
+	err := s.concludeDrill(drillOptions{output: "text", html: page}, drill.Record{Cluster: "demo", OK: true}, drill.History{}, false, &stdout, &stderr)
+	if err == nil || !strings.Contains(err.Error(), "keeping the drill's record") {
+		t.Errorf("the error is %v", err)
+	}
+	if !strings.Contains(stdout.String(), "PROVEN") {
+		t.Errorf("no verdict was shown: %q", &stdout)
+	}
+	if _, err := os.Stat(page); err != nil {
 		t.Error(err)
 	}
 }
