@@ -93,7 +93,7 @@ func rules() []struct {
 		{"internal/printable", nil},
 		{"internal/bounded", nil},
 		{"internal/diag", []string{"internal/printable"}},
-		{"internal/pki", nil},
+		{"internal/pki", []string{"internal/agent/protocol"}},
 		{"internal/event", []string{"internal/plan"}},
 		{"internal/engine", []string{"internal/plan", "internal/event"}},
 		{"internal/probe", []string{"internal/bounded"}},

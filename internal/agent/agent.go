@@ -89,6 +89,7 @@ func (a *Agent) Handler() http.Handler {
 	handle(mux, protocol.OpFacts, a.facts)
 	handle(mux, protocol.OpRemove, a.remove)
 	handle(mux, protocol.OpMkdir, a.mkdir)
+	handle(mux, protocol.OpSync, a.sync)
 	handle(mux, protocol.OpUnit, a.unit)
 	handle(mux, protocol.OpPackages, a.packages)
 	handle(mux, protocol.OpDial, a.dial)

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
@@ -17,7 +18,7 @@ func (a *Agent) facts(ctx context.Context, request protocol.FactsRequest) (proto
 			return protocol.Facts{}, err
 		}
 	}
-	var facts protocol.Facts
+	facts := protocol.Facts{Time: time.Now().UTC()}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	unknown := func(part string, err error) {

@@ -1,12 +1,8 @@
 package agent
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/pem"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -66,48 +62,12 @@ func (a *Agent) describeFile(query protocol.FileQuery) protocol.File {
 		}
 		if query.Certificate {
 			file.Certificates = a.certificates(content)
-		}
-	}
-	return file
-}
-
-// Where a kubeconfig (YAML or JSON) holds its client certificate.
-var (
-	certificateData = regexp.MustCompile(`(?m)^\s*"?client-certificate-data"?\s*:\s*["']?([A-Za-z0-9+/=]+)`)
-	certificateFile = regexp.MustCompile(`(?m)^\s*"?client-certificate"?\s*:\s*["']?(/[^"'\s,]+)`)
-)
-
-// certificates finds the certificates in a PEM file or a kubeconfig and gives
-// them as PEM. Keys never pass.
-func (a *Agent) certificates(content []byte) string {
-	found := onlyCertificates(content)
-	for _, match := range certificateData.FindAllSubmatch(content, -1) {
-		if decoded, err := base64.StdEncoding.DecodeString(string(match[1])); err == nil {
-			found = append(found, onlyCertificates(decoded)...)
-		}
-	}
-	for _, match := range certificateFile.FindAllSubmatch(content, -1) {
-		if path, err := a.path(string(match[1])); err == nil {
-			if linked, err := os.ReadFile(path); err == nil {
-				found = append(found, onlyCertificates(linked)...)
+			if query.Key != "" && file.Certificates != "" {
+				file.KeyError = a.keyError(file.Certificates, query.Key)
 			}
 		}
 	}
-	return string(found)
-}
-
-func onlyCertificates(content []byte) []byte {
-	var out bytes.Buffer
-	for {
-		block, rest := pem.Decode(content)
-		if block == nil {
-			return out.Bytes()
-		}
-		content = rest
-		if block.Type == "CERTIFICATE" {
-			pem.Encode(&out, &pem.Block{Type: block.Type, Bytes: block.Bytes})
-		}
-	}
+	return file
 }
 
 // listDirs maps each directory that exists to its sorted names.

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
@@ -18,7 +17,6 @@ func (a *Agent) describeMachine(facts *protocol.Facts) {
 	facts.MachineID = a.line("/etc/machine-id")
 	facts.ProductUUID = strings.ToLower(firstLine("/sys/class/dmi/id/product_uuid"))
 	facts.BootID = firstLine("/proc/sys/kernel/random/boot_id")
-	facts.Time = time.Now().UTC()
 	facts.Kernel = firstLine("/proc/sys/kernel/osrelease")
 	facts.Arch = runtime.GOARCH
 	facts.CPUs = runtime.NumCPU()

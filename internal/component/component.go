@@ -44,7 +44,7 @@ type Input struct {
 // not there yet.
 func (in Input) APIExpected() bool {
 	for _, h := range in.Cluster.ControlPlanes() {
-		if f := in.Snapshot.Facts(h.Name); f != nil && f.Files[APIServerManifest].Exists {
+		if f := in.Snapshot.Facts(h.Name); f != nil && f.Files[APIServerManifest].Holds() {
 			return true
 		}
 	}

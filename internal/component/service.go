@@ -54,13 +54,13 @@ func ServiceChanges(facts *protocol.Facts, s Service) (changes []plan.Change, im
 	u := facts.Units[s.Unit]
 	owed := s.Replaced || facts.Files[owedFile(s.Unit)].Exists
 	switch {
-	case (owed || len(differ) > 0) && u.Running() && !s.Stopped:
+	case (owed || len(differ) > 0) && u.Up(facts.Time) && !s.Stopped:
 		impact = plan.ImpactRestart
 		if s.Reload {
 			impact = plan.ImpactReload
 		}
 		changes = append(changes, plan.Change{What: s.Unit, Action: string(impact)})
-	case !u.Running() && !s.Stopped:
+	case !u.Up(facts.Time) && !s.Stopped:
 		changes = append(changes, plan.Change{What: s.Unit, Action: "start"})
 	case u.Enabled != "enabled":
 		changes = append(changes, plan.Change{What: s.Unit, Action: "enable"})
@@ -153,14 +153,22 @@ func (s Service) Verify(ctx context.Context, rt *Runtime, say func(string)) erro
 		if err != nil {
 			return err
 		}
-		if u := facts.Units[s.Unit]; !u.Running() {
+		if u := facts.Units[s.Unit]; !u.Up(facts.Time) {
 			if err := crash.Look(ctx, h, u); err != nil {
 				return err
 			}
-			return fmt.Errorf("%s is %s (%s)", s.Unit, u.Active, u.Sub)
+			return NotUp(s.Unit, u)
 		}
 		return nil
 	})
+}
+
+// NotUp says how a unit is that is not up.
+func NotUp(name string, u protocol.Unit) error {
+	if u.Running() {
+		return fmt.Errorf("%s ended and was started again %d times, the last time a moment ago", name, u.Restarts)
+	}
+	return fmt.Errorf("%s is %s (%s)", name, u.Active, u.Sub)
 }
 
 // maxRestarts is how often systemd may restart a unit during a wait before the

@@ -56,6 +56,13 @@ func (h *Host) Write(ctx context.Context, request protocol.WriteRequest, content
 	return reply.Changed, err
 }
 
+// Sync has files, and all that is below folders, on the host's disk: what other
+// programs wrote may be in its memory alone. Missing paths are no error.
+func (h *Host) Sync(ctx context.Context, paths ...string) error {
+	var reply protocol.ChangedReply
+	return h.call(ctx, "syncing what was written", protocol.OpSync, protocol.SyncRequest{Paths: paths}, &reply)
+}
+
 // Remove removes a file or an empty directory; a missing one is no error.
 func (h *Host) Remove(ctx context.Context, path string) error {
 	return h.remove(ctx, protocol.RemoveRequest{Path: path})

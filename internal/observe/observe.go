@@ -161,6 +161,9 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 		replies = replies[n:]
 	}
 	facts.LocalHTTP = nil
+	if h.Has(cluster.RoleControlPlane) {
+		out.Programs = controlplane.Programs(o.Cluster, facts)
+	}
 	o.otherPort(ctx, handle, h, out)
 	return out, member
 }
@@ -260,6 +263,7 @@ func mergeFiles(queries []protocol.FileQuery) []protocol.FileQuery {
 		out[i].Content = out[i].Content || q.Content
 		out[i].Digest = out[i].Digest || q.Digest
 		out[i].Certificate = out[i].Certificate || q.Certificate
+		out[i].Key = cmp.Or(out[i].Key, q.Key)
 	}
 	return out
 }

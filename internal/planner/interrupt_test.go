@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -71,6 +72,54 @@ func TestCutOffAnywhere(t *testing.T) {
 					w.budget = -1
 					w.build()
 				})
+			}
+		})
+	}
+}
+
+// A power cut empties what a program wrote and did not sync: the run that was cut
+// off by it, wherever, is finished by the next one, too.
+func TestPowerCutBeforeASync(t *testing.T) {
+	names := []string{"single", "stacked"}
+	if testing.Short() {
+		names = names[:1]
+	}
+	for _, name := range names {
+		for sync := 1; ; sync++ {
+			w := newWorld(t, parse(t, layouts()[name]))
+			w.bundle = smallBundle(t, w.release, "amd64")
+			w.syncs = sync
+			if w.apply(w.plan()).OK() {
+				if sync < 5 {
+					t.Errorf("%s was built with %d syncs", name, sync-1)
+				}
+				break
+			}
+			w.syncs, w.budget = 0, -1
+			for _, m := range w.machines {
+				for path := range maps.Clone(m.unsynced) {
+					m.write(path, "", m.files[path].mode)
+				}
+			}
+			if w.build(); t.Failed() {
+				t.Fatalf("%s, cut in place of sync %d", name, sync)
+			}
+		}
+	}
+}
+
+// What was synced is there after a power cut: a cluster that was built stands.
+func TestPowerCutAfterwards(t *testing.T) {
+	for name, text := range layouts() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, parse(t, text))
+			w.bundle = smallBundle(t, w.release, "amd64")
+			w.build()
+			for _, m := range w.machines {
+				for path := range m.unsynced {
+					t.Errorf("%s of %s was never synced", path, m.name)
+				}
 			}
 		})
 	}

@@ -3,10 +3,13 @@ package planner_test
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"strings"
@@ -187,18 +190,20 @@ func (m *machine) kubeadm(args []string) error {
 	case "kubeconfig":
 		return m.kubeconfigs(s)
 	case "kubelet-start":
-		m.write("/var/lib/kubelet/config.yaml", kubelet, 0o644)
+		m.kubeadmWrites("/var/lib/kubelet/config.yaml", kubelet, 0o644)
 		m.writeFlags(s)
 		return m.startKubelet()
 	case "control-plane":
 		for _, pod := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
 			if args[3] == "all" || "kube-"+args[3] == pod {
-				m.write(manifests+pod+".yaml", m.manifestOf(pod, s), 0o600)
+				m.kubeadmWrites(manifests+pod+".yaml", m.manifestOf(pod, s), 0o600)
 			}
 		}
 		return nil
+	case "kubelet-finalize":
+		return m.finalizeKubelet()
 	case "etcd":
-		m.write(manifests+"etcd.yaml", m.manifestOf("etcd", s), 0o600)
+		m.kubeadmWrites(manifests+"etcd.yaml", m.manifestOf("etcd", s), 0o600)
 		return nil
 	}
 	if why := m.unready(); why != "" {
@@ -216,11 +221,17 @@ func (m *machine) kubeadm(args []string) error {
 	case "upload-config":
 		m.world.uploads++
 		m.world.kubeletConfig = kubelet
-	case "bootstrap-token", "kubelet-finalize":
+	case "bootstrap-token":
 	default:
 		return fmt.Errorf("the kubeadm of the test does not know %q", args)
 	}
 	return nil
+}
+
+// kubeadmWrites writes a file as kubeadm does: it is not on disk before it is synced.
+func (m *machine) kubeadmWrites(path, content string, mode fs.FileMode) {
+	m.write(path, content, mode)
+	m.unsynced[path] = true
 }
 
 func (m *machine) startKubelet() error {
@@ -232,7 +243,10 @@ func (m *machine) startKubelet() error {
 func (m *machine) certs(s settings) error {
 	const dir = "/etc/kubernetes/pki/"
 	leaf := func(name, authority string, l pki.Leaf) error {
-		if m.has(dir+name+".crt") && m.has(dir+name+".key") {
+		if crt, key := dir+name+".crt", dir+name+".key"; m.has(crt) || m.has(key) {
+			if _, err := tls.X509KeyPair(m.files[crt].content, m.files[key].content); err != nil {
+				return fmt.Errorf("failure loading %s certificate: %w", name, err)
+			}
 			return nil
 		}
 		if !m.has(dir + authority + ".key") {
@@ -242,8 +256,8 @@ func (m *machine) certs(s settings) error {
 		if err != nil {
 			return err
 		}
-		m.write(dir+name+".crt", string(pair.Cert), 0o644)
-		m.write(dir+name+".key", string(pair.Key), 0o600)
+		m.kubeadmWrites(dir+name+".crt", string(pair.Cert), 0o644)
+		m.kubeadmWrites(dir+name+".key", string(pair.Key), 0o600)
 		return nil
 	}
 	server := pki.Leaf{CommonName: "kube-apiserver", Server: true}
@@ -281,6 +295,9 @@ func (m *machine) kubeconfigs(s settings) error {
 	ca := pki.Pair{Cert: m.files[dir+"ca.crt"].content, Key: m.files[dir+"ca.key"].content}
 	for _, name := range []string{"admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf"} {
 		if m.has("/etc/kubernetes/" + name) {
+			if len(m.files["/etc/kubernetes/"+name].content) == 0 {
+				return fmt.Errorf("failed to find CurrentContext in Contexts of the kubeconfig file /etc/kubernetes/%s", name)
+			}
 			continue
 		}
 		pair, err := pki.Sign(ca, pki.Leaf{CommonName: name, Client: true}, m.now())
@@ -292,7 +309,7 @@ func (m *machine) kubeconfigs(s settings) error {
 			server = fmt.Sprintf("%s:%d", s.LocalAPIEndpoint.AdvertiseAddress, s.LocalAPIEndpoint.BindPort)
 		}
 		encode := base64.StdEncoding.EncodeToString
-		m.write("/etc/kubernetes/"+name, fmt.Sprintf(`apiVersion: v1
+		m.kubeadmWrites("/etc/kubernetes/"+name, fmt.Sprintf(`apiVersion: v1
 kind: Config
 clusters:
 - name: c
@@ -341,6 +358,13 @@ func (m *machine) join(s settings) error {
 	if why := m.well(server, m.leads(server, m.hostsFile())); why != "" {
 		return fmt.Errorf("the endpoint does not answer: %s", why)
 	}
+	if node := m.world.api.Get("/api/v1/nodes/" + m.name); node != nil && nodeReady(node) {
+		return fmt.Errorf("a Node with name %q and status \"Ready\" already exists in the cluster", m.name)
+	}
+	pair, err := m.world.signClient("system:node:" + m.name)
+	if err != nil {
+		return err
+	}
 	m.joined = string(m.files["/etc/quorate/join/join.yaml"].content) + "--- discovery\n" + string(m.files[s.Discovery.File.KubeConfigPath].content)
 	if ca := authorityIn.FindStringSubmatch(string(m.files[s.Discovery.File.KubeConfigPath].content)); ca != nil && !m.has("/etc/kubernetes/pki/ca.crt") {
 		cert, err := base64.StdEncoding.DecodeString(ca[1])
@@ -349,8 +373,22 @@ func (m *machine) join(s settings) error {
 		}
 		m.write("/etc/kubernetes/pki/ca.crt", string(cert), 0o644)
 	}
-	m.write("/etc/kubernetes/kubelet.conf", fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    server: https://%s\n", server), 0o600)
-	m.write("/var/lib/kubelet/config.yaml", m.world.kubeletConfig, 0o644)
+	m.write(kubeletClient, string(pair.Cert)+string(pair.Key), 0o600) // the kubelet syncs
+	m.kubeadmWrites("/etc/kubernetes/kubelet.conf", fmt.Sprintf(`apiVersion: v1
+kind: Config
+clusters:
+- name: c
+  cluster:
+    server: https://%s
+users:
+- name: u
+  user:
+    client-certificate: %s
+    client-key: %s
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+`, server, kubeletClient, kubeletClient), 0o600)
+	m.kubeadmWrites("/var/lib/kubelet/config.yaml", m.world.kubeletConfig, 0o644)
 	m.writeFlags(s)
 	return m.startKubelet()
 }
@@ -361,7 +399,21 @@ func (m *machine) writeFlags(s settings) {
 	for _, a := range s.NodeRegistration.KubeletExtraArgs {
 		flags += " --" + a.Name + "=" + a.Value
 	}
-	m.write("/var/lib/kubelet/kubeadm-flags.env", `KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=unix:///run/containerd/containerd.sock`+flags+"\"\n", 0o644)
+	m.kubeadmWrites("/var/lib/kubelet/instance-config.yaml", "containerRuntimeEndpoint: x\n", 0o644)
+	m.kubeadmWrites("/var/lib/kubelet/kubeadm-flags.env", `KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=unix:///run/containerd/containerd.sock`+flags+"\"\n", 0o644)
+}
+
+// kubeletClient is where kubelets keep the certificates that they renew.
+const kubeletClient = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+
+// signClient signs a client certificate as a control plane does.
+func (w *world) signClient(name string) (pki.Pair, error) {
+	for _, m := range w.machines {
+		if ca := "/etc/kubernetes/pki/ca."; m.has(ca + "key") {
+			return pki.Sign(pki.Pair{Cert: m.files[ca+"crt"].content, Key: m.files[ca+"key"].content}, pki.Leaf{CommonName: name, Client: true}, m.now())
+		}
+	}
+	return pki.Pair{}, errors.New("no machine has the CA")
 }
 
 // fetchKubeletConfig writes the settings that are stored in the cluster, as a
@@ -369,12 +421,12 @@ func (m *machine) writeFlags(s settings) {
 func (m *machine) fetchKubeletConfig() error {
 	ready := slices.ContainsFunc(m.world.machines, func(o *machine) bool { return o.unready() == "" })
 	switch {
-	case !m.has("/etc/kubernetes/kubelet.conf"):
-		return fmt.Errorf("%s has not joined", m.name)
+	case m.clientFault() != "":
+		return fmt.Errorf("%s cannot ask: %s", m.name, m.clientFault())
 	case !ready, m.world.uploads == 0:
 		return fmt.Errorf("configmap kubelet-config not found")
 	}
-	m.write("/var/lib/kubelet/config.yaml", m.world.kubeletConfig, 0o644)
+	m.kubeadmWrites("/var/lib/kubelet/config.yaml", m.world.kubeletConfig, 0o644)
 	return nil
 }
 

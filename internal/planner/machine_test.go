@@ -37,6 +37,7 @@ type machine struct {
 	clock    time.Duration  // ahead of the test's own clock
 	off      bool           // has no power
 	files    map[string]file
+	unsynced map[string]bool // files that a power cut would empty
 	units    map[string]protocol.Unit
 	packages map[string]string
 	sources  map[string]bool // what its package sources have; nil for everything
@@ -87,7 +88,7 @@ func newMachine(w *world, name string) *machine {
 			"/proc/sys/net/netfilter/nf_conntrack_max": {[]byte("262144\n"), 0o644},
 			"/proc/net/arp": {[]byte("IP address HW type Flags HW address Mask Device\n"), 0o444},
 		},
-		units: map[string]protocol.Unit{}, packages: map[string]string{}, images: map[string]string{},
+		unsynced: map[string]bool{}, units: map[string]protocol.Unit{}, packages: map[string]string{}, images: map[string]string{},
 		modules: map[string]bool{}, sysctls: map[string]string{}, starts: map[string]int{}, reloads: map[string]int{}, loaded: map[string]string{},
 		pods: map[string]*staticPod{}, read: map[string]string{}, clients: map[string]*podClient{},
 	}
@@ -100,6 +101,7 @@ func (m *machine) has(path string) bool { _, ok := m.files[path]; return ok }
 
 func (m *machine) write(path string, content string, mode fs.FileMode) {
 	m.files[path] = file{[]byte(content), mode}
+	delete(m.unsynced, path)
 }
 
 // removeAll removes a path and all below it.
@@ -229,6 +231,13 @@ func (m *machine) do(op string, args, body []byte) (any, error) {
 			m.removeAll(q.Path)
 			return protocol.ChangedReply{Changed: true}, nil
 		})
+	case protocol.OpSync:
+		return with(args, func(q protocol.SyncRequest) (any, error) {
+			maps.DeleteFunc(m.unsynced, func(path string, _ bool) bool {
+				return slices.ContainsFunc(q.Paths, func(p string) bool { return p == path || strings.HasPrefix(path, p+"/") })
+			})
+			return protocol.ChangedReply{}, nil
+		})
 	case protocol.OpMkdir:
 		return protocol.ChangedReply{}, nil
 	case protocol.OpUnpack:
@@ -282,6 +291,9 @@ func (m *machine) facts(q protocol.FactsRequest) (any, error) {
 	}
 	for _, name := range q.Units {
 		if u, ok := m.units[name]; ok {
+			if u.Restarts > 0 {
+				u.ActiveSince = f.Time.Unix() // once more
+			}
 			f.Units[name] = u
 		}
 	}
@@ -344,25 +356,33 @@ func (m *machine) describe(q protocol.FileQuery) protocol.File {
 		out.SHA256 = digestOf(f.content)
 	}
 	if q.Certificate {
-		out.Certificates = certificatesIn(f.content)
+		certificates, _ := m.pairIn(f.content)
+		out.Certificates = string(certificates)
+		if q.Key != "" && out.Certificates != "" {
+			_, key := m.pairIn(m.files[q.Key].content)
+			if _, err := tls.X509KeyPair(certificates, key); err != nil {
+				out.KeyError = strings.TrimPrefix(err.Error(), "tls: ")
+			}
+		}
 	}
 	return out
 }
 
-// certificatesIn finds certificates as the agent does.
-func certificatesIn(content []byte) string {
+// pairIn finds certificates and keys as the agent does.
+func (m *machine) pairIn(content []byte) (certificates, keys []byte) {
 	if config, err := clientcmd.Load(content); err == nil {
 		for _, user := range config.AuthInfos {
-			content = user.ClientCertificateData
+			content = slices.Concat(user.ClientCertificateData, user.ClientKeyData, m.files[user.ClientCertificate].content)
 		}
 	}
-	out := ""
 	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "CERTIFICATE" {
-			out += string(pem.EncodeToMemory(block))
+			certificates = append(certificates, pem.EncodeToMemory(block)...)
+		} else {
+			keys = append(keys, pem.EncodeToMemory(block)...)
 		}
 	}
-	return out
+	return certificates, keys
 }
 
 func (m *machine) unpack(stream []byte) error {
@@ -413,10 +433,13 @@ func (m *machine) unit(q protocol.UnitRequest) (any, error) {
 	case q.Verb == "reload-or-restart" && u.Running():
 		m.reloads[q.Name]++
 		m.load(q.Name)
-	case q.Verb == "restart", q.Verb != "" && q.Verb != "reset-failed" && u.Active != "active":
+	case q.Verb == "restart", q.Verb != "" && q.Verb != "reset-failed" && (u.Active != "active" || u.Restarts > 0):
 		m.starts[q.Name]++
 		m.load(q.Name)
-		u.Active, u.Sub = "active", "running"
+		u.Active, u.Sub, u.Restarts = "active", "running", 0
+		if q.Name == kubelet && m.kubeletFault() != "" {
+			u.Active, u.Sub = "activating", "auto-restart"
+		}
 	}
 	m.units[q.Name] = u
 	return protocol.UnitReply{Unit: u, Changed: true}, nil

@@ -73,10 +73,12 @@ func (m *machine) settlePod(name, manifest string) {
 func (m *machine) sandboxes(filter string) protocol.RunReply {
 	out := ""
 	for name, p := range m.pods {
+		has := []string{`labels."component"==` + name}
 		for key, value := range labelsIn(p.manifest) {
-			if filter == fmt.Sprintf(`labels."component"==%s,labels.%q==%s`, name, key, value) {
-				out += "sandbox-" + name + "\n"
-			}
+			has = append(has, fmt.Sprintf("labels.%q==%s", key, value))
+		}
+		if !slices.ContainsFunc(strings.Split(filter, ","), func(want string) bool { return !slices.Contains(has, want) }) {
+			out += "sandbox-" + name + "\n"
 		}
 	}
 	return protocol.RunReply{Stdout: []byte(out)}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -224,6 +225,10 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 			text += "\n"
 		}
 		m.write(args[1], text, fs.FileMode(mode))
+	case "copy": // HOST FROM TO
+		m.write(args[2], string(m.files[args[1]].content), m.files[args[1]].mode)
+	case "ends": // HOST PATH DAYS: the certificate, or that of a kubeconfig, is one that ends in so many days
+		m.endIn(args[1], int(number(2)))
 	case "latin1": // HOST PATH
 		f := m.files[args[1]]
 		m.write(args[1], string(f.content)+"# caf\xe9\n", f.mode)
@@ -241,6 +246,15 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 		m.write("/etc/kubernetes/pki/ca.crt", string(ca.Cert), 0o644)
 	case "remove": // HOST PATH
 		m.removeAll(args[1])
+	case "restart": // HOST UNIT
+		if _, err := m.unit(protocol.UnitRequest{Name: args[1], Verb: "restart"}); err != nil {
+			s.t.Fatal(err)
+		}
+		s.settle()
+	case "ending": // HOST UNIT: it ends again and again, and was just started once more
+		u := m.units[args[1]]
+		u.Restarts = 7
+		m.units[args[1]] = u
 	case "stop": // HOST UNIT
 		u := m.units[args[1]]
 		u.Active, u.Sub = "inactive", "dead"
@@ -283,8 +297,15 @@ func (w *world) since(before map[string]int) string {
 	return out
 }
 
+// day is a date, which is not the same tomorrow.
+var day = regexp.MustCompile(`\b20[0-9]{2}-[0-9]{2}-[0-9]{2}\b`)
+
 // textOf words a plan, or why there is none, for review in testdata.
 func textOf(p *plan.Plan, refusals diag.List, brief bool) string {
+	return day.ReplaceAllString(wordsOf(p, refusals, brief), "DATE")
+}
+
+func wordsOf(p *plan.Plan, refusals diag.List, brief bool) string {
 	var b strings.Builder
 	for _, d := range refusals {
 		fmt.Fprintf(&b, "%s: %s\n  hint: %s\n", d.Severity, d.Summary, d.Hint)

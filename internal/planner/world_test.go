@@ -64,6 +64,9 @@ type world struct {
 	budget int
 	// later is how much time has passed on all clocks since the test began.
 	later time.Duration
+	// syncs is how often what a program wrote may still be synced, before the process
+	// is killed in place of it; 0 means no end.
+	syncs int
 	kill  context.CancelFunc
 	// over is closed when the test ends. Clients may dial in the background until
 	// then, so no listener's channel is ever closed.
@@ -117,6 +120,11 @@ func (w *world) machine(name string) *machine {
 
 // interrupt counts an operation that changes something against the budget.
 func (w *world) interrupt(m *machine, op string, _ []byte) error {
+	if op == protocol.OpSync && w.syncs > 0 {
+		if w.syncs--; w.syncs == 0 {
+			w.budget = 0
+		}
+	}
 	if w.budget < 0 || op == protocol.OpFacts || op == protocol.OpRead || op == protocol.OpExit {
 		return nil
 	}
@@ -142,16 +150,8 @@ func (w *world) settle() {
 	w.settleService()
 	nodes := 0
 	for _, m := range w.machines {
-		if !m.units["kubelet.service"].Running() || !m.has("/etc/kubernetes/kubelet.conf") || m.off {
-			continue
-		}
-		nodes++
-		path := "/api/v1/nodes/" + m.name
-		if w.api.Get(path) == nil && !m.unregistered {
-			w.api.Put(path, kubetest.Object{
-				"apiVersion": "v1", "kind": "Node", "metadata": kubetest.Object{"name": m.name}, "spec": kubetest.Object{},
-				"status": kubetest.Object{"conditions": []any{kubetest.Object{"type": "Ready", "status": "True"}}},
-			})
+		if m.heartbeat(); m.units["kubelet.service"].Running() && m.has("/etc/kubernetes/kubelet.conf") && !m.off {
+			nodes++
 		}
 	}
 	daemonSet := func(namespace, name string) {

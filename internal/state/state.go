@@ -46,6 +46,8 @@ type Host struct {
 	// AdminConf is why the administrator's credentials of the host are not used: they
 	// are not as kubeadm writes them.
 	AdminConf string `json:"adminConf,omitempty"`
+	// Programs are what runs beside the API server of a control-plane host.
+	Programs []Program `json:"programs,omitempty"`
 	// Proxy holds the backends of the host's own endpoint proxy or, in mode
 	// external, of the user's balancer as far as they were seen through it.
 	Proxy *Proxy `json:"proxy,omitempty"`
@@ -68,6 +70,14 @@ type Probe struct {
 	OK     bool          `json:"ok"`
 	Detail string        `json:"detail,omitempty"` // why not
 	Took   time.Duration `json:"took"`
+}
+
+// Program is a part of a host's control plane that leads for the cluster or stands by:
+// the scheduler, the controller manager.
+type Program struct {
+	Name    string `json:"name"`
+	Running bool   `json:"running"`
+	Detail  string `json:"detail,omitempty"` // why not
 }
 
 // Proxy is the state of an endpoint proxy.

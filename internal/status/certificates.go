@@ -22,6 +22,10 @@ const EndsSoon = 30
 // clusterCA is the cluster's CA on its nodes.
 const clusterCA = "/etc/kubernetes/pki/ca.crt"
 
+// kubeletClient is where a kubelet renews its certificate. What it goes by is what its
+// kubelet.conf names or holds.
+const kubeletClient = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+
 func (a assessment) certificates() {
 	for i := range a.c.Hosts {
 		h := &a.c.Hosts[i]
@@ -31,8 +35,14 @@ func (a assessment) certificates() {
 		}
 		for _, file := range slices.Sorted(maps.Keys(facts.Files)) {
 			text := facts.Files[file].Certificates
-			if text == "" || file == clusterCA && !h.Has(cluster.RoleControlPlane) {
-				continue // a worker's is a copy of the control planes'
+			if text == "" || file == kubeletClient || file == clusterCA && !h.Has(cluster.RoleControlPlane) {
+				continue // a worker's CA is a copy of the control planes'
+			}
+			if why := facts.Files[file].KeyError; why != "" {
+				a.add(Problem{
+					Kind: CertificateBad, Severity: diag.SeverityError, Subject: h.Name, Summary: "the key of its " + certificateName(file) + " does not belong to it",
+					Detail: why, Hint: "quorate apply makes both anew",
+				})
 			}
 			c := Certificate{What: certificateName(file), Kind: certificateKind(file, h), Host: h.Name, Path: file}
 			certs, err := pki.Parse([]byte(text))
@@ -86,7 +96,7 @@ func (a assessment) certificateProblems() {
 			}
 		}
 		if len(ended) > 0 {
-			a.error(CertificateExpired, g.host, fmt.Sprintf("its %s expired on %s", andList(ended), soon[g][0].Ends.UTC().Format(time.DateOnly)), renewal(g.kind, g.host))
+			a.error(CertificateExpired, g.host, fmt.Sprintf("its %s expired on %s", andList(ended), soon[g][0].Ends.UTC().Format(time.DateOnly)), renewal(g.kind, g.host, true))
 		}
 		if len(ending) > 0 {
 			first := soon[g][len(ended)]
@@ -94,19 +104,20 @@ func (a assessment) certificateProblems() {
 			if len(ending) > 1 {
 				verb = "end"
 			}
-			a.warn(CertificateEnds, g.host, fmt.Sprintf("its %s %s in %s", andList(ending), verb, plural(first.DaysLeft, "day")), renewal(g.kind, g.host))
+			a.warn(CertificateEnds, g.host, fmt.Sprintf("its %s %s in %s", andList(ending), verb, plural(first.DaysLeft, "day")), renewal(g.kind, g.host, false))
 		}
 	}
 }
 
 // renewal says how certificates of a kind are renewed.
-func renewal(k CertificateKind, host string) string {
+func renewal(k CertificateKind, host string, ended bool) string {
 	switch k {
 	case KindAuthority:
 		return "all that it signed must be signed anew by a new authority: plan a rotation of the authorities"
-	case KindKubeconfig:
-		return fmt.Sprintf("on %s: kubeadm certs renew all, then restart the static pods", host)
 	case KindKubelet:
+		if ended {
+			return "its kubelet cannot renew it any more: quorate apply gives it another one"
+		}
 		return fmt.Sprintf("the kubelet renews it by itself: on %s, journalctl -u kubelet tells why it did not", host)
 	}
 	return "quorate apply renews it"

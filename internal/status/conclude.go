@@ -16,7 +16,8 @@ func (a assessment) conclude() {
 	ready := a.readyAPIServers()
 	serves := ready > 0 && a.Etcd.HasQuorum
 	if serves {
-		a.ToleratedFailures = min(a.Etcd.ToleratedFailures, ready-1)
+		// Without a scheduler or a controller manager, nothing is put in a lost host's place.
+		a.ToleratedFailures = max(0, min(a.Etcd.ToleratedFailures, ready-1, a.standing(leaseScheduler)-1, a.standing(leaseControllerManager)-1))
 	}
 	switch {
 	case a.State == Absent:

@@ -32,6 +32,7 @@ func (a assessment) controlPlanes() {
 			}
 			a.adminConf(h.Name)
 		}
+		cp.Running, cp.Down = a.programs(h.Name)
 		cp.Scheduler = a.holds(leaseScheduler, h.Name)
 		cp.ControllerManager = a.holds(leaseControllerManager, h.Name)
 		a.ControlPlanes = append(a.ControlPlanes, cp)
@@ -58,6 +59,47 @@ func (a assessment) adminConf(host string) {
 	}
 	why = strings.TrimPrefix(why, host+": ")
 	a.error(AdminConfRefused, host, why, fmt.Sprintf("find out who changed that file on %s: whoever did may be root there; kubeadm puts only the CA, a certificate, its key and the server into it", host))
+}
+
+// programs tells which of a host's scheduler and controller manager run, and which do
+// not. One whose files are empty, or whose API server is not ready, does not because
+// of that.
+func (a assessment) programs(host string) (running, down []string) {
+	if !a.reached(host) {
+		return nil, nil
+	}
+	for _, p := range a.s.Hosts[host].Programs {
+		if p.Running {
+			running = append(running, p.Name)
+			continue
+		}
+		down = append(down, p.Name)
+		if slices.ContainsFunc(a.empty(host), func(file string) bool { return strings.HasPrefix(file, "/etc/kubernetes/") }) || !a.apiAnswers(host) {
+			continue
+		}
+		a.add(Problem{
+			Kind: ProgramDown, Severity: diag.SeverityError, Subject: host, Summary: "its " + p.Name + " does not run", Detail: p.Detail,
+			Hint: fmt.Sprintf("quorate plan tells whether an apply mends it; on %s, look at /var/log/pods/kube-system_%s-*", host, p.Name),
+		})
+	}
+	return running, down
+}
+
+// apiAnswers reports whether a host's own API server was found ready.
+func (a assessment) apiAnswers(host string) bool {
+	probe := a.s.Hosts[host].APIServer
+	return probe != nil && probe.OK
+}
+
+// standing counts the hosts on which a program runs.
+func (a assessment) standing(program string) int {
+	n := 0
+	for _, cp := range a.ControlPlanes {
+		if slices.Contains(cp.Running, program) {
+			n++
+		}
+	}
+	return n
 }
 
 // apiUnusable tells why the API told nothing although an API server is ready.

@@ -29,7 +29,7 @@ func (a assessment) loadBalancers() {
 			holders = append(holders, h.Name)
 		}
 		switch unit := facts.Units[keepalivedUnit]; {
-		case !unit.Running():
+		case !unit.Up(facts.Time):
 			b.Detail = "keepalived does not run"
 			a.error(VIPNotCarried, h.Name, "its keepalived does not run: it cannot take the endpoint's address over",
 				fmt.Sprintf("quorate apply starts it; on %s, journalctl -u quorate-keepalived tells why it ended", h.Name))

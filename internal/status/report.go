@@ -119,6 +119,10 @@ type ControlPlane struct {
 	// Scheduler and ControllerManager tell whether this host's one leads.
 	Scheduler         bool `json:"leadsScheduler"`
 	ControllerManager bool `json:"leadsControllerManager"`
+	// Running are those of the two that run here, by their names, Down those that do
+	// not. Of a host that does not answer, neither is known.
+	Running []string `json:"running,omitempty"`
+	Down    []string `json:"down,omitempty"`
 }
 
 // Node is a Kubernetes node, or a host that should be one.
@@ -211,6 +215,8 @@ const (
 	APIUnusable         Kind = "api-unusable"
 	AdminConfRefused    Kind = "admin-conf-refused" // it holds what kubeadm never writes
 	LeaseStale          Kind = "lease-stale"
+	ProgramDown         Kind = "program-down" // the scheduler or controller manager of a host
+	FileEmpty           Kind = "file-empty"
 	Drift               Kind = "drift"
 	VersionDiffers      Kind = "version-differs"
 	HostMisplaced       Kind = "host-misplaced"  // it belongs to another cluster

@@ -55,6 +55,7 @@ func Of(c *cluster.Cluster, s *state.Snapshot, pending ...plan.Step) Report {
 	}
 	a.nodes()
 	a.addOns()
+	a.emptied()
 	a.certificates()
 	a.clocks()
 	a.drift(pending)

@@ -384,7 +384,37 @@ func TestProblems(t *testing.T) {
 				w.SetCertificate("cp-3", "/etc/etcd/pki/server.crt", 30)
 			},
 			[]problem{warn(status.CertificateEnds, "cp-1"), warn(status.CertificateEnds, "cp-2")}, status.Healthy, 1,
-			[]string{"its apiserver.crt ends in 12 days quorate apply renews it", "kubeadm certs renew"},
+			[]string{"its apiserver.crt ends in 12 days quorate apply renews it", "its admin.conf ends in 29 days quorate apply renews it"},
+		},
+		{
+			"a kubelet was off for longer than its certificate", func(w statustest.World) { w.SetCertificate("worker-1", "/etc/kubernetes/kubelet.conf", -20) },
+			[]problem{err(status.CertificateExpired, "worker-1")}, status.Degraded, 1, []string{"its kubelet.conf expired", "quorate apply gives it another one"},
+		},
+		{
+			"a key is another one's", func(w statustest.World) {
+				f := w.Snapshot.Hosts["cp-1"].Facts.Files["/etc/kubernetes/pki/apiserver.crt"]
+				f.KeyError = "private key does not match public key"
+				w.Snapshot.Hosts["cp-1"].Facts.Files["/etc/kubernetes/pki/apiserver.crt"] = f
+			},
+			[]problem{err(status.CertificateBad, "cp-1")}, status.Degraded, 1, []string{"the key of its apiserver.crt does not belong to it"},
+		},
+		{
+			"a power cut left a scheduler's manifest empty", func(w statustest.World) {
+				w.Snapshot.Hosts["cp-2"].Facts.Files["/etc/kubernetes/manifests/kube-scheduler.yaml"] = protocol.File{Exists: true}
+				w.Snapshot.Hosts["cp-2"].Facts.Files["/var/lib/kubelet"] = protocol.File{Exists: true, Dir: true}
+				w.Snapshot.Hosts["cp-2"].Programs[0] = state.Program{Name: "kube-scheduler", Detail: "its manifest is empty"}
+			},
+			[]problem{err(status.FileEmpty, "cp-2")}, status.Degraded, 1,
+			[]string{"DEGRADED: cp-2: its /etc/kubernetes/manifests/kube-scheduler.yaml is empty, as a power cut leaves files; tolerates 1 failure", "quorate apply makes it anew"},
+		},
+		{
+			"one controller manager is left", func(w statustest.World) {
+				for _, h := range []string{"cp-1", "cp-2"} {
+					w.Snapshot.Hosts[h].Programs[1] = state.Program{Name: "kube-controller-manager", Detail: "nothing listens on port 10257"}
+				}
+			},
+			[]problem{err(status.ProgramDown, "cp-1"), err(status.ProgramDown, "cp-2")}, status.Degraded, 0,
+			[]string{"its kube-controller-manager does not run", "nothing listens on port 10257", "tolerates no further failure"},
 		},
 		{
 			"certificate expired", func(w statustest.World) { w.SetCertificate("cp-1", "/etc/etcd/pki/server.crt", -2) },
@@ -496,8 +526,8 @@ func TestProblems(t *testing.T) {
 			"another address of the only control plane is the file's mistake, not an outage", func(w statustest.World) {
 				w.Cluster.Hosts = slices.DeleteFunc(w.Cluster.Hosts, func(h cluster.Host) bool { return h.Name == "cp-2" || h.Name == "cp-3" })
 				f := w.Snapshot.Hosts["cp-1"].Facts
-				f.Files["/etc/kubernetes/kubelet.conf"] = protocol.File{Exists: true}
-				f.Files["/var/lib/kubelet/kubeadm-flags.env"] = protocol.File{Exists: true, Content: `KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.71"`}
+				f.Files["/etc/kubernetes/kubelet.conf"] = protocol.File{Exists: true, Size: 1}
+				f.Files["/var/lib/kubelet/kubeadm-flags.env"] = protocol.File{Exists: true, Size: 1, Content: `KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.71"`}
 				w.Snapshot.Etcd = map[string]state.EtcdMember{"cp-1": {Error: "x509: certificate is valid for 10.0.0.71, not 10.0.0.11"}}
 				w.APIDown("x509: certificate is valid for 10.0.0.71, not 10.0.0.11")
 			},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -145,16 +146,23 @@ func (v *statusView) controlPlanes() {
 			ready++
 			answer = fmt.Sprintf("ready, %d ms", cp.TookMillis)
 		}
-		var leads []string
-		if cp.Scheduler {
-			leads = append(leads, "scheduler")
+		program := func(name string, leads bool) string {
+			switch {
+			case leads:
+				return "leads"
+			case slices.Contains(cp.Down, name):
+				return "does not run"
+			case slices.Contains(cp.Running, name):
+				return "runs"
+			}
+			return ""
 		}
-		if cp.ControllerManager {
-			leads = append(leads, "controller-manager")
-		}
-		rows = append(rows, []string{v.ok(cp.Ready), clean(cp.Host), v.cell(answer, 36), strings.Join(leads, ", ")})
+		rows = append(rows, []string{
+			v.ok(cp.Ready && len(cp.Down) == 0), clean(cp.Host), v.cell(answer, 36),
+			program("kube-scheduler", cp.Scheduler), program("kube-controller-manager", cp.ControllerManager),
+		})
 	}
-	v.section("CONTROL PLANE", fmt.Sprintf("%d of %d ready", ready, len(v.ControlPlanes)), []string{"HOST", "API SERVER", "LEADS"}, rows)
+	v.section("CONTROL PLANE", fmt.Sprintf("%d of %d ready", ready, len(v.ControlPlanes)), []string{"HOST", "API SERVER", "SCHEDULER", "CONTROLLER MANAGER"}, rows)
 }
 
 func (v *statusView) loadBalancers() {

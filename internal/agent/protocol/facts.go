@@ -79,7 +79,7 @@ type Facts struct {
 	MachineID   string    `json:"machineID"`
 	ProductUUID string    `json:"productUUID,omitempty"`
 	BootID      string    `json:"bootID"`
-	Time        time.Time `json:"time"` // the host's clock when asked
+	Time        time.Time `json:"time"` // the host's clock when asked; also when Brief
 	OS          OS        `json:"os"`
 	Kernel      string    `json:"kernel"` // as in uname -r
 	Arch        string    `json:"arch"`   // as GOARCH: amd64, arm64
@@ -182,8 +182,22 @@ type Unit struct {
 	FragmentPath string `json:"fragmentPath,omitempty"`
 }
 
-// Running reports whether the unit is active.
+// Running reports whether the unit is active at this moment.
 func (u Unit) Running() bool { return u.Active == "active" }
+
+// steadyAfter is how long a unit that systemd has started again by itself must have
+// been active to be taken for one that stays so.
+const steadyAfter = 30 * time.Second
+
+// Up reports whether the unit runs, by the host's clock: one whose program ends
+// again and again is active for a moment each time, and activating in between.
+func (u Unit) Up(now time.Time) bool {
+	if u.Restarts == 0 || u.ActiveSince == 0 {
+		return u.Running()
+	}
+	since := now.Sub(time.Unix(u.ActiveSince, 0))
+	return u.Running() && (since < 0 || since >= steadyAfter) // the clock may have been set
+}
 
 // Disk is a file system's size, in bytes, seen from a path.
 type Disk struct {

@@ -12,6 +12,10 @@ type FileQuery struct {
 	// (certificates only, never keys); it understands PEM files and the
 	// client certificate inside a kubeconfig.
 	Certificate bool `json:"certificate,omitempty"`
+	// Key is the path of the private key that must belong to the first of the
+	// certificates; in a kubeconfig, the file itself. Whether it does is told,
+	// the key is not.
+	Key string `json:"key,omitempty"`
 }
 
 // File describes one path.
@@ -26,7 +30,14 @@ type File struct {
 	Content string `json:"content,omitempty"`
 	// Certificates is PEM, leaf first, when asked for.
 	Certificates string `json:"certificates,omitempty"`
+	// KeyError is why the key that was asked about does not belong to the first
+	// certificate; empty where it does, and where there is no certificate.
+	KeyError string `json:"keyError,omitempty"`
 }
+
+// Holds tells a file from none and from an empty one, which a power cut can
+// leave of what was written by a program that does not sync.
+func (f File) Holds() bool { return f.Exists && f.Size > 0 }
 
 // ReadRequest asks for a file's bytes.
 type ReadRequest struct {
@@ -71,6 +82,12 @@ type RemoveRequest struct {
 type MkdirRequest struct {
 	Path string `json:"path"`
 	Mode uint32 `json:"mode"`
+}
+
+// SyncRequest has files, and all files below folders, on disk before it is
+// answered, with the names by which they are found. A missing path is no error.
+type SyncRequest struct {
+	Paths []string `json:"paths"`
 }
 
 // ChangedReply tells whether anything changed.

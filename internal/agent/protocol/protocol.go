@@ -33,6 +33,7 @@ const (
 	OpWrite    = "write"    // WriteRequest + bytes → WriteReply
 	OpRemove   = "remove"   // RemoveRequest → ChangedReply
 	OpMkdir    = "mkdir"    // MkdirRequest → ChangedReply
+	OpSync     = "sync"     // SyncRequest → ChangedReply
 	OpUnpack   = "unpack"   // tar stream → UnpackReply
 	OpRun      = "run"      // RunRequest + standard input → RunReply
 	OpUnit     = "unit"     // UnitRequest → UnitReply

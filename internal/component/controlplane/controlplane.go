@@ -8,15 +8,12 @@ package controlplane
 import (
 	"cmp"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/etcd"
-	"github.com/quorate/quorate/internal/pki"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/state"
 )
@@ -39,10 +36,6 @@ const (
 
 	labelControlPlane = "node-role.kubernetes.io/control-plane"
 	taintControlPlane = "node-role.kubernetes.io/control-plane:NoSchedule"
-
-	// renewBefore is how long before its end a certificate is made anew by
-	// an ordinary apply.
-	renewBefore = 30 * 24 * time.Hour
 )
 
 // staticPods are the components that run as static pods; etcd is among them
@@ -55,20 +48,6 @@ func staticPods(c *cluster.Cluster) []string {
 	return pods
 }
 
-// leafFiles are the certificates that kubeadm makes on a host, without suffix.
-func leafFiles(c *cluster.Cluster) []string {
-	leaves := []string{"apiserver", "apiserver-kubelet-client", "front-proxy-client"}
-	if c.Etcd.Mode == cluster.EtcdStacked {
-		leaves = append(leaves, "apiserver-etcd-client", "etcd/server", "etcd/peer", "etcd/healthcheck-client")
-	}
-	return leaves
-}
-
-// kubeconfigs are the kubeconfigs that kubeadm makes on a host.
-func kubeconfigs() []string {
-	return []string{"admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf"}
-}
-
 // Query asks for what Plan compares.
 func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.FactsRequest) {
 	if h.IsNode() {
@@ -78,17 +57,12 @@ func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.F
 		return
 	}
 	component.AskFiles(q, configFile, podRecord, authenticationFile)
-	for _, leaf := range leafFiles(c) {
-		path := component.KubernetesPKI + "/" + leaf
-		q.Files = append(q.Files, protocol.FileQuery{Path: path + ".crt", Certificate: true}, protocol.FileQuery{Path: path + ".key"})
-	}
-	for _, name := range kubeconfigs() {
-		q.Files = append(q.Files, protocol.FileQuery{Path: component.KubernetesDir + "/" + name, Certificate: true})
-	}
+	askCertificates(c, q)
 	for _, pod := range staticPods(c) {
+		component.AskWritten(q, manifest(pod))
 		q.Files = append(q.Files, protocol.FileQuery{Path: manifest(pod), Content: pod == podAPIServer || pod == podControllerManager}) // see refuseFixed
 	}
-	q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConfig})
+	component.AskKubelet(q)
 	if c.Etcd.Mode == cluster.EtcdStacked {
 		component.AskFiles(q, manifest(podEtcd), etcdRecord)
 		component.AskBinaries(q, etcdTools(r))
@@ -113,12 +87,12 @@ func Plan(in component.Input, out *component.Output) {
 			s = s.withMembership(h, facts, membership)
 			planEtcdTools(in, h, facts, out)
 		}
-		planCertificates(in, h, facts, s, out)
-		planKubelet(in, h, facts, s, out)
+		anew := planCertificates(in, h, facts, s, out)
+		planKubelet(in, h, facts, s, anew, out)
 		if in.Cluster.Etcd.Mode == cluster.EtcdStacked {
 			planStackedMember(in, h, facts, s, membership, out)
 		}
-		planStaticPods(in, h, facts, s, before, out)
+		planStaticPods(in, h, facts, s, anew, before, out)
 		before = append(before, h)
 		planMark(in, h, s, out)
 	}
@@ -141,78 +115,6 @@ func forCluster(h *cluster.Host, s settings) host {
 	return host{name: h.Name, config: component.File{Path: clusterFile, Content: s.forHost(h).render(), Mode: 0o600}}
 }
 
-func planCertificates(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, out *component.Output) {
-	op := certificates{address: h.InternalAddress, port: s.Port, restarts: facts.Files[manifest(podAPIServer)].Exists}
-	var why []string
-	step := plan.Step{
-		ID: plan.On(component.StepCertificates, h.Name), Host: h.Name, Title: "make certificates and kubeconfigs",
-		Needs: []plan.ID{component.StepAuthorities, plan.On(component.StepBinaries, h.Name), plan.On(component.StepEtcdClient, h.Name)},
-	}
-	note := func(path, action, reason string) {
-		why = append(why, path+" "+reason)
-		step.Changes = append(step.Changes, plan.Change{What: path, Action: action})
-	}
-	names, addresses := sanParts(in.Cluster)
-	names = append(names, "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc."+in.Cluster.Kubernetes.DNSDomain)
-	addresses = append(addresses, in.Cluster.ServiceIP())
-	for _, leaf := range leafFiles(in.Cluster) {
-		crt, key := component.KubernetesPKI+"/"+leaf+".crt", component.KubernetesPKI+"/"+leaf+".key"
-		if !facts.Files[crt].Exists || !facts.Files[key].Exists {
-			note(crt, "create", "missing")
-			if leaf == "apiserver" && op.restarts {
-				// A run was cut off between the old one and the new one.
-				s.SANs = withNames(s.SANs, listOf(facts.Files[configFile].Content, "certSANs"))
-			}
-			continue
-		}
-		certs, err := pki.Parse([]byte(facts.Files[crt].Certificates))
-		reason := ""
-		switch {
-		case err != nil:
-			reason = err.Error()
-		case certs[0].NotAfter.Sub(facts.Time) < renewBefore:
-			reason = "ends " + certs[0].NotAfter.Format(time.DateOnly)
-		case leaf == "apiserver":
-			if missing := pki.Covers(certs[0], names, addresses); len(missing) > 0 {
-				reason = "lacks " + strings.Join(missing, ", ")
-				s.SANs = withNames(s.SANs, namesOf(certs[0]))
-			}
-		}
-		if reason != "" {
-			op.replace = append(op.replace, crt, key)
-			note(crt, "update", reason)
-		}
-	}
-	for _, name := range kubeconfigs() {
-		if path := component.KubernetesDir + "/" + name; !facts.Files[path].Exists {
-			note(path, "create", "missing")
-		}
-	}
-	if len(step.Changes) == 0 {
-		return
-	}
-	op.host = hostOf(h, s)
-	step.Why = strings.Join(why, "; ")
-	out.Add(step, op)
-}
-
-func planKubelet(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, out *component.Output) {
-	if facts.Files[component.KubeletConfig].Exists {
-		return
-	}
-	needs := []plan.ID{
-		plan.On(component.StepCertificates, h.Name), plan.On(component.StepKubelet, h.Name),
-		plan.On(component.StepSettings, h.Name), plan.On(component.StepRuntime, h.Name),
-	}
-	if in.Cluster.PortsDiffer() { // else the API server itself answers under the endpoint's name
-		needs = append(needs, plan.On(component.StepProxy, h.Name))
-	}
-	out.Add(plan.Step{
-		ID: plan.On(stepKubelet, h.Name), Host: h.Name, Title: "start the kubelet", Why: "never started", Needs: needs,
-		Changes: []plan.Change{{What: component.KubeletConfig, Action: "create"}, {What: "kubelet.service", Action: "start"}},
-	}, startKubelet{hostOf(h, s), component.KubeletSettings(in.Cluster, in.Snapshot)})
-}
-
 // newFirst orders the control-plane hosts so that API servers that are new
 // come up before one that runs is restarted.
 func newFirst(in component.Input) []*cluster.Host {
@@ -223,7 +125,7 @@ func newFirst(in component.Input) []*cluster.Host {
 
 // runs is 1 for a host that has its static pods, else 0.
 func runs(in component.Input, h *cluster.Host) int {
-	if f := in.Snapshot.Facts(h.Name); f != nil && f.Files[manifest(podAPIServer)].Exists {
+	if f := in.Snapshot.Facts(h.Name); f != nil && f.Files[manifest(podAPIServer)].Holds() {
 		return 1
 	}
 	return 0

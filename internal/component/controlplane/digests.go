@@ -64,12 +64,11 @@ func digestOf(parts ...any) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// recordOf is the record of static pods that were made with these digests: a
-// line each.
-func recordOf(path string, pods map[string]string) component.File {
+// recordOf is the record of static pods that were made of this: a line each.
+func recordOf(path string, pods map[string]made) component.File {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(pods)) {
-		b.WriteString(name + " " + pods[name] + "\n")
+		b.WriteString(strings.TrimSpace(name+" "+pods[name].settings+" "+pods[name].client) + "\n")
 	}
 	return component.File{Path: path, Content: []byte(b.String()), Mode: 0o644}
 }
@@ -78,20 +77,23 @@ func recordOf(path string, pods map[string]string) component.File {
 // run with their settings, nobody knows which they have. Otherwise one who goes
 // back to the settings of before, after a change that failed, would find them
 // recorded still.
-func without(record component.File, pods []staticPod) component.File {
-	left := recorded(string(record.Content))
+func without(record map[string]made, pods []staticPod) map[string]made {
+	left := maps.Clone(record)
 	for _, pod := range pods {
 		delete(left, pod.name)
 	}
-	return recordOf(record.Path, left)
+	return left
 }
 
-// recorded reads a record: digests by the pods' names.
-func recorded(content string) map[string]string {
-	out := map[string]string{}
+// recorded reads a record: what pods were made of, by their names.
+func recorded(content string) map[string]made {
+	out := map[string]made{}
 	for line := range strings.Lines(content) {
-		if name, digest, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
-			out[name] = digest
+		switch f := strings.Fields(line); len(f) {
+		case 2:
+			out[f[0]] = made{settings: f[1]}
+		case 3:
+			out[f[0]] = made{settings: f[1], client: f[2]}
 		}
 	}
 	return out

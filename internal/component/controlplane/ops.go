@@ -15,7 +15,6 @@ import (
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
-	remote "github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/kube"
 )
 
@@ -36,9 +35,7 @@ func (h host) phase(ctx context.Context, rt *component.Runtime, args ...string) 
 	if err := handle.Mkdir(ctx, patchesDir, 0o755); err != nil {
 		return err
 	}
-	argv := slices.Concat([]string{component.Kubeadm, "init", "phase"}, args, []string{"--config", h.config.Path})
-	_, err = handle.Run(ctx, remote.Command{Argv: argv, Timeout: phaseTimeout})
-	return err
+	return component.RunKubeadm(ctx, handle, phaseTimeout, slices.Concat([]string{"init", "phase"}, args, []string{"--config", h.config.Path})...)
 }
 
 // apiServerCertificate is what an API server proves itself with.
@@ -121,6 +118,9 @@ func (o certificates) Verify(ctx context.Context, rt *component.Runtime, say fun
 type startKubelet struct {
 	host
 	record component.File // of the settings that kubeadm gives it
+	// finalize has its kubeconfig name the file in which it renews its certificate.
+	// On a new host that is done once its node is there (see mark).
+	finalize bool
 }
 
 // Check implements component.Op.
@@ -136,7 +136,39 @@ func (o startKubelet) Verify(ctx context.Context, rt *component.Runtime, say fun
 	if err := (component.Service{Host: o.name, Unit: "kubelet.service"}).Verify(ctx, rt, say); err != nil {
 		return err
 	}
+	if o.finalize {
+		if err := o.rotate(ctx, rt, say); err != nil {
+			return err
+		}
+	}
+	if err := component.NoteWritten(ctx, rt, o.name, component.KubeletConfig); err != nil {
+		return err
+	}
 	return component.RecordKubelet(ctx, rt, o.name, o.record)
+}
+
+// rotate waits until the kubelet has put the certificate that it began with where it
+// renews it, and makes its kubeconfig name that file.
+func (o startKubelet) rotate(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	handle, err := rt.Host(o.name)
+	if err != nil {
+		return err
+	}
+	query := protocol.FactsRequest{Brief: true, Files: []protocol.FileQuery{{Path: component.KubeletClient}}}
+	err = component.Until(ctx, time.Minute, "the kubelet of "+o.name+" to keep its client certificate", say, func(ctx context.Context) error {
+		facts, err := handle.Facts(ctx, query)
+		if err == nil && !facts.Files[component.KubeletClient].Holds() {
+			err = errors.New("there is no " + component.KubeletClient)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := o.phase(ctx, rt, "kubelet-finalize", "all"); err != nil {
+		return err
+	}
+	return (component.Service{Host: o.name, Unit: "kubelet.service"}).Verify(ctx, rt, say)
 }
 
 // mark is the work of giving a node its control-plane label and taint.

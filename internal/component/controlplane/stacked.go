@@ -70,19 +70,24 @@ func planStackedMember(in component.Input, h *cluster.Host, facts *protocol.Fact
 		out.Refuse(hint, "%s", why)
 		return
 	}
-	op := stackedMember{host: hostOf(h, s), pod: staticPod{podEtcd, s.digests().pods[podEtcd]}}
-	op.record = recordOf(etcdRecord, map[string]string{podEtcd: op.pod.digest})
+	op := stackedMember{host: hostOf(h, s), pod: staticPod{podEtcd, made{settings: s.digests().pods[podEtcd]}}}
 	if m.Situations[h.Name] == etcd.Joining {
 		planStackedJoin(in, h, s, m, step, op, out)
 		return
 	}
 	step.Title = "run the etcd member"
 	switch {
+	case facts.Files[manifest(podEtcd)].Exists && facts.Files[manifest(podEtcd)].Size == 0:
+		step.Why = manifest(podEtcd) + " is empty"
+		step.Changes = []plan.Change{{What: manifest(podEtcd), Action: "update"}}
 	case !facts.Files[manifest(podEtcd)].Exists, !facts.Files[etcd.FormedMarker].Exists:
 		step.Why = "not running"
 		step.Changes = []plan.Change{{What: manifest(podEtcd), Action: "create"}}
-	case recorded(facts.Files[etcdRecord].Content)[podEtcd] != op.pod.digest:
+	case recorded(facts.Files[etcdRecord].Content)[podEtcd] != op.pod.made, component.Edited(facts, manifest(podEtcd)):
 		step.Why, step.Impact = "made with other settings", plan.ImpactRestart
+		if recorded(facts.Files[etcdRecord].Content)[podEtcd] == op.pod.made {
+			step.Why = manifest(podEtcd) + " was edited by hand: apply makes it as the cluster file says"
+		}
 		step.Changes = []plan.Change{{What: manifest(podEtcd), Action: "update"}}
 		_, settings := component.FileChanges(facts, []component.File{op.config})
 		step.Changes = append(step.Changes, settings...)
@@ -115,7 +120,7 @@ func planStackedJoin(in component.Input, h *cluster.Host, s settings, m etcd.Mem
 	}
 	step.Title, step.Why = "join the etcd cluster as a learner, then as a voter", "no voting member"
 	step.Changes = []plan.Change{{What: manifest(podEtcd), Action: "create"}, {What: "etcd member " + h.Name, Action: "create"}}
-	out.Add(step, stackedJoin{record: op.record, Join: members.Join{
+	out.Add(step, stackedJoin{host: op.host, pod: op.pod, Join: members.Join{
 		Host: h.Name, PeerURL: etcd.PeerURL(h), PKI: etcd.PKI(in.Cluster), Via: via,
 		Start: func(ctx context.Context, rt *component.Runtime, initialCluster string) error {
 			joining := s
@@ -128,7 +133,8 @@ func planStackedJoin(in component.Input, h *cluster.Host, s settings, m etcd.Mem
 // stackedJoin is the work of joining a member that runs as a static pod.
 type stackedJoin struct {
 	members.Join
-	record component.File
+	host host
+	pod  staticPod
 }
 
 // Verify implements component.Op.
@@ -136,8 +142,12 @@ func (o stackedJoin) Verify(ctx context.Context, rt *component.Runtime, say func
 	if err := o.Join.Verify(ctx, rt, say); err != nil {
 		return err
 	}
-	_, err := component.WriteFiles(ctx, rt, o.Host, []component.File{o.record})
-	return err
+	return o.host.noteEtcd(ctx, rt, o.pod)
+}
+
+// noteEtcd records that a host's member was seen to run as it was made.
+func (h host) noteEtcd(ctx context.Context, rt *component.Runtime, pod staticPod) error {
+	return h.note(ctx, rt, recordOf(etcdRecord, map[string]made{podEtcd: pod.made}), manifest(podEtcd))
 }
 
 // stackedMember is the work of running a member as a static pod: one of the
@@ -145,7 +155,6 @@ func (o stackedJoin) Verify(ctx context.Context, rt *component.Runtime, say func
 type stackedMember struct {
 	host
 	pod      staticPod
-	record   component.File
 	restarts bool
 	// others are the hosts of the other voters that run, where this one is
 	// restarted.
@@ -162,7 +171,7 @@ func (o stackedMember) Apply(ctx context.Context, rt *component.Runtime, _ func(
 			return err
 		}
 	}
-	if _, err := component.WriteFiles(ctx, rt, o.name, []component.File{without(o.record, []staticPod{o.pod})}); err != nil {
+	if _, err := component.WriteFiles(ctx, rt, o.name, []component.File{recordOf(etcdRecord, nil)}); err != nil {
 		return err
 	}
 	return o.makePods(ctx, rt, []staticPod{o.pod}, "etcd", "local")
@@ -179,6 +188,5 @@ func (o stackedMember) Verify(ctx context.Context, rt *component.Runtime, say fu
 	if err := members.WaitHealthy(ctx, rt, o.name, 5*time.Minute, "kubelet.service", say); err != nil {
 		return err
 	}
-	_, err := component.WriteFiles(ctx, rt, o.name, []component.File{o.record})
-	return err
+	return o.noteEtcd(ctx, rt, o.pod)
 }

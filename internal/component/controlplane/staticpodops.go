@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"time"
@@ -25,19 +26,46 @@ func (o runStaticPods) Check(context.Context, *component.Runtime) (bool, error) 
 
 // Apply implements component.Op.
 func (o runStaticPods) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
-	files := append([]component.File{without(o.record, o.pods)}, o.files...)
+	files := append([]component.File{recordOf(podRecord, without(o.record, o.pods))}, o.files...)
 	if _, err := component.WriteFiles(ctx, rt, o.name, files); err != nil {
 		return err
 	}
-	if len(o.pods) == len(ownPods()) {
-		return o.makePods(ctx, rt, o.pods, "control-plane", "all")
+	pods, err := o.withClients(ctx, rt)
+	if err != nil {
+		return err
 	}
-	for _, pod := range o.pods {
+	if len(pods) == len(ownPods()) {
+		return o.makePods(ctx, rt, pods, "control-plane", "all")
+	}
+	for _, pod := range pods {
 		if err := o.makePods(ctx, rt, []staticPod{pod}, "control-plane", pod.phase()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// withClients are the pods with the client certificates that they will go by.
+func (o runStaticPods) withClients(ctx context.Context, rt *component.Runtime) ([]staticPod, error) {
+	handle, err := rt.Host(o.name)
+	if err != nil {
+		return nil, err
+	}
+	q := protocol.FactsRequest{Brief: true}
+	for _, pod := range o.pods {
+		if path := pod.kubeconfig(); path != "" {
+			q.Files = append(q.Files, protocol.FileQuery{Path: path, Certificate: true})
+		}
+	}
+	facts, err := handle.Facts(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	pods := slices.Clone(o.pods)
+	for i, pod := range pods {
+		pods[i].client = clientIn(facts.Files[pod.kubeconfig()])
+	}
+	return pods, nil
 }
 
 // makePods runs a phase that writes the manifests of static pods, labelled.
@@ -57,8 +85,12 @@ func (h host) makePods(ctx context.Context, rt *component.Runtime, pods []static
 // taken a manifest in, the old API server answers as ever. Then the settings are
 // recorded.
 func (o runStaticPods) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	pods, err := o.withClients(ctx, rt)
+	if err != nil {
+		return err
+	}
 	if o.restarts {
-		for _, pod := range o.pods {
+		for _, pod := range pods {
 			if err := o.replaced(ctx, rt, pod, say); err != nil {
 				return err
 			}
@@ -75,7 +107,24 @@ func (o runStaticPods) Verify(ctx context.Context, rt *component.Runtime, say fu
 			return err
 		}
 	}
-	_, err := component.WriteFiles(ctx, rt, o.name, []component.File{o.record})
+	record := maps.Clone(o.record)
+	var manifests []string
+	for _, pod := range pods {
+		record[pod.name] = pod.made
+		manifests = append(manifests, manifest(pod.name))
+	}
+	return o.note(ctx, rt, recordOf(podRecord, record), manifests...)
+}
+
+// note records that static pods were seen to run as they were made: their manifests
+// as kubeadm wrote them, and what they were made of.
+func (h host) note(ctx context.Context, rt *component.Runtime, record component.File, manifests ...string) error {
+	if len(manifests) > 0 {
+		if err := component.NoteWritten(ctx, rt, h.name, manifests...); err != nil {
+			return err
+		}
+	}
+	_, err := component.WriteFiles(ctx, rt, h.name, []component.File{record})
 	return err
 }
 
@@ -189,7 +238,10 @@ func (h host) replaced(ctx context.Context, rt *component.Runtime, pod staticPod
 		return err
 	}
 	return component.Until(ctx, readyTimeout, pod.name+" of "+h.name+" to run with its new settings", say, func(ctx context.Context) error {
-		filter := fmt.Sprintf(`labels."component"==%s,labels.%q==%s`, pod.name, settingsLabel, pod.label())
+		filter := fmt.Sprintf(`labels."component"==%s`, pod.name)
+		for _, label := range slices.Sorted(maps.Keys(pod.labels())) {
+			filter += fmt.Sprintf(`,labels.%q==%s`, label, pod.labels()[label])
+		}
 		if _, running, err := containers(ctx, handle, filter); err != nil || running {
 			return err
 		}

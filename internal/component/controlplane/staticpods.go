@@ -1,6 +1,8 @@
 package controlplane
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/netip"
 	"slices"
@@ -28,26 +30,62 @@ const (
 	// settingsLabel is on every static pod: it names the settings that the pod was
 	// made with. The container runtime tells it of the pods that it runs.
 	settingsLabel = "quorate.dev/settings"
+	// clientLabel is on static pods that go by a kubeconfig, which they read when they
+	// start: it names the client certificate that was in it.
+	clientLabel = "quorate.dev/client"
 	// maxLabel is how long a label's value may be.
 	maxLabel = 63
 )
 
 // staticPod is a static pod to be made.
 type staticPod struct {
-	name   string
-	digest string // of its settings
+	name string
+	made
 }
 
-// label is what the pod carries as its settings' name.
-func (p staticPod) label() string { return p.digest[:min(len(p.digest), maxLabel)] }
+// made is what a static pod is made of.
+type made struct {
+	settings string // their digest
+	client   string // the digest of the client certificate that it goes by; empty where it goes by none
+}
+
+// labels name what the pod is made of.
+func (m made) labels() map[string]string {
+	out := map[string]string{settingsLabel: m.settings[:min(len(m.settings), maxLabel)]}
+	if m.client != "" {
+		out[clientLabel] = m.client[:min(len(m.client), maxLabel)]
+	}
+	return out
+}
 
 // patch is the file that makes kubeadm label the pod.
 func (p staticPod) patch() component.File {
-	text, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]string{settingsLabel: p.label()}}})
+	text, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": p.labels()}})
 	if err != nil {
 		panic("controlplane: a patch must marshal: " + err.Error())
 	}
 	return component.File{Path: patchesDir + "/" + p.name + "+merge.json", Content: append(text, '\n'), Mode: 0o644}
+}
+
+// kubeconfig is what the pod goes by; empty where it goes by none.
+func (p staticPod) kubeconfig() string { return kubeconfigOf(p.name) }
+
+func kubeconfigOf(pod string) string {
+	switch pod {
+	case podControllerManager, podScheduler:
+		return component.KubernetesDir + "/" + staticPod{name: pod}.phase() + ".conf"
+	}
+	return ""
+}
+
+// clientIn is the digest of the client certificate in a kubeconfig; empty where
+// there is none.
+func clientIn(f protocol.File) string {
+	if f.Certificates == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(f.Certificates))
+	return hex.EncodeToString(sum[:])
 }
 
 // phase is the part of kubeadm's control-plane phase that makes the pod.
@@ -55,51 +93,61 @@ func (p staticPod) phase() string { return strings.TrimPrefix(p.name, "kube-") }
 
 // planStaticPods plans a host's static pods. New ones start together; those that
 // run are restarted only once those of the hosts before are ready again.
-func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, before []*cluster.Host, out *component.Output) {
+func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, anew []string, before []*cluster.Host, out *component.Output) {
 	op := runStaticPods{
 		host: hostOf(h, s), address: h.InternalAddress, port: in.Cluster.Kubernetes.APIServerPort,
-		ports: map[string]int{
-			podControllerManager: securePort(s.ControllerManagerArgs(), 10257), podScheduler: securePort(s.SchedulerArgs(), 10259),
-		},
+		ports: s.portsOf(),
 	}
 	digests := s.digests().pods
-	delete(digests, podEtcd)
-	op.record = recordOf(podRecord, digests)
+	op.record = map[string]made{}
 	have := recorded(facts.Files[podRecord].Content)
-	var missing, differ []string
+	var why, missing []string
 	var changes []plan.Change
 	exist := false
 	for _, name := range ownPods() {
-		action := "update"
+		op.record[name] = made{digests[name], have[name].client}
+		kubeconfig, action, reason := kubeconfigOf(name), "update", ""
 		switch {
 		case !facts.Files[manifest(name)].Exists:
-			action = "create"
-			missing = append(missing, name)
-		case have[name] != digests[name]:
-			exist = true
-			differ = append(differ, name)
-		default:
-			exist = true
+			action, missing = "create", append(missing, name)
+		case facts.Files[manifest(name)].Size == 0:
+			reason = manifest(name) + " is empty"
+		case have[name].settings != digests[name]:
+			reason = name + " made with other settings"
+		case slices.Contains(anew, kubeconfig):
+			reason = name + " goes by " + kubeconfig + ", which is made anew"
+		case have[name].client != "" && have[name].client != clientIn(facts.Files[kubeconfig]):
+			reason = name + " runs with a client certificate that was replaced in " + kubeconfig
+		case component.Edited(facts, manifest(name)):
+			reason = manifest(name) + " was edited by hand: apply makes it as the cluster file says"
+		}
+		exist = exist || facts.Files[manifest(name)].Holds()
+		switch {
+		case reason != "":
+			why = append(why, reason)
+		case action != "create":
 			continue
 		}
-		op.pods = append(op.pods, staticPod{name, digests[name]})
+		op.pods = append(op.pods, staticPod{name, made{settings: digests[name]}})
 		changes = append(changes, plan.Change{What: manifest(name), Action: action})
 	}
 	if !exist && in.Cluster.PortsDiffer() {
 		op.endpoint = in.Cluster.Endpoint.Port
+	}
+	if len(missing) > 0 {
+		why = append([]string{strings.Join(missing, ", ") + " missing"}, why...)
 	}
 	files, fileChanges := component.FileChanges(facts, authenticationFiles(in.Cluster))
 	if len(op.pods) == 0 && len(files) == 0 {
 		return
 	}
 	op.files = files
-	why := whyPods(missing, differ)
-	if why == "" {
-		why = component.WhyOf(fileChanges) // API servers read it again while they run
+	if len(why) == 0 {
+		why = []string{component.WhyOf(fileChanges)} // API servers read it again while they run
 	}
 	step := plan.Step{
 		ID: plan.On(component.StepControlPlane, h.Name), Host: h.Name, Title: "run the API server, controller manager and scheduler",
-		Why:   why,
+		Why:   strings.Join(why, "; "),
 		Needs: []plan.ID{plan.On(component.StepCertificates, h.Name), plan.On(stepKubelet, h.Name), plan.On(component.StepImages, h.Name)},
 	}
 	_, settings := component.FileChanges(facts, []component.File{op.config})
@@ -127,23 +175,12 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 	out.Add(step, op)
 }
 
-func whyPods(missing, differ []string) string {
-	var why []string
-	if len(missing) > 0 {
-		why = append(why, strings.Join(missing, ", ")+" missing")
-	}
-	if len(differ) > 0 {
-		why = append(why, strings.Join(differ, ", ")+" made with other settings")
-	}
-	return strings.Join(why, "; ")
-}
-
 // runStaticPods is the work of running the control plane's own static pods.
 type runStaticPods struct {
 	host
 	pods     []staticPod
 	files    []component.File // that the pods read, and that differ
-	record   component.File   // of all of them
+	record   map[string]made  // of all of them; the clients of those that are made are read then
 	restarts bool             // some may run already, as they were made before
 	address  netip.Addr
 	port     int

@@ -105,7 +105,7 @@ func runsNginx(in component.Input, h *cluster.Host) bool {
 func startingAPIServers(in component.Input) []string {
 	var out []string
 	for _, h := range in.Cluster.ControlPlanes() {
-		if facts := in.Snapshot.Facts(h.Name); facts != nil && !facts.Files[apiServerManifest].Exists {
+		if facts := in.Snapshot.Facts(h.Name); facts != nil && !facts.Files[apiServerManifest].Holds() {
 			out = append(out, h.Name)
 		}
 	}

@@ -4,17 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/pki"
 	"github.com/quorate/quorate/internal/plan"
 )
-
-// renewBefore is how long before its end a certificate is made anew by an
-// ordinary apply.
-const renewBefore = 30 * 24 * time.Hour
 
 // wanted are the certificates that a host must have.
 type wanted struct {
@@ -23,6 +18,8 @@ type wanted struct {
 	title   string
 	holders []string // hosts that hold etcd's authority
 	leaves  []leaf
+	// authority is the file of the CA on the host that signs them.
+	authority string
 	// caFile is where the authority's certificate must stand too; empty for nowhere.
 	caFile string
 }
@@ -38,12 +35,12 @@ func (w wanted) plan(facts *protocol.Facts, out *component.Output) {
 		step.Changes = append(step.Changes, plan.Change{What: path, Action: "create"})
 	}
 	for _, l := range w.leaves {
-		if reason := wrongWith(facts, l); reason != "" {
+		if reason := wrongWith(facts, l, w.authority); reason != "" {
 			op.leaves = append(op.leaves, l)
 			add(l.path+".crt", reason)
 		}
 	}
-	if w.caFile != "" && !facts.Files[w.caFile].Exists {
+	if w.caFile != "" && !facts.Files[w.caFile].Holds() {
 		add(w.caFile, "missing")
 	}
 	if len(why) == 0 {
@@ -53,19 +50,20 @@ func (w wanted) plan(facts *protocol.Facts, out *component.Output) {
 	out.Add(step, op)
 }
 
+// queries ask for what wrongWith judges.
+func (l leaf) queries() []protocol.FileQuery {
+	return []protocol.FileQuery{{Path: l.path + ".crt", Certificate: true, Key: l.path + ".key"}, {Path: l.path + ".key"}}
+}
+
 // wrongWith tells what is wrong with an observed certificate; empty means nothing.
-func wrongWith(facts *protocol.Facts, l leaf) string {
-	if !facts.Files[l.path+".crt"].Exists || !facts.Files[l.path+".key"].Exists {
-		return "missing"
+func wrongWith(facts *protocol.Facts, l leaf, authority string) string {
+	reason, certificate := pki.Observed{
+		Certificate: facts.Files[l.path+".crt"], Key: facts.Files[l.path+".key"], Authority: facts.Files[authority], Now: facts.Time,
+	}.Fault()
+	if reason != "" {
+		return reason
 	}
-	certs, err := pki.Parse([]byte(facts.Files[l.path+".crt"].Certificates))
-	if err != nil {
-		return err.Error()
-	}
-	if left := certs[0].NotAfter.Sub(facts.Time); left < renewBefore {
-		return fmt.Sprintf("ends %s", certs[0].NotAfter.Format(time.DateOnly))
-	}
-	if missing := pki.Covers(certs[0], l.Names, l.Addresses); len(missing) > 0 {
+	if missing := pki.Covers(certificate, l.Names, l.Addresses); len(missing) > 0 {
 		return "lacks " + strings.Join(missing, ", ")
 	}
 	return ""

@@ -48,14 +48,12 @@ func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host, q *protocol.F
 		component.AskService(q, unit, unitFile, configFile)
 		component.AskBinaries(q, r.Binaries(cluster.RoleEtcd))
 		for _, leaf := range leaves(h) {
-			q.Files = append(q.Files, protocol.FileQuery{Path: leaf.path + ".crt", Certificate: true}, protocol.FileQuery{Path: leaf.path + ".key"})
+			q.Files = append(q.Files, leaf.queries()...)
 		}
 	}
 	if h.Has(cluster.RoleControlPlane) {
-		q.Files = append(q.Files,
-			protocol.FileQuery{Path: clientCA},
-			protocol.FileQuery{Path: clientLeaf().path + ".crt", Certificate: true},
-			protocol.FileQuery{Path: clientLeaf().path + ".key"})
+		q.Files = append(q.Files, protocol.FileQuery{Path: clientCA, Certificate: true})
+		q.Files = append(q.Files, clientLeaf().queries()...)
 	}
 }
 
@@ -112,7 +110,7 @@ func planMembers(in component.Input, out *component.Output) {
 		certificates := plan.On("etcd/certificates", h.Name)
 		wanted{
 			host: h.Name, id: certificates, title: "make etcd's certificates",
-			holders: []string{h.Name}, leaves: leaves(h),
+			holders: []string{h.Name}, leaves: leaves(h), authority: pkiDir + "/ca.crt",
 		}.plan(facts, out)
 		needs := []plan.ID{binaries, certificates}
 
@@ -235,7 +233,7 @@ func planClients(in component.Input, out *component.Output) {
 		if facts := in.Snapshot.Facts(h.Name); facts != nil {
 			wanted{
 				host: h.Name, id: plan.On(component.StepEtcdClient, h.Name), title: "make the API server's certificate for etcd",
-				holders: etcdHosts, leaves: []leaf{clientLeaf()}, caFile: clientCA,
+				holders: etcdHosts, leaves: []leaf{clientLeaf()}, authority: clientCA, caFile: clientCA,
 			}.plan(facts, out)
 		}
 	}

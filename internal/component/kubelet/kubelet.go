@@ -33,7 +33,7 @@ func Query(r catalog.Release, h *cluster.Host, q *protocol.FactsRequest) {
 	component.AskService(q, unit, unitFile, dropInFile)
 	component.AskBinaries(q, component.KubernetesBinaries(r, h))
 	component.AskFiles(q, component.KubeletRecord)
-	q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConf}, protocol.FileQuery{Path: component.KubeletConfig})
+	component.AskKubelet(q)
 }
 
 // Plan makes the steps for every node.
@@ -55,7 +55,8 @@ func Plan(in component.Input, out *component.Output) {
 // planUnit plans the unit of a node. A kubelet that runs is restarted after the
 // step before; the last step that restarts one is returned.
 func planUnit(in component.Input, h *cluster.Host, facts *protocol.Facts, replaced bool, before plan.ID, out *component.Output) plan.ID {
-	joined := facts.Files[component.KubeletConf].Exists
+	// One that lacks what it is started with is started by whoever makes that.
+	joined := component.CanStart(facts)
 	service := component.Service{
 		Host: h.Name, Unit: unit, Stopped: !joined, Replaced: replaced,
 		Files: []component.File{

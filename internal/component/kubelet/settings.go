@@ -23,12 +23,14 @@ const stepSettings = "kubernetes/kubelet-settings"
 // the cluster, where they were stored before, after the node of the step before.
 // The last such step is returned.
 func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, before plan.ID, out *component.Output) plan.ID {
-	if !facts.Files[component.KubeletConf].Exists || !facts.Files[component.KubeletConfig].Exists {
-		return before // kubeadm will give it the settings when it joins
+	config := facts.Files[component.KubeletConfig]
+	if component.KubeletFault(facts) != "" || component.KubeletFilesFault(facts) != "" || h.Has(cluster.RoleControlPlane) && !config.Holds() {
+		return before // kubeadm will give it the settings when it joins, or starts it
 	}
 	record := component.KubeletSettings(in.Cluster, in.Snapshot)
 	differ, changes := component.FileChanges(facts, []component.File{record})
-	if len(differ) == 0 {
+	edited := component.Edited(facts, component.KubeletConfig)
+	if len(differ) == 0 && !edited && config.Holds() {
 		return before
 	}
 	step := plan.Step{
@@ -36,8 +38,13 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, be
 		Why: "it was given others", Impact: plan.ImpactRestart,
 		Needs: []plan.ID{component.StepClusterInit, plan.On(component.StepKubelet, h.Name), plan.On(component.StepRegister, h.Name), before},
 	}
-	if !facts.Files[component.KubeletRecord].Exists {
+	switch {
+	case !config.Holds():
+		step.Why = component.KubeletConfig + " is empty"
+	case !facts.Files[component.KubeletRecord].Exists:
 		step.Why = "it is not known which it has"
+	case edited && len(differ) == 0:
+		step.Why = component.KubeletConfig + " was edited by hand: apply makes it as the cluster file says"
 	}
 	// API servers are not restarted while kubelets are.
 	step.Needs = append(step.Needs, component.Each(component.StepControlPlane, in.Cluster.ControlPlanes())...)
@@ -66,7 +73,7 @@ func fetch(ctx context.Context, rt *component.Runtime, hostName string, say func
 		return err
 	}
 	return component.Until(ctx, fetchTimeout, "the kubelet's settings from the API", say, func(ctx context.Context) error {
-		_, err := h.Run(ctx, host.Command{Argv: []string{component.Kubeadm, "upgrade", "node", "phase", "kubelet-config"}})
+		err := component.RunKubeadm(ctx, h, 0, "upgrade", "node", "phase", "kubelet-config")
 		if exit := (*host.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 			return component.Final{Err: err}
 		}
@@ -107,8 +114,8 @@ func (r restart) Verify(ctx context.Context, rt *component.Runtime, say func(str
 			return err
 		}
 		switch {
-		case !u.Running():
-			return fmt.Errorf("%s is %s (%s)", unit, u.Active, u.Sub)
+		case !u.Up(facts.Time):
+			return component.NotUp(unit, u)
 		case r.health == "":
 			return nil
 		case facts.LocalHTTP[0].Error != "":
@@ -128,6 +135,9 @@ func (r restart) Verify(ctx context.Context, rt *component.Runtime, say func(str
 	}
 	if r.record == nil {
 		return nil
+	}
+	if err := component.NoteWritten(ctx, rt, r.Host, component.KubeletConfig); err != nil {
+		return err
 	}
 	return component.RecordKubelet(ctx, rt, r.Host, *r.record)
 }

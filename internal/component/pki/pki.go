@@ -122,16 +122,12 @@ func (s shared) lacking(in component.Input) []string {
 	var out []string
 	for _, name := range s.hosts {
 		facts := in.Snapshot.Facts(name)
-		if facts != nil && !(holds(facts.Files[s.cert]) && holds(facts.Files[s.key])) {
+		if facts != nil && !(facts.Files[s.cert].Holds() && facts.Files[s.key].Holds()) {
 			out = append(out, name)
 		}
 	}
 	return out
 }
-
-// holds tells a file from none and from an empty one, which a power cut can
-// leave of what another program wrote.
-func holds(f protocol.File) bool { return f.Exists && f.Size > 0 }
 
 // inUse tells whether a control plane was built with what the hosts share: a
 // new authority would be a stranger to all that the old one signed.

@@ -4,16 +4,19 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"embed"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
@@ -36,12 +39,14 @@ const (
 	// is for a slow host.
 	tokenLife   = 15 * time.Minute
 	joinTimeout = 5 * time.Minute
+
+	kubeletUnit = "kubelet.service"
 )
 
 // Query asks for what Plan compares.
 func Query(h *cluster.Host, q *protocol.FactsRequest) {
 	if h.IsNode() && !h.Has(cluster.RoleControlPlane) {
-		q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConf, Certificate: true})
+		component.AskKubelet(q)
 	}
 }
 
@@ -49,10 +54,11 @@ func Query(h *cluster.Host, q *protocol.FactsRequest) {
 func Plan(in component.Input, out *component.Output) {
 	for _, h := range in.Cluster.Workers() {
 		facts := in.Snapshot.Facts(h.Name)
-		if facts == nil || facts.Files[component.KubeletConf].Exists {
+		if facts == nil {
 			continue
 		}
-		out.Add(plan.Step{
+		op := join{host: h.Name, address: h.InternalAddress.String(), record: component.KubeletSettings(in.Cluster, in.Snapshot)}
+		step := plan.Step{
 			ID: plan.On(component.StepJoin, h.Name), Host: h.Name, Title: "join as a worker", Why: "not part of the cluster",
 			Needs: []plan.ID{
 				component.StepClusterInit, plan.On(component.StepProxy, h.Name),
@@ -62,7 +68,20 @@ func Plan(in component.Input, out *component.Output) {
 			// Any of the hosts that carry the endpoint's address will do.
 			NeedsAny: component.Each(component.StepVIP, in.Cluster.VIPCarriers()),
 			Changes:  []plan.Change{{What: "node " + h.Name, Action: "create"}, {What: "kubelet.service", Action: "start"}},
-		}, join{host: h.Name, address: h.InternalAddress.String(), record: component.KubeletSettings(in.Cluster, in.Snapshot)})
+		}
+		if facts.Files[component.KubeletConf].Exists || facts.Files[component.KubeletConfig].Exists {
+			fault := cmp.Or(component.KubeletFault(facts), component.KubeletFilesFault(facts))
+			if fault == "" {
+				continue
+			}
+			op.again = true
+			step.Title, step.Why = "join as a worker anew", fault
+			step.Changes = []plan.Change{{What: component.KubeletConf, Action: "update"}, {What: kubeletUnit, Action: "start"}}
+			if facts.Units[kubeletUnit].Running() {
+				step.Impact, step.Changes[1].Action = plan.ImpactRestart, "restart"
+			}
+		}
+		out.Add(step, op)
 	}
 }
 
@@ -71,6 +90,7 @@ type join struct {
 	host    string
 	address string
 	record  component.File // of the settings that its kubelet is given
+	again   bool           // it has joined before, and cannot go on as it is
 }
 
 // Check implements component.Op.
@@ -85,6 +105,11 @@ func (o join) Apply(ctx context.Context, rt *component.Runtime, say func(string)
 	client, err := rt.Kube(ctx)
 	if err != nil {
 		return err
+	}
+	if o.again {
+		if err := o.leave(ctx, rt, h, say); err != nil {
+			return err
+		}
 	}
 	now, err := component.Now(ctx, h)
 	if err != nil {
@@ -103,11 +128,39 @@ func (o join) Apply(ctx context.Context, rt *component.Runtime, say func(string)
 	}
 	say("kubeadm join")
 	// kubeadm's preflight is skipped: every host was checked before anything was changed.
-	_, err = h.Run(ctx, host.Command{
-		Argv:    []string{component.Kubeadm, "join", "--config", joinFile, "--skip-phases", "preflight"},
-		Timeout: joinTimeout,
+	return component.RunKubeadm(ctx, h, joinTimeout, "join", "--config", joinFile, "--skip-phases", "preflight")
+}
+
+// leaveTimeout bounds how long the cluster may take to notice that a kubelet was
+// stopped: 40 to 50 seconds, as it is set up.
+const leaveTimeout = 2 * time.Minute
+
+// leave stops the kubelet of a node that is to join anew, and takes off what it
+// could no longer prove itself with. kubeadm joins no host whose node is still
+// Ready. Its pods run on.
+func (o join) leave(ctx context.Context, rt *component.Runtime, h *host.Host, say func(string)) error {
+	if _, err := h.Unit(ctx, protocol.UnitRequest{Name: kubeletUnit, Verb: "stop"}); err != nil {
+		return err
+	}
+	for _, path := range []string{component.KubeletConf, component.KubeletClient, component.KubernetesPKI + "/ca.crt"} {
+		if err := h.Remove(ctx, path); err != nil {
+			return err
+		}
+	}
+	return component.Until(ctx, leaveTimeout, "the cluster to notice that the kubelet of "+o.host+" was stopped", say, func(ctx context.Context) error {
+		client, err := rt.Kube(ctx)
+		if err != nil {
+			return err
+		}
+		node, err := client.Node(ctx, o.host)
+		if err == nil && node.Ready {
+			return errors.New("its node still is Ready")
+		}
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return err
 	})
-	return err
 }
 
 func (o join) writeFiles(ctx context.Context, rt *component.Runtime, t token) error {
@@ -143,6 +196,9 @@ func (o join) forget(ctx context.Context, h *host.Host, client *kube.Client, t t
 // Verify implements component.Op.
 func (o join) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if err := component.NodeReady(ctx, rt, o.host, say); err != nil {
+		return err
+	}
+	if err := component.NoteWritten(ctx, rt, o.host, component.KubeletConfig); err != nil {
 		return err
 	}
 	return component.RecordKubelet(ctx, rt, o.host, o.record)

@@ -44,7 +44,7 @@ func (w World) Carry(host string, has bool) {
 // just being given another one.
 func (w World) Goes(host, way string) {
 	facts := w.Snapshot.Hosts[host].Facts
-	facts.Files["/var/lib/kubelet/config.yaml"] = protocol.File{Exists: true}
+	facts.Files["/var/lib/kubelet/config.yaml"] = protocol.File{Exists: true, Size: 1}
 	if way != "" {
 		facts.Files["/etc/quorate/endpoint"] = protocol.File{Exists: true, Content: way + "\n"}
 	}

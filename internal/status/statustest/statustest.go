@@ -74,13 +74,14 @@ func Healthy() World {
 	for i, h := range c.ControlPlanes() {
 		s.Etcd[h.Name] = state.EtcdMember{ID: fmt.Sprint(101 + i), Leader: "102", Version: "3.7.0", DBBytes: 5_200_000, RaftTerm: "4", Members: peers}
 		s.Hosts[h.Name].APIServer = &state.Probe{OK: true, Took: time.Duration(11+i) * time.Millisecond}
+		s.Hosts[h.Name].Programs = []state.Program{{Name: "kube-scheduler", Running: true}, {Name: "kube-controller-manager", Running: true}}
 		for path, days := range map[string]int{
 			"/etc/kubernetes/pki/apiserver.crt": 364, "/etc/kubernetes/admin.conf": 364,
 			"/etc/kubernetes/pki/apiserver-etcd-client.crt": 364, "/etc/etcd/pki/ca.crt": 3650, "/etc/etcd/pki/server.crt": 364,
 		} {
 			w.SetCertificate(h.Name, path, days)
 		}
-		s.Hosts[h.Name].Facts.Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: ca}
+		s.Hosts[h.Name].Facts.Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Size: int64(len(ca)), Certificates: ca}
 	}
 	for _, h := range c.Workers() {
 		proxy := &state.Proxy{}
@@ -89,7 +90,7 @@ func Healthy() World {
 		}
 		s.Hosts[h.Name].Proxy = proxy
 		w.SetCertificate(h.Name, "/etc/kubernetes/kubelet.conf", 360)
-		s.Hosts[h.Name].Facts.Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: ca}
+		s.Hosts[h.Name].Facts.Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Size: int64(len(ca)), Certificates: ca}
 	}
 	return w
 }
@@ -107,7 +108,7 @@ func (w World) addHost(name string, last int, roles ...cluster.Role) {
 func (w World) SetCertificate(host, path string, days int) {
 	// Half a day more, so that it ends in the middle of a day.
 	text := certificate(Taken.Add(time.Duration(days)*24*time.Hour + 12*time.Hour))
-	w.Snapshot.Hosts[host].Facts.Files[path] = protocol.File{Exists: true, Certificates: text}
+	w.Snapshot.Hosts[host].Facts.Files[path] = protocol.File{Exists: true, Size: int64(len(text)), Certificates: text}
 }
 
 // certificate is a self-signed certificate as PEM.
