@@ -85,6 +85,9 @@ func (a assessment) absent() bool {
 	}
 	seen := false
 	for i := range a.c.Hosts {
+		if h := a.s.Hosts[a.c.Hosts[i].Name]; h != nil && h.AdminConf != "" {
+			return false // it gave one, whatever it says of its files
+		}
 		facts := a.s.Facts(a.c.Hosts[i].Name)
 		if facts == nil {
 			continue
