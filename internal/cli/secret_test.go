@@ -74,7 +74,7 @@ func TestSecretEncrypt(t *testing.T) {
 			if strings.Contains(out.String()+talk.String(), "hunter2") {
 				t.Error("the password shows")
 			}
-			text := "apiVersion: quorate.dev/v1alpha1\nkind: Cluster\nspec:\n  hosts: [{name: a, address: 10.0.0.1, roles: [control-plane]}]\n  ssh:\n    passwordFrom:\n      " +
+			text := "apiVersion: quorate.dev/v1alpha1\nkind: Cluster\nspec:\n  hosts: [{name: a, address: 10.0.0.1, roles: [control-plane, worker]}]\n  ssh:\n    passwordFrom:\n      " +
 				strings.ReplaceAll(out.String(), "\n", "\n      ")
 			c, list := config.Parse("x.yaml", []byte(text), config.Options{DefaultKubernetes: "v1.37.1"})
 			if c == nil || len(list) > 0 {
