@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -199,5 +200,28 @@ func TestAcquireLockEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	if held, holder, _ := acquireLock(ctx, path, protocol.LockRequest{}); held != nil || holder.Owner != "alice@desk" {
 		t.Errorf("%v, %+v", held, holder)
+	}
+}
+
+// A full disk is what an operator may be here to mend: it does not keep the lock.
+func TestLockOnAFullDisk(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("not root: no small file system can be mounted")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("no small file system can be mounted: %v", err)
+	}
+	defer syscall.Unmount(dir, syscall.MNT_DETACH)
+	if err := os.WriteFile(filepath.Join(dir, "filler"), make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("the file system is not full: %v", err)
+	}
+	held, err := tryLock(filepath.Join(dir, "lock"))
+	if err != nil || held == nil {
+		t.Fatal(held, err)
+	}
+	defer held.release()
+	if err := held.describe(protocol.LockRequest{Owner: "alice@desk"}, time.Minute); err != nil {
+		t.Errorf("the lock is refused: %v", err)
 	}
 }

@@ -106,7 +106,8 @@ func tryLock(path string) (*lockFile, error) {
 	}
 }
 
-// describe says in the file who holds it.
+// describe says in the file who holds it. That is a courtesy to whoever is refused: a
+// full disk, which an operator may be here to mend, keeps nobody from working.
 func (l *lockFile) describe(request protocol.LockRequest, ttl time.Duration) error {
 	now := time.Now()
 	text, err := json.Marshal(protocol.LockHolder{
@@ -118,7 +119,9 @@ func (l *lockFile) describe(request protocol.LockRequest, ttl time.Duration) err
 	if err := l.file.Truncate(0); err != nil {
 		return err
 	}
-	if _, err := l.file.WriteAt(append(text, '\n'), 0); err != nil {
+	if _, err := l.file.WriteAt(append(text, '\n'), 0); errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return l.file.Truncate(0) // a part of it says nothing
+	} else if err != nil {
 		return err
 	}
 	l.expireAt(now.Add(ttl))

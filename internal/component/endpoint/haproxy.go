@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -223,7 +224,10 @@ func parseHAProxyState(text string) ([]state.Backend, error) {
 	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "# ")))
 	r.FieldsPerRecord = -1
 	rows, err := r.ReadAll()
-	if err != nil || len(rows) == 0 {
+	if err == nil && len(rows) == 0 {
+		err = errors.New("they are empty")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("reading HAProxy's statistics: %w", err)
 	}
 	column := map[string]int{}
