@@ -27,6 +27,7 @@ const (
 	StepWay          = "endpoint/way"       // the way that nodes are about to be given leads to the API servers
 	StepNames        = "endpoint/name"      // a node learns the endpoint's new name, beside the old one
 	StepMove         = "endpoint/node"      // a node is given its way
+	StepHostPods     = "endpoint/host-pods" // a node's own pods take its hosts file in
 	StepRetire       = "endpoint/retire"    // what nobody needs any more ends
 	StepLeave        = "endpoint/leave-vip" // a host stops to carry the VIP
 	StepBackends     = "endpoint/backends"  // of an external balancer, all active

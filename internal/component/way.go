@@ -15,6 +15,18 @@ const HostsFile = "/etc/hosts"
 // written before that, or after they were seen to use it.
 const WayRecord = QuorateDir + "/endpoint"
 
+// HostPodsOwed is on a node while pods on its own network may have a copy of the
+// hosts file from before the endpoint's name was put back into it.
+const HostPodsOwed = QuorateDir + "/owed/host-pods"
+
+// LostWay reports whether the hosts file of a node that has joined does not lead
+// the endpoint's name the way that its kubelet and kube-proxy were given.
+func LostWay(facts *protocol.Facts, way cluster.Way) bool {
+	has, known := RecordedWay(facts)
+	text := facts.Files[HostsFile].Content
+	return Joined(facts) && known && has == way && WithWay(way, text) != text
+}
+
 // RecordOf is the record of a node that uses a way.
 func RecordOf(w cluster.Way) File {
 	return File{Path: WayRecord, Content: []byte(w.String() + "\n"), Mode: 0o644}

@@ -47,6 +47,9 @@ type Check struct {
 	// Refuses tells that apply makes no plan while the check finds an error.
 	// Such a check judges what was observed alone.
 	Refuses bool
+	// OfNew lets it refuse only what is about hosts that have not joined: what a
+	// cluster lives with already must not keep it from being mended.
+	OfNew bool
 	// Vital tells that apply cannot go on at all without it: it may be demoted
 	// in a preflight only.
 	Vital bool
@@ -83,7 +86,7 @@ func (o *Observation) probed(h *cluster.Host) HostProbes {
 func Checks() []Check {
 	return slices.Concat(
 		artefactChecks(), accessChecks(), machineChecks(), diskChecks(), portChecks(), packageChecks(),
-		neighbourChecks(), belongingChecks(), addressChecks(), resolverChecks(), etcdDiskChecks(),
+		neighbourChecks(), belongingChecks(), addressChecks(), resolverChecks(), hostFileChecks(), etcdDiskChecks(),
 		identityChecks(), observedChecks(), clockChecks(), pathChecks(), etcdPathChecks(), endpointChecks(),
 	)
 }

@@ -10,10 +10,10 @@ import (
 func identityChecks() []Check {
 	return []Check{
 		{Name: "same-machine", About: "no two hosts of the file are one machine", Refuses: true, Cluster: judgeSameMachine},
-		{Name: "hostname", About: "hostnames differ: API servers of one name share one lease", Cluster: judgeHostnames},
+		{Name: "hostname", Refuses: true, OfNew: true, About: "hostnames differ: API servers of one name share one lease", Cluster: judgeHostnames},
 		{Name: "machine-id", About: "machine-ids differ, as they do not on copies of one disk", Cluster: judgeMachineIDs},
 		{Name: "product-uuid", About: "product UUIDs differ, as they do not on copies of one virtual machine", Cluster: judgeProductUUIDs},
-		{Name: "mac-address", About: "the interfaces' hardware addresses differ", Cluster: judgeMACs},
+		{Name: "mac-address", Refuses: true, OfNew: true, About: "the interfaces' hardware addresses differ", Cluster: judgeMACs},
 	}
 }
 

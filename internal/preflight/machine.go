@@ -29,9 +29,9 @@ func machineChecks() []Check {
 	return []Check{
 		{Name: "os", About: "a distribution that Quorate supports: Debian, Ubuntu or of the RHEL family", Refuses: true, Host: judgeOS},
 		{Name: "arch", About: "the architecture is the file's and the bundle's", Refuses: true, Vital: true, Host: judgeArch},
-		{Name: "kernel", About: "the kernel is new enough for Kubernetes and for the proxy mode", Applies: isNode, Host: judgeKernel},
-		{Name: "modules", About: "the kernel has the modules that containers and the network need", Applies: isNode, Host: judgeModules},
-		{Name: "cgroup", About: "control groups: version 2 is wanted, with the controllers that the kubelet needs", Applies: isNode, Host: judgeCgroup},
+		{Name: "kernel", Refuses: true, OfNew: true, About: "the kernel is new enough for Kubernetes and for the proxy mode", Applies: isNode, Host: judgeKernel},
+		{Name: "modules", Refuses: true, OfNew: true, About: "the kernel has the modules that containers and the network need", Applies: isNode, Host: judgeModules},
+		{Name: "cgroup", Refuses: true, OfNew: true, About: "control groups: version 2 is wanted, with the controllers that the kubelet needs", Applies: isNode, Host: judgeCgroup},
 		{Name: "cpu", About: "at least 2 CPUs on control-plane hosts", Refuses: true, Host: judgeCPU},
 		{Name: "memory", About: "at least 1700 MB of memory on control-plane hosts", Refuses: true, Host: judgeMemory},
 	}

@@ -10,7 +10,7 @@ import (
 func neighbourChecks() []Check {
 	return []Check{
 		{Name: "swap", About: "swap is off; apply turns it off where it is on", Applies: isNode, Host: judgeSwap},
-		{Name: "container-runtime", About: "no other container runtime is installed", Applies: isNode, Host: judgeRuntimes},
+		{Name: "container-runtime", Refuses: true, OfNew: true, About: "no other container runtime is installed", Applies: isNode, Host: judgeRuntimes},
 	}
 }
 

@@ -309,6 +309,23 @@ func TestChecks(t *testing.T) {
 			},
 			[]string{"warning operator-clock: the clock of this machine, where quorate runs, is 1m0s behind those of all hosts"},
 		},
+		"a hosts file that cloud-init writes anew": {
+			func(w world) {
+				const text = "# Your system has configured 'manage_etc_hosts' as True.\n127.0.0.1 localhost\n"
+				for _, name := range []string{"cp-1", "node-1", "lb-1"} {
+					w.facts(name).Files["/etc/hosts"] = protocol.File{Exists: true, Content: text}
+				}
+				w.facts("cp-1").Files["/etc/cloud/cloud-init.disabled"] = protocol.File{Exists: true}
+			},
+			[]string{"error hosts-file: cloud-init writes /etc/hosts of node-1 anew at each boot: the node would not find the API servers after one"},
+		},
+		"pod networks of others": {
+			func(w world) {
+				w.facts("cp-1").Dirs["/etc/cni/net.d"] = []string{"00-readme.txt", "10-flannel.conflist", "87-podman-bridge.conflist"}
+				w.facts("node-1").Dirs["/etc/cni/net.d"] = []string{"05-old.conflist", "10-flannel.conflist"}
+			},
+			[]string{"error cni: node-1 has 05-old.conflist in /etc/cni/net.d, which containerd takes before the cluster's own 10-flannel.conflist"},
+		},
 		"CAs of different clusters": {
 			func(w world) {
 				w.facts("cp-1").Files["/etc/kubernetes/pki/ca.crt"] = protocol.File{Exists: true, Certificates: "b"}

@@ -2,11 +2,13 @@ package preflight
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
+	"github.com/quorate/quorate/internal/component/network"
 	"github.com/quorate/quorate/internal/etcd"
 )
 
@@ -31,6 +33,8 @@ func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	}
 	q.Dirs = append(q.Dirs, component.ManifestsDir)
 	if h.IsNode() {
+		q.Dirs = append(q.Dirs, filepath.Dir(network.CNIFile))
+		q.Files = append(q.Files, protocol.FileQuery{Path: component.HostsFile, Content: true}, protocol.FileQuery{Path: cloudInitOff})
 		q.Files = append(q.Files, protocol.FileQuery{Path: clusterCA, Certificate: true, Digest: true}, protocol.FileQuery{Path: kubeadmFlags, Content: true})
 		q.Modules = append(q.Modules, sortedKeys(modulesOf(c))...)
 		q.Modules = slices.Compact(slices.Sorted(slices.Values(q.Modules)))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/diag"
 )
 
@@ -112,7 +113,7 @@ func Refusals(o *Observation) diag.List {
 	var out diag.List
 	note := func(c Check, found []Finding) {
 		for _, f := range found {
-			if f.Status != Error {
+			if f.Status != Error || c.OfNew && !o.newAmong(f.Hosts) {
 				continue
 			}
 			d := diag.Diagnostic{Severity: diag.SeverityError, Summary: f.Summary, Hint: f.Remedy}
@@ -141,6 +142,15 @@ func Refusals(o *Observation) diag.List {
 		onHosts = nil
 	}
 	return out
+}
+
+// newAmong reports whether one of the hosts has not joined; of none it is the
+// cluster as a whole.
+func (o *Observation) newAmong(hosts []string) bool {
+	return len(hosts) == 0 || slices.ContainsFunc(hosts, func(name string) bool {
+		f := o.Snapshot.Facts(name)
+		return f == nil || !component.Joined(f)
+	})
 }
 
 // Names are the names of all checks, in order.

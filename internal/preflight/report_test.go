@@ -63,7 +63,7 @@ func TestIgnore(t *testing.T) {
 	if r.OK || r.Counts.Errors != 1 || r.Counts.Warnings != 2 {
 		t.Errorf("OK %v, %+v", r.OK, r.Counts)
 	}
-	if !strings.HasSuffix(r.Summary(), "on 7 hosts: 33 ok, 2 warnings, 1 error, 1 skipped") {
+	if !strings.HasSuffix(r.Summary(), "on 7 hosts: 35 ok, 2 warnings, 1 error, 1 skipped") {
 		t.Errorf("summary %q", r.Summary())
 	}
 	if r = preflight.Judge(w.Observation, []string{"cpu", "reachable", "os"}); !r.OK {
@@ -95,6 +95,9 @@ func TestRefusals(t *testing.T) {
 	w.facts("cp-1").MemoryBytes = 1 << 30
 	w.facts("cp-1").Swap = []string{"/dev/sda2"}
 	w.facts("cp-3").Units["docker.service"] = protocol.Unit{Load: "loaded", Active: "active"}
+	// What a host that has joined lives with does not keep it from being mended.
+	w.facts("node-2").Units["docker.service"] = protocol.Unit{Load: "loaded", Active: "active"}
+	w.facts("node-2").Files["/var/lib/kubelet/config.yaml"] = protocol.File{Exists: true}
 	w.barrier("node-1", state.BarrierLogin, "the server does not let user root in")
 	w.Probes = nil
 	w.IgnorePreflight = []string{"cpu", "login"}
@@ -103,6 +106,10 @@ func TestRefusals(t *testing.T) {
 		{Severity: diag.SeverityError, Summary: "cp-1 has 1024 MB of memory; a control-plane host needs 1700 MB", Hint: "give the host more memory"},
 		{Severity: diag.SeverityWarning, Summary: "cp-2 has 1 CPU; a control-plane host needs 2", Hint: "give the host more CPUs"},
 		{Severity: diag.SeverityError, Summary: "port 2380 of cp-2 is in use by etcd", Hint: "stop what uses it, or choose another port"},
+		{
+			Severity: diag.SeverityError, Summary: "cp-3 runs Docker (docker.service)",
+			Hint: "remove it with its containers, or use a host of its own: two runtimes fight over containerd, iptables and the network's settings",
+		},
 		{Severity: diag.SeverityError, Summary: "node-1: the server does not let user root in"},
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -14,7 +14,7 @@ const mostNameservers = 3
 
 func resolverChecks() []Check {
 	return []Check{{
-		Name: "dns", Applies: isNode, Host: judgeResolver,
+		Name: "dns", Refuses: true, OfNew: true, Applies: isNode, Host: judgeResolver,
 		About: "pods can use the host's name servers, and the names that the cluster needs resolve",
 	}}
 }

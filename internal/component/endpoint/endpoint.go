@@ -109,6 +109,7 @@ func Plan(in component.Input, out *component.Output) {
 	planExternal(in, out)
 	planRestarts(in, out)
 	planMoves(in, out)
+	planHostPods(in, out)
 	for i := range in.Cluster.Hosts {
 		h := &in.Cluster.Hosts[i]
 		facts := in.Snapshot.Facts(h.Name)

@@ -17,7 +17,7 @@ import (
 func queryMove(h *cluster.Host, q *protocol.FactsRequest) {
 	if h.IsNode() {
 		component.AskFiles(q, component.HostsFile, component.WayRecord)
-		q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConfig})
+		q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConfig}, protocol.FileQuery{Path: component.HostPodsOwed})
 	}
 }
 

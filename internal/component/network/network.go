@@ -20,23 +20,24 @@ import (
 //go:embed 10-flannel.conflist flannel.yaml.tmpl
 var templates embed.FS
 
-const (
-	cniFile = "/etc/cni/net.d/10-flannel.conflist"
-	subject = "flannel"
-)
+// CNIFile tells containerd how pods get their network.
+const CNIFile = "/etc/cni/net.d/10-flannel.conflist"
 
-func uses(c *cluster.Cluster) bool { return c.Network.Plugin == "flannel" }
+const subject = "flannel"
+
+// Uses reports whether the cluster has a pod network of this package.
+func Uses(c *cluster.Cluster) bool { return c.Network.Plugin == "flannel" }
 
 // Query asks for what Plan compares.
 func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
-	if uses(c) && h.IsNode() {
-		component.AskFiles(q, cniFile)
+	if Uses(c) && h.IsNode() {
+		component.AskFiles(q, CNIFile)
 	}
 }
 
 // Plan makes the steps.
 func Plan(in component.Input, out *component.Output) {
-	if !uses(in.Cluster) {
+	if !Uses(in.Cluster) {
 		return
 	}
 	for _, h := range in.Cluster.Nodes() {
@@ -44,7 +45,7 @@ func Plan(in component.Input, out *component.Output) {
 		if facts == nil {
 			continue
 		}
-		file := component.File{Path: cniFile, Content: component.Render(templates, "10-flannel.conflist", nil), Mode: 0o644}
+		file := component.File{Path: CNIFile, Content: component.Render(templates, "10-flannel.conflist", nil), Mode: 0o644}
 		if differ, changes := component.FileChanges(facts, []component.File{file}); len(differ) > 0 {
 			out.Add(plan.Step{
 				ID: plan.On("network/cni", h.Name), Host: h.Name, Title: "configure the pod network",

@@ -18,6 +18,9 @@ type settings struct {
 	modules []string
 	sysctl  bool
 	swapOff bool
+	// owesPods tells that pods have a copy of a hosts file that leads nowhere; a
+	// later step replaces them.
+	owesPods bool
 }
 
 // Check is never satisfied: the plan asked for this step because something
@@ -28,6 +31,11 @@ func (o settings) Apply(ctx context.Context, rt *component.Runtime, _ func(strin
 	h, err := rt.Host(o.host)
 	if err != nil {
 		return err
+	}
+	if o.owesPods {
+		if _, err := h.WriteFile(ctx, component.HostPodsOwed, []byte("Pods on the host's network must take the hosts file in.\n"), 0o644); err != nil {
+			return err
+		}
 	}
 	if _, err := component.WriteFiles(ctx, rt, o.host, o.files); err != nil {
 		return err

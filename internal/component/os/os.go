@@ -202,6 +202,7 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 			return
 		}
 		op.files = append(op.files, wayFiles(in.Cluster, h, facts)...)
+		op.owesPods = component.LostWay(facts, cluster.WayOf(in.Cluster, h))
 	}
 	differ, changes := component.FileChanges(facts, op.files)
 	op.files = differ
