@@ -44,3 +44,24 @@ func TestDrift(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// A node that is not Ready, and whose hosts file differs: that is the cause, and it
+// is not hidden by what came of it.
+func TestDriftThatIsTheCause(t *testing.T) {
+	w := statustest.Healthy()
+	n := w.Snapshot.API.Nodes["worker-1"]
+	n.Ready, n.Reason = false, "Kubelet stopped posting node status."
+	w.Snapshot.API.Nodes["worker-1"] = n
+	r := status.Of(w.Cluster, w.Snapshot, plan.Step{ID: "os/settings@worker-1", Host: "worker-1", Changes: []plan.Change{{What: "/etc/hosts"}}})
+	got := map[status.Kind]string{}
+	for _, p := range r.Problems {
+		got[p.Kind] = p.Subject + ": " + p.Summary
+	}
+	want := map[status.Kind]string{
+		status.NodeNotReady: "worker-1: its node is not Ready: its /etc/hosts differs, by which its kubelet finds the API servers",
+		status.Drift:        "worker-1: not as the file asks for: /etc/hosts",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
