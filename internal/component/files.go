@@ -13,11 +13,17 @@ import (
 	"github.com/quorate/quorate/internal/plan"
 )
 
-// File is a file as it must be on a host. The owner is root.
+// File is a file as it must be on a host. The owner is root unless another is given.
 type File struct {
-	Path    string
-	Content []byte
-	Mode    fs.FileMode
+	Path     string
+	Content  []byte
+	Mode     fs.FileMode
+	UID, GID int
+}
+
+// Rewritten is a file of others with a new content: its mode and owner stay.
+func Rewritten(path string, content []byte, old protocol.File) File {
+	return File{Path: path, Content: content, Mode: fs.FileMode(old.Mode).Perm(), UID: old.UID, GID: old.GID}
 }
 
 // SHA256 is the hex digest of the content.
@@ -63,7 +69,7 @@ func WriteFiles(ctx context.Context, rt *Runtime, hostName string, files []File)
 		return false, err
 	}
 	for _, f := range files {
-		c, err := h.WriteFile(ctx, f.Path, f.Content, f.Mode)
+		c, err := h.Write(ctx, protocol.WriteRequest{Path: f.Path, Mode: uint32(f.Mode.Perm()), UID: f.UID, GID: f.GID}, f.Content)
 		if err != nil {
 			return changed, err
 		}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -28,6 +29,18 @@ func FileDiff(path string, before, after []byte) string {
 		out = out[i:]
 	}
 	return string(out)
+}
+
+// ChangedLines is a FileDiff without the lines around those that change: what
+// others wrote into a file that is shared with them may hold their secrets.
+func ChangedLines(diff string) string {
+	var b strings.Builder
+	for line := range strings.Lines(diff) {
+		if !strings.HasPrefix(line, " ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // FileChange is the Change that FileDiff tells: what is done to the file at

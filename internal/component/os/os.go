@@ -192,7 +192,7 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 		}
 		if fstab := facts.Files[fstabFile]; fstab.Exists && whole(fstab) {
 			if without, changed := withoutSwap(fstab.Content); changed {
-				op.files = append(op.files, component.File{Path: fstabFile, Content: []byte(without), Mode: 0o644})
+				op.files = append(op.files, component.Rewritten(fstabFile, []byte(without), fstab))
 			}
 		}
 	}
@@ -206,8 +206,11 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 	}
 	differ, changes := component.FileChanges(facts, op.files)
 	op.files = differ
-	for _, c := range changes {
+	for i, c := range changes {
 		why = append(why, c.What+" differs")
+		if c.What == fstabFile { // a network file system's password may stand there
+			changes[i].Diff = plan.ChangedLines(c.Diff)
+		}
 	}
 	step.Changes = append(changes, step.Changes...)
 	if len(step.Changes) == 0 {
@@ -242,7 +245,11 @@ func wayFiles(c *cluster.Cluster, h *cluster.Host, facts *protocol.Facts) []comp
 	files := []component.File{component.RecordOf(way)}
 	old := facts.Files[component.HostsFile]
 	if text := component.WithWay(way, old.Content); text != old.Content {
-		files = append(files, component.File{Path: component.HostsFile, Mode: 0o644, Content: []byte(text)})
+		file := component.File{Path: component.HostsFile, Mode: 0o644, Content: []byte(text)}
+		if old.Exists {
+			file = component.Rewritten(file.Path, file.Content, old)
+		}
+		files = append(files, file)
 	}
 	return files
 }
