@@ -289,6 +289,10 @@ func TestFlannelObjectsAreStrict(t *testing.T) {
 		if err := yaml.UnmarshalStrict(r.Body, into()); err != nil {
 			t.Errorf("%s: %v", r.Path, err)
 		}
+		// Where a host has several networks, pods talk over the one that the file names.
+		if kind == "DaemonSet" && (!strings.Contains(string(r.Body), "--iface=$(NODE_IP)") || !strings.Contains(string(r.Body), "fieldPath: status.hostIP") && !strings.Contains(string(r.Body), `"fieldPath":"status.hostIP"`)) {
+			t.Errorf("flannel does not go by the node's internal address: %s", r.Body)
+		}
 	}
 	if len(seen) != len(types) {
 		t.Errorf("applied are %v only", seen)
