@@ -76,7 +76,9 @@ the API is read and written at a fixed rate from this machine, from workers, and
 from a pod through the service address.
 
 The exit code is 0 only when every gap was within its budget, the cluster was
-healthy again in time, and nothing was lost.`,
+healthy again in time, and nothing was lost. It is 4 where nothing else is wrong than
+gaps beyond a budget that the time before the fault had broken already: this machine is
+too busy to judge the cluster.`,
 		Example: `  quorate drill run etcd-killed@leader
   quorate drill run haproxy-stopped host-rebooted@worker-1 --budget gap=2s
   quorate drill run --all --yes --html report.html

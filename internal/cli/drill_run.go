@@ -258,6 +258,8 @@ func (s *session) concludeDrill(o drillOptions, record drill.Record, history dri
 	switch {
 	case interrupted:
 		return silent(exitInterrupted)
+	case record.Unjudged():
+		return silent(exitUnjudged)
 	case !record.OK:
 		return silent(exitFailed)
 	}

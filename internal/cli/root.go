@@ -31,6 +31,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2 // wrong usage, or a bad file
 	exitPending     = 3 // plan --detailed-exitcode: there are changes
+	exitUnjudged    = 4 // drill run: this machine is too busy to judge
 	exitInterrupted = 130
 )
 

@@ -12,8 +12,9 @@ import (
 
 // judge fills in a drill's figures from the series, and what they say. Eyes on
 // a host that the fault takes see nothing but that, and are left out. Wrong is
-// what was wrong with a cluster that was not healthy again.
-func (f *FaultRecord) judge(d Drill, series []Series, marks []Mark, until time.Duration, wrong string) {
+// what was wrong with a cluster that was not healthy again. From calm to the fault
+// there was none: what was over the budget then already cannot be judged.
+func (f *FaultRecord) judge(d Drill, series []Series, marks []Mark, calm, until time.Duration, wrong string) {
 	for _, s := range series {
 		if d.TakesHost() && slices.Contains(f.Targets, s.Host) {
 			continue
@@ -25,12 +26,17 @@ func (f *FaultRecord) judge(d Drill, series []Series, marks []Mark, until time.D
 		}
 		f.Figures = append(f.Figures, figure)
 	}
+	before := len(f.Why)
 	f.failTogether(f.Figures, "nothing succeeded", func(x Figure) (time.Duration, time.Duration, bool) {
 		return x.Stats.Gap.Length, x.Limit, x.Over()
 	})
 	f.failTogether(f.Figures, "some failed", func(x Figure) (time.Duration, time.Duration, bool) {
 		return x.Stats.Disturbed.Length, x.Disturbance, x.Disturbed() && !x.Over()
 	})
+	if busy := f.busyBefore(series, calm); busy != "" && len(f.Why) > before {
+		f.Unjudged = append([]string{busy}, f.Why[before:]...)
+		f.Why = f.Why[:before]
+	}
 	if len(f.Figures) == 0 {
 		f.fail("nobody could look from outside the fault")
 	}
@@ -58,7 +64,19 @@ func (f *FaultRecord) judge(d Drill, series []Series, marks []Mark, until time.D
 			f.Takeovers[what] = m.At - f.Injected
 		}
 	}
-	f.OK = len(f.Why) == 0
+	f.OK = len(f.Why) == 0 && len(f.Unjudged) == 0
+}
+
+// busyBefore says where the time before the fault broke the budget by itself; empty where
+// it did not.
+func (f *FaultRecord) busyBefore(series []Series, calm time.Duration) string {
+	for _, s := range series {
+		stats := probe.Summarise(s.Since(calm), calm, f.Injected, s.Every)
+		if limit := f.Budget.For(s.Kind, s.Unbalanced); limit > 0 && stats.Gap.Length > limit {
+			return fmt.Sprintf("this machine is too busy to judge it: before the fault %s from %s had a gap of %s, and the budget is %s", s.Kind, s.Name, round(stats.Gap.Length), limit)
+		}
+	}
+	return ""
 }
 
 // failTogether says of each kind from where its budget was not kept, the worst

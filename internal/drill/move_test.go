@@ -97,7 +97,7 @@ func TestMovesAreJudged(t *testing.T) {
 	for moved, want := range map[time.Duration]string{0: "no pod of worker-1", 100 * time.Second: "the budget is 1m30s", time.Minute: ""} {
 		f := FaultRecord{Targets: []string{"worker-1"}, Budget: d.Budget, Undone: 2 * time.Minute, Healthy: 2*time.Minute + time.Second, Moved: moved}
 		f.Figures = []Figure{{}}
-		f.judge(d, nil, nil, 3*time.Minute, "")
+		f.judge(d, nil, nil, 0, 3*time.Minute, "")
 		if got := strings.Join(f.Why, "; "); (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("after %s: %q", moved, got)
 		}

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"slices"
 	"time"
 
 	"github.com/quorate/quorate/internal/probe"
@@ -59,9 +60,11 @@ type FaultRecord struct {
 	// where that was looked for and happened.
 	Moved   time.Duration `json:"moved,omitempty"`
 	Figures []Figure      `json:"figures"`
-	// Why is what was not as it should be.
-	Why []string `json:"why,omitempty"`
-	OK  bool     `json:"ok"`
+	// Why is what was not as it should be. Unjudged is what was over the budget where
+	// the time before the fault was, too: it says nothing of the cluster.
+	Why      []string `json:"why,omitempty"`
+	Unjudged []string `json:"unjudged,omitempty"`
+	OK       bool     `json:"ok"`
 }
 
 // Figure is what one series had during a drill.
@@ -121,6 +124,12 @@ func (f FaultRecord) Worst(kind probe.Kind) time.Duration {
 		}
 	}
 	return worst
+}
+
+// Unjudged reports whether all that keeps the run from being a proof is that the
+// machine was too busy to judge it.
+func (r Record) Unjudged() bool {
+	return !r.OK && r.Error == "" && r.Verdict.OK() && !slices.ContainsFunc(r.Faults, func(f FaultRecord) bool { return len(f.Why) > 0 })
 }
 
 // Mark is something that happened.

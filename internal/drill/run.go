@@ -43,6 +43,7 @@ type Runner struct {
 	marks   []Mark
 	leaders *leaderWatch
 	faults  []FaultRecord
+	calm    time.Duration // since when there is no fault
 }
 
 // Targeted reports whether a host is a target of the fault under way.
@@ -81,6 +82,7 @@ func (r *Runner) Start(ctx context.Context) error {
 	r.leaders = &leaderWatch{began: r.Load.began, ask: func(ctx context.Context) Leaders { return r.Leaders(ctx, r.targets()) }}
 	ctx, cancel := context.WithTimeout(ctx, warmUp)
 	defer cancel()
+	defer func() { r.calm = r.now() }()
 	return poll(ctx, func() error {
 		for _, s := range r.Load.series {
 			samples := s.Samples()
@@ -159,7 +161,8 @@ func (r *Runner) one(ctx context.Context, n int, pick Pick, budget func(Drill, [
 		r.Say("   " + err.Error())
 	}
 	until, wrong := r.recover(ctx, &record)
-	record.judge(d, r.Load.series, r.leaders.seen(), until, wrong)
+	record.judge(d, r.Load.series, r.leaders.seen(), r.calm, until, wrong)
+	r.calm = r.now()
 	r.faults = append(r.faults, record)
 	r.Say("   " + Line(record))
 	switch {
@@ -290,7 +293,10 @@ func (r *Runner) Finish(ctx context.Context, failure error) (Record, History) {
 // Line is a drill's outcome in one line.
 func Line(f FaultRecord) string {
 	word := "within budget"
-	if !f.OK {
+	switch {
+	case !f.OK && len(f.Why) == 0:
+		word = "NOT JUDGED"
+	case !f.OK:
 		word = "NOT AS IT SHOULD BE"
 	}
 	var gaps []string

@@ -263,7 +263,14 @@ func TestGapsBeyondTheBudget(t *testing.T) {
 	r := running(t, &switches{}, same)
 	err := r.Run(t.Context(), func(Drill, []string) Budget { return within(1, time.Minute) }, once(t, "host-off", "cp-1"))
 	record, _ := r.Finish(t.Context(), err)
-	if err != nil || record.OK || record.Faults[0].OK || !strings.Contains(strings.Join(record.Faults[0].Why, " "), "the budget is 1ns") {
-		t.Errorf("%v, %v", err, record.Faults[0].Why)
+	// The time before the fault breaks it as well: that is the machine's doing, and is no
+	// word against the cluster.
+	f := record.Faults[0]
+	if err != nil || record.OK || f.OK || !strings.Contains(strings.Join(f.Unjudged, " "), "the budget is 1ns") || len(f.Why) > 0 || !record.Unjudged() {
+		t.Errorf("%v, %v, %v", err, f.Why, f.Unjudged)
+	}
+	record.Faults[0].Why = []string{"the cluster was not healthy again"}
+	if record.Unjudged() {
+		t.Error("a cluster that was not healthy again is excused by a busy machine")
 	}
 }

@@ -28,10 +28,11 @@ func Text(r drill.Record, look ui.Look) string {
 	}
 	b.WriteString("\nDRILLS\n" + faultTable(r) + "\n")
 	for _, f := range r.Faults {
-		if len(f.Why) > 0 {
+		reasons := slices.Concat(f.Why, f.Unjudged)
+		if len(reasons) > 0 {
 			fmt.Fprintf(&b, "  %s  %s\n", clock(f.Injected), name(f))
 		}
-		for _, why := range f.Why {
+		for _, why := range reasons {
 			fmt.Fprintf(&b, "    %s\n", why)
 		}
 	}
@@ -65,8 +66,11 @@ func Headline(r drill.Record) string {
 		}
 	}
 	word := "NOT PROVEN"
-	if r.OK {
+	switch {
+	case r.OK:
 		word = "PROVEN"
+	case r.Unjudged():
+		word = "NOT JUDGED"
 	}
 	return fmt.Sprintf("%s: %d of %d drills as they should be; %d writes acknowledged, %d lost", word, within, len(r.Faults), r.Verdict.Acknowledged, r.Verdict.Lost)
 }
@@ -84,7 +88,10 @@ func faultTable(r drill.Record) string {
 	var rows [][]string
 	for _, f := range r.Faults {
 		mark := "ok"
-		if !f.OK {
+		switch {
+		case !f.OK && len(f.Why) == 0:
+			mark = "?"
+		case !f.OK:
 			mark = "BAD"
 		}
 		row := []string{clock(f.Injected), mark, f.Drill, strings.Join(f.Targets, ", "), f.Budget.Of(drill.AnyKind).String()}
