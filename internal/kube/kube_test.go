@@ -52,7 +52,7 @@ func (m *machine) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	switch r.URL.Path {
 	case "/v1/read":
-		asked, err := io.ReadAll(r.Body)
+		asked, err := base64.StdEncoding.DecodeString(r.Header.Get(protocol.ArgsHeader))
 		if err != nil {
 			return nil, err
 		}
