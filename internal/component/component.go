@@ -98,7 +98,7 @@ func (in Input) NewNodes() []string {
 // Output collects what the parts plan.
 type Output struct {
 	Steps []plan.Step
-	// Refusals are reasons not to go on at all. They name host and remedy.
+	// Refusals are reasons not to go on at all, and warnings. They name host and remedy.
 	Refusals diag.List
 }
 
@@ -111,15 +111,22 @@ func (o *Output) Add(s plan.Step, op Op) {
 // Refuse notes a reason not to go on; the hint says what to do about it. A
 // reason that several parts or hosts give word for word is noted once.
 func (o *Output) Refuse(hint, format string, args ...any) {
+	o.note(diag.SeverityError, hint, format, args...)
+}
+
+// Warn notes what people must know before they go on.
+func (o *Output) Warn(hint, format string, args ...any) {
+	o.note(diag.SeverityWarning, hint, format, args...)
+}
+
+func (o *Output) note(severity diag.Severity, hint, format string, args ...any) {
 	summary := fmt.Sprintf(format, args...)
 	for _, known := range o.Refusals {
-		if known.Summary == summary && known.Hint == hint {
+		if known.Severity == severity && known.Summary == summary && known.Hint == hint {
 			return
 		}
 	}
-	o.Refusals = append(o.Refusals, diag.Diagnostic{
-		Severity: diag.SeverityError, Summary: summary, Hint: hint,
-	})
+	o.Refusals = append(o.Refusals, diag.Diagnostic{Severity: severity, Summary: summary, Hint: hint})
 }
 
 // Op is the work of a step. Check answers whether there is nothing to do,

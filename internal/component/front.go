@@ -25,3 +25,31 @@ func InFront(steps []plan.Step, first ...plan.ID) {
 		}
 	}
 }
+
+// BeforeTheRest makes all steps of a plan wait for one, as far as it is in it, but
+// those that it waits for itself.
+func BeforeTheRest(steps []plan.Step, first plan.ID) {
+	byID := map[plan.ID]plan.Step{}
+	for _, s := range steps {
+		byID[s.ID] = s
+	}
+	if _, planned := byID[first]; !planned {
+		return
+	}
+	leads := map[plan.ID]bool{}
+	var mark func(plan.ID)
+	mark = func(id plan.ID) {
+		if s, planned := byID[id]; planned && !leads[id] {
+			leads[id] = true
+			for _, need := range slices.Concat(s.Needs, s.NeedsAny) {
+				mark(need)
+			}
+		}
+	}
+	mark(first)
+	for i, s := range steps {
+		if !leads[s.ID] {
+			steps[i].Needs = append(slices.Clone(s.Needs), first)
+		}
+	}
+}

@@ -16,6 +16,7 @@ const (
 	StepRegister     = "kubernetes/register" // a kubelet that runs makes its deleted node anew
 	StepAuthorities  = "pki/authorities"
 	StepEtcdMember   = "etcd/member"
+	StepEtcdAlarm    = "etcd/alarm" // it stops all writes, so nothing else goes before it
 	StepEtcdClient   = "etcd/client-certificate"
 	StepCertificates = "controlplane/certificates"
 	StepControlPlane = "controlplane/static-pods"

@@ -38,6 +38,8 @@ type Membership struct {
 	Clusters []View
 	// Silence says why no running member could be asked, where none could.
 	Silence string
+
+	formed bool // some member was once seen healthy in a quorum
 }
 
 // Assess tells where every etcd host stands. The observed files must include
@@ -48,15 +50,15 @@ func Assess(c *cluster.Cluster, snap *state.Snapshot) Membership {
 	if len(m.Clusters) > 0 {
 		m.Members = membersOf(c, snap, m.Clusters)
 	}
-	formed := slices.ContainsFunc(hosts, func(h *cluster.Host) bool {
+	m.formed = slices.ContainsFunc(hosts, func(h *cluster.Host) bool {
 		f := snap.Facts(h.Name)
 		return f != nil && f.Files[FormedMarker].Exists
 	})
 	for _, h := range hosts {
-		m.Situations[h.Name] = m.situation(h, hasData(c, snap, h), formed)
+		m.Situations[h.Name] = m.situation(h, hasData(c, snap, h))
 	}
 	m.Initial = initialOf(hosts)
-	if len(m.Members) > 0 && !formed {
+	if len(m.Members) > 0 && !m.formed {
 		m.Initial = m.listed()
 	}
 	if m.Members == nil {
@@ -83,12 +85,12 @@ func clusters(snap *state.Snapshot) []View {
 	return out
 }
 
-func (m Membership) situation(h *cluster.Host, hasData, formed bool) Situation {
+func (m Membership) situation(h *cluster.Host, hasData bool) Situation {
 	if m.Members == nil {
 		switch {
 		case hasData:
 			return Running
-		case formed:
+		case m.formed:
 			return Unknown
 		default:
 			// Nothing was ever healthy: the first membership is still forming.
@@ -130,6 +132,26 @@ func (m Membership) Of(host string) (Member, bool) {
 	return m.Members[i], true
 }
 
+// LeftOut are the hosts with data of a membership that does not list them,
+// where they are more than those that are listed: then what answers may be the
+// lesser copy, and what is left out the better one.
+func (m Membership) LeftOut() []string {
+	var out []string
+	for host, s := range m.Situations {
+		if s == Foreign {
+			out = append(out, host)
+		}
+	}
+	if len(out) <= m.ours() {
+		return nil
+	}
+	slices.Sort(out)
+	return out
+}
+
+// ours counts the members that run on hosts of the cluster file.
+func (m Membership) ours() int { return len(m.Members) - len(m.Strangers()) }
+
 // Strangers are the members that run on none of the cluster file's hosts.
 func (m Membership) Strangers() []Member {
 	return slices.DeleteFunc(slices.Clone(m.Members), func(p Member) bool { return p.Host != "" })
@@ -138,19 +160,33 @@ func (m Membership) Strangers() []Member {
 // Refusal tells why nothing can be planned for a host's member, and what to do
 // about it; both are empty where something can.
 func (m Membership) Refusal(c *cluster.Cluster, h *cluster.Host) (why, hint string) {
-	switch m.Situations[h.Name] {
+	situation := m.Situations[h.Name]
+	if situation == Running || situation == Bootstrap {
+		return "", ""
+	}
+	if why, hint := m.Divided(c); why != "" {
+		return why, hint // to which of them the host belongs, nobody can tell
+	}
+	switch situation {
 	case Lost:
-		return fmt.Sprintf("the etcd member of %s has lost its data folder %s", h.Name, c.Etcd.DataDir),
-			"the member must be removed and added anew; while the others have quorum nothing is lost"
+		why = fmt.Sprintf("the etcd member of %s has lost its data folder %s", h.Name, c.Etcd.DataDir)
+		p, _ := m.Of(h.Name)
+		if !m.After(Change{Remove: []string{p.ID}}).Holds() {
+			return why, "bring the other members back first: without them there is no quorum to add it anew"
+		}
+		return why, fmt.Sprintf("put the data back if you have it; or remove the member, so that apply adds it anew (nothing is lost while the others have quorum): on %s, `%s`",
+			m.asker(), Command(c, "member remove "+p.HexID()))
 	case Foreign:
-		return fmt.Sprintf("%s holds etcd data at %s, but the cluster does not list it as a member", h.Name, c.Etcd.DataDir),
-			fmt.Sprintf("if it is left over from an earlier life of the host, run `quorate reset --host %s`", h.Name)
+		why = fmt.Sprintf("%s holds etcd data at %s, but the cluster does not list it as a member", h.Name, c.Etcd.DataDir)
+		if left := m.LeftOut(); left != nil {
+			return why, fmt.Sprintf("the data of %s may be the better copy: the cluster that answers has %d of the file's %d etcd hosts only. Keep all of it, and find out which is to stay",
+				and(left), m.ours(), len(c.EtcdHosts()))
+		}
+		return why, fmt.Sprintf("if it is left over from an earlier life of the host, run `quorate reset --host %s`", h.Name)
 	case Moved:
 		p, _ := m.Of(h.Name)
 		return fmt.Sprintf("etcd knows the member of %s at %s, and the cluster file says %s", h.Name, p.Address(), h.InternalAddress),
 			fmt.Sprintf("put the address %s back into the cluster file: changing the address of a host that has joined is not built yet", p.Address())
-	case Apart:
-		return m.Divided(c)
 	case Unknown:
 		return fmt.Sprintf("%s has no etcd data, and no etcd member answers (%s)", h.Name, m.Silence),
 			"bring the other etcd hosts back first: a new member can only join a cluster that answers"

@@ -30,6 +30,9 @@ type Member struct {
 // Healthy reports whether the member was seen to take part in the cluster.
 func (m Member) Healthy() bool { return m.Why == "" }
 
+// Unknown reports whether nobody could ask how the member is.
+func (m Member) Unknown() bool { return m.Why == notAsked }
+
 // Started reports whether the member ever ran: until then, etcd knows neither
 // its name nor where clients find it.
 func (m Member) Started() bool { return m.Name != "" && len(m.ClientURLs) > 0 }
@@ -169,15 +172,18 @@ func Believed(snap *state.Snapshot) (View, bool) {
 // timeout, and a leader steps down.
 func HasLeader(m state.EtcdMember) bool { return m.Error == "" && m.Leader != "" && m.Leader != "0" }
 
-// Corrupt tells whether a member says that its data differs from the others'.
-func Corrupt(m state.EtcdMember) bool { return alarm(m, "CORRUPT") }
+// Corrupt tells whether a member's data differs from the others'. Each member
+// tells the alarms of all.
+func Corrupt(m state.EtcdMember) bool {
+	return slices.ContainsFunc(m.Errors, func(e string) bool {
+		return strings.Contains(e, "CORRUPT") && (m.ID == "" || strings.Contains(e+" ", "memberID:"+m.ID+" "))
+	})
+}
 
 // Full tells whether a member says that a database reached its quota, so that
 // no write is taken.
-func Full(m state.EtcdMember) bool { return alarm(m, "NOSPACE") }
-
-func alarm(m state.EtcdMember, name string) bool {
-	return slices.ContainsFunc(m.Errors, func(e string) bool { return strings.Contains(e, name) })
+func Full(m state.EtcdMember) bool {
+	return slices.ContainsFunc(m.Errors, func(e string) bool { return strings.Contains(e, "NOSPACE") })
 }
 
 func sortedHosts(snap *state.Snapshot) []string {
@@ -243,6 +249,12 @@ func hasData(c *cluster.Cluster, snap *state.Snapshot, h *cluster.Host) bool {
 	return f != nil && f.Files[MemberDir(c)].Exists
 }
 
+// Two of the reasons why a member does not count as healthy.
+const (
+	notAsked = "was not asked"
+	noLeader = "has no leader"
+)
+
 // unwell says why a member does not count as healthy.
 func unwell(snap *state.Snapshot, clusters []View, m Member) (why, detail string) {
 	said, asked := snap.Etcd[m.Host]
@@ -257,13 +269,13 @@ func unwell(snap *state.Snapshot, clusters []View, m Member) (why, detail string
 	case !m.Started() && (!asked || said.Error != ""):
 		return "never started", said.Error
 	case !asked:
-		return "was not asked", ""
+		return notAsked, ""
 	case said.Error != "":
 		return "does not answer", said.Error
 	case apart:
-		return "is of another etcd cluster", ""
+		return "of another etcd cluster", ""
 	case !HasLeader(said):
-		return "has no leader", ""
+		return noLeader, ""
 	case Corrupt(said):
 		return "its data is corrupt", ""
 	}

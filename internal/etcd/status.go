@@ -15,21 +15,50 @@ import (
 // check certificate. The member list is asked without a quorum read, so that
 // it answers when there is no quorum too.
 func StatusQueries(c *cluster.Cluster) []protocol.HTTPQuery {
-	pki := PKI(c)
-	ask := func(path, body string) protocol.HTTPQuery {
-		return protocol.HTTPQuery{
-			URL: fmt.Sprintf("https://127.0.0.1:%d%s", ClientPort, path), Body: body, TimeoutMillis: 5000,
-			CAFile: pki + "/ca.crt", CertFile: pki + "/healthcheck-client.crt", KeyFile: pki + "/healthcheck-client.key",
-		}
-	}
+	own := fmt.Sprintf("https://127.0.0.1:%d", ClientPort)
 	return []protocol.HTTPQuery{
-		ask("/v3/maintenance/status", "{}"),
-		ask("/v3/cluster/member/list", `{"linearizable":false}`),
+		ask(c, own+statusPath, "{}", 5000),
+		ask(c, own+"/v3/cluster/member/list", `{"linearizable":false}`, 5000),
+	}
+}
+
+const statusPath = "/v3/maintenance/status"
+
+// ask is a question to a member, with the host's own health check certificate.
+func ask(c *cluster.Cluster, url, body string, millis int) protocol.HTTPQuery {
+	pki := PKI(c)
+	return protocol.HTTPQuery{
+		URL: url, Body: body, TimeoutMillis: millis,
+		CAFile: pki + "/ca.crt", CertFile: pki + "/healthcheck-client.crt", KeyFile: pki + "/healthcheck-client.key",
 	}
 }
 
 // StatusOf reads the answers to StatusQueries.
 func StatusOf(replies []protocol.HTTPReply) state.EtcdMember {
+	m := answerOf(replies[0])
+	if m.Error != "" {
+		return m
+	}
+	var list struct {
+		Members []struct {
+			ID         string
+			Name       string
+			PeerURLs   []string
+			ClientURLs []string
+			IsLearner  bool
+		}
+	}
+	if err := read(replies[1], &list); err != nil {
+		return state.EtcdMember{Error: err.Error()}
+	}
+	for _, p := range list.Members {
+		m.Members = append(m.Members, state.EtcdPeer{ID: p.ID, Name: p.Name, PeerURLs: p.PeerURLs, ClientURLs: p.ClientURLs, Learner: p.IsLearner})
+	}
+	return m
+}
+
+// answerOf reads what a member says of itself.
+func answerOf(reply protocol.HTTPReply) state.EtcdMember {
 	var status struct {
 		Header struct {
 			ClusterID string `json:"cluster_id"`
@@ -44,41 +73,35 @@ func StatusOf(replies []protocol.HTTPReply) state.EtcdMember {
 		IsLearner bool
 		Errors    []string
 	}
-	var list struct {
-		Members []struct {
-			ID         string
-			Name       string
-			PeerURLs   []string
-			ClientURLs []string
-			IsLearner  bool
-		}
+	if err := read(reply, &status); err != nil {
+		return state.EtcdMember{Error: err.Error()}
 	}
-	for i, into := range []any{&status, &list} {
-		switch r := replies[i]; {
-		case r.Error != "":
-			return state.EtcdMember{Error: r.Error}
-		case r.Status != 200:
-			return state.EtcdMember{Error: fmt.Sprintf("it answers %d: %s", r.Status, r.Body)}
-		default:
-			if err := json.Unmarshal([]byte(r.Body), into); err != nil {
-				return state.EtcdMember{Error: "reading its answer: " + err.Error()}
-			}
-		}
-	}
-	m := state.EtcdMember{
-		ID: status.Header.MemberID, ClusterID: status.Header.ClusterID, Revision: status.Header.Revision, Applied: status.Applied, Leader: status.Leader, Learner: status.IsLearner, Version: status.Version,
+	return state.EtcdMember{
+		ID: status.Header.MemberID, ClusterID: status.Header.ClusterID, Revision: status.Header.Revision, Applied: status.Applied,
+		Leader: status.Leader, Learner: status.IsLearner, Version: status.Version,
 		DBBytes: status.DBSize, RaftTerm: status.Header.RaftTerm, Errors: status.Errors,
 	}
-	for _, p := range list.Members {
-		m.Members = append(m.Members, state.EtcdPeer{ID: p.ID, Name: p.Name, PeerURLs: p.PeerURLs, ClientURLs: p.ClientURLs, Learner: p.IsLearner})
-	}
-	return m
 }
 
-// HealthQuery asks a host's own member whether it can commit: through the
-// metrics listener, which needs no certificate and is bound to loopback.
+func read(r protocol.HTTPReply, into any) error {
+	switch {
+	case r.Error != "":
+		return errors.New(r.Error)
+	case r.Status != 200:
+		return fmt.Errorf("it answers %d: %s", r.Status, r.Body)
+	}
+	if err := json.Unmarshal([]byte(r.Body), into); err != nil {
+		return fmt.Errorf("reading its answer: %w", err)
+	}
+	return nil
+}
+
+// HealthQuery asks a host's own member whether it takes part in a quorum: through
+// the metrics listener, which needs no certificate and is bound to loopback. That
+// the database is full is no answer to it: the alarm is the whole cluster's, and
+// members must be restarted with a higher quota while it is raised.
 func HealthQuery() protocol.HTTPQuery {
-	return protocol.HTTPQuery{URL: fmt.Sprintf("http://127.0.0.1:%d/health", MetricsPort), TimeoutMillis: 2000}
+	return protocol.HTTPQuery{URL: fmt.Sprintf("http://127.0.0.1:%d/health?exclude=NOSPACE", MetricsPort), TimeoutMillis: 2000}
 }
 
 // HealthOf turns the answer into an error; nil means healthy.

@@ -14,6 +14,14 @@ func Command(c *cluster.Cluster, args string) string {
 		ClientPort, pki, pki, pki, args)
 }
 
+// Log is where an etcd host tells what its member does.
+func Log(c *cluster.Cluster) string {
+	if c.Etcd.Mode == cluster.EtcdStacked {
+		return "/var/log/pods/kube-system_etcd-*"
+	}
+	return "journalctl -u etcd"
+}
+
 // Divided tells that the hosts' members are not in one etcd cluster, and how to
 // come out of it without losing either copy of the data; both are empty where
 // they are in one.
@@ -37,9 +45,9 @@ func (m Membership) Divided(c *cluster.Cluster) (why, hint string) {
 		for _, v := range m.Clusters[1:] {
 			rest = append(rest, v.Hosts...)
 		}
-		hint += fmt.Sprintf("A has the quorum. For A to stay: on %s, %s; then `quorate plan` says what comes next", and(rest), setAside(c))
+		hint += fmt.Sprintf("A has the quorum. For A to stay: on %s, %s; `quorate plan` then says what comes next", and(rest), SetAside(c))
 	} else {
-		hint += fmt.Sprintf("On the hosts of the one that is not to stay: %s; then `quorate plan` says what comes next", setAside(c))
+		hint += fmt.Sprintf("On the hosts of the one that is not to stay: %s; `quorate plan` then says what comes next", SetAside(c))
 	}
 	if same {
 		hint = "an election is over within seconds, so look again first; if it stays so, " + hint
@@ -57,13 +65,13 @@ func (m Membership) keeps(v View) bool {
 	return v.Leader != "" && len(v.Hosts) > others && m.After(Change{}).Holds()
 }
 
-// setAside is how a host's member is stopped and its data kept.
-func setAside(c *cluster.Cluster) string {
-	stop := "systemctl stop etcd"
+// SetAside is how a host's member is stopped and its data kept.
+func SetAside(c *cluster.Cluster) string {
+	stop := "`systemctl stop etcd` and"
 	if c.Etcd.Mode == cluster.EtcdStacked {
-		stop = "mv /etc/kubernetes/manifests/etcd.yaml /etc/kubernetes/etcd.yaml.aside (and wait until etcd has ended)"
+		stop = "`mv /etc/kubernetes/manifests/etcd.yaml /etc/kubernetes/etcd.yaml.aside`, and when etcd has ended"
 	}
-	return fmt.Sprintf("`%s`, then `mv %s %s.aside`", stop, MemberDir(c), MemberDir(c))
+	return fmt.Sprintf("%s `mv %s %s.aside`", stop, MemberDir(c), MemberDir(c))
 }
 
 // and words a list: "a", "a and b", "a, b and c".

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/host"
 )
@@ -75,4 +76,41 @@ func (c Client) AddLearner(ctx context.Context, name, peerURL string) error {
 // Promote makes a learner a voter. It fails while the learner is behind.
 func (c Client) Promote(ctx context.Context, id uint64) error {
 	return c.run(ctx, nil, "member", "promote", strconv.FormatUint(id, 16))
+}
+
+// Alarm is an alarm that a member raised.
+type Alarm struct {
+	MemberID uint64 `json:"memberID"`
+	Alarm    int    `json:"alarm"`
+}
+
+// alarmNoSpace is NOSPACE (etcdserverpb.AlarmType).
+const alarmNoSpace = 1
+
+// Alarms lists what is raised.
+func (c Client) Alarms(ctx context.Context) ([]Alarm, error) {
+	var reply struct{ Alarms []Alarm }
+	if err := c.run(ctx, &reply, "alarm", "list"); err != nil {
+		return nil, err
+	}
+	return reply.Alarms, nil
+}
+
+// Disarm disarms all alarms.
+func (c Client) Disarm(ctx context.Context) error { return c.run(ctx, nil, "alarm", "disarm") }
+
+// tryEach asks the hosts in turn until one answers.
+func tryEach(rt *component.Runtime, via []string, pki string, question func(Client) error) error {
+	var last error = fmt.Errorf("no etcd member to ask")
+	for _, name := range via {
+		h, err := rt.Host(name)
+		if err != nil {
+			last = err
+			continue
+		}
+		if last = question(Client{Host: h, PKI: pki}); last == nil {
+			return nil
+		}
+	}
+	return last
 }

@@ -11,19 +11,6 @@ import (
 	"github.com/quorate/quorate/internal/host"
 )
 
-// Healthy asks the member of a host once whether it can commit.
-func Healthy(ctx context.Context, rt *component.Runtime, hostName string) error {
-	h, err := rt.Host(hostName)
-	if err != nil {
-		return err
-	}
-	facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: []protocol.HTTPQuery{etcd.HealthQuery()}})
-	if err != nil {
-		return err
-	}
-	return etcd.HealthOf(facts.LocalHTTP[0])
-}
-
 // unitEvery is how many looks at the health make one at the unit, which costs
 // the host more.
 const unitEvery = 8

@@ -42,20 +42,7 @@ func (j Join) Apply(ctx context.Context, rt *component.Runtime, say func(string)
 		return err
 	}
 	if m == nil {
-		say("adding the member as a learner")
-		// etcd refuses a second learner and a change without a healthy
-		// majority; both pass, so they are waited for.
-		err := component.Until(ctx, time.Minute, "etcd to take a new learner", say, func(ctx context.Context) error {
-			err := j.ask(ctx, rt, func(c Client) error { return c.AddLearner(ctx, j.Host, j.PeerURL) })
-			if err != nil {
-				// One that was not answered may have been heard all the same.
-				if m, _, findErr := j.find(ctx, rt); findErr == nil && m != nil {
-					return nil
-				}
-			}
-			return err
-		})
-		if err != nil {
+		if err := j.add(ctx, rt, say); err != nil {
 			return err
 		}
 		if _, members, err = j.find(ctx, rt); err != nil {
@@ -63,6 +50,37 @@ func (j Join) Apply(ctx context.Context, rt *component.Runtime, say func(string)
 		}
 	}
 	return j.Start(ctx, rt, initialCluster(members, j.Host, j.PeerURL))
+}
+
+// add has etcd list the member as a learner. etcd refuses a second learner, and a
+// change while its leader is not connected to enough voters, and says neither who
+// is at fault nor whether it will pass: that the members are asked first.
+func (j Join) add(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	err := guard(ctx, rt, "etcd to be ready for a new member", say, func(m etcd.Membership) (why, hint string) {
+		return m.MayAdd(rt.Cluster, j.Host)
+	})
+	if err != nil {
+		return err
+	}
+	say("adding the member as a learner")
+	// One that was just restarted is connected to the leader for too short a time yet.
+	err = component.Until(ctx, time.Minute, "etcd to take a new learner", say, func(ctx context.Context) error {
+		err := j.ask(rt, func(c Client) error { return c.AddLearner(ctx, j.Host, j.PeerURL) })
+		if err != nil {
+			// One that was not answered may have been heard all the same.
+			if m, _, findErr := j.find(ctx, rt); findErr == nil && m != nil {
+				return nil
+			}
+		}
+		return err
+	})
+	if err != nil && strings.Contains(err.Error(), "unhealthy cluster") {
+		return &refused{
+			"etcd takes no new member: all members answer, and their leader has not been connected to enough of them",
+			fmt.Sprintf("check that the members reach each other on port %d", etcd.PeerPort),
+		}
+	}
+	return err
 }
 
 // Verify implements component.Op: it promotes the learner, which etcd
@@ -78,7 +96,7 @@ func (j Join) Verify(ctx context.Context, rt *component.Runtime, say func(string
 		case m.Name == "":
 			return fmt.Errorf("the member of %s has not started", j.Host)
 		case m.IsLearner:
-			if err := j.ask(ctx, rt, func(c Client) error { return c.Promote(ctx, m.ID) }); err != nil {
+			if err := j.ask(rt, func(c Client) error { return c.Promote(ctx, m.ID) }); err != nil {
 				return err
 			}
 		}
@@ -89,7 +107,7 @@ func (j Join) Verify(ctx context.Context, rt *component.Runtime, say func(string
 // find looks the host's member up; nil means that it is not listed.
 func (j Join) find(ctx context.Context, rt *component.Runtime) (*Member, []Member, error) {
 	var members []Member
-	err := j.ask(ctx, rt, func(c Client) (err error) {
+	err := j.ask(rt, func(c Client) (err error) {
 		members, err = c.Members(ctx)
 		return err
 	})
@@ -105,19 +123,8 @@ func (j Join) find(ctx context.Context, rt *component.Runtime) (*Member, []Membe
 }
 
 // ask tries the hosts in turn until one answers.
-func (j Join) ask(ctx context.Context, rt *component.Runtime, question func(Client) error) error {
-	var last error = fmt.Errorf("no etcd member to ask")
-	for _, name := range j.Via {
-		h, err := rt.Host(name)
-		if err != nil {
-			last = err
-			continue
-		}
-		if last = question(Client{Host: h, PKI: j.PKI}); last == nil {
-			return nil
-		}
-	}
-	return last
+func (j Join) ask(rt *component.Runtime, question func(Client) error) error {
+	return tryEach(rt, j.Via, j.PKI, question)
 }
 
 // initialCluster is what a joining member is told: all members by name, with

@@ -109,6 +109,7 @@ func (o Observer) Snapshot(ctx context.Context) *state.Snapshot {
 	for name, why := range refusedConf {
 		snap.Hosts[name].AdminConf = why
 	}
+	o.otherMembers(ctx, snap)
 	endpoint.NameBackends(o.Cluster, snap)
 	return snap
 }
@@ -179,6 +180,24 @@ func (o Observer) otherPort(ctx context.Context, handle *host.Host, h *cluster.H
 	facts, err := handle.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: p.queries})
 	if err == nil && len(facts.LocalHTTP) == len(p.queries) {
 		p.read(facts.LocalHTTP, out, nil)
+	}
+}
+
+// otherMembers asks the etcd members that run on none of the file's hosts, through
+// a host whose own member is well.
+func (o Observer) otherMembers(ctx context.Context, snap *state.Snapshot) {
+	via, ids, queries := members.Others(o.Cluster, snap)
+	if len(queries) == 0 {
+		return
+	}
+	handle, err := o.handle(via)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
+	defer cancel()
+	if facts, err := handle.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: queries}); err == nil {
+		members.NoteOthers(snap, ids, facts.LocalHTTP)
 	}
 }
 

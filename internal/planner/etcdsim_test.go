@@ -3,6 +3,7 @@ package planner_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,23 @@ func (m *machine) etcdSettings() (initial, initialState string, runs bool) {
 	return value(text, "initial-cluster: ", "\n"), value(text, "initial-cluster-state: ", "\n"), m.units["etcd.service"].Running()
 }
 
-func (m *machine) peerURL() string { return etcd.PeerURL(m.world.cluster.Host(m.name)) }
+// peerURL is where the machine's member is for the others: what it was started
+// with, whatever address the cluster file gives the host since.
+func (m *machine) peerURL() string {
+	if m.peer != "" && m.has(m.dataDir()+"/wal") {
+		return m.peer
+	}
+	return etcd.URL(netip.MustParseAddr(m.address), etcd.PeerPort)
+}
+
+// entry is the machine's member in the list; nil where it is none.
+func (m *machine) entry() *member {
+	i := slices.IndexFunc(m.world.members, func(e member) bool { return slices.Contains(e.PeerURLs, m.peerURL()) })
+	if i < 0 {
+		return nil
+	}
+	return &m.world.members[i]
+}
 
 func (m *machine) dataDir() string { return m.world.cluster.Etcd.DataDir + "/member" }
 
@@ -46,7 +63,7 @@ func (w *world) settleEtcd() {
 	running := map[string]bool{} // by peer URL
 	for _, m := range w.machines {
 		initial, initialState, runs := m.etcdSettings()
-		if !runs || m.off || w.cluster.Host(m.name) == nil {
+		if !runs || m.off || m.apart {
 			continue
 		}
 		i := slices.IndexFunc(w.members, func(e member) bool { return slices.Contains(e.PeerURLs, m.peerURL()) })
@@ -59,11 +76,12 @@ func (w *world) settleEtcd() {
 			w.members[i].ClientURLs = []string{strings.Replace(m.peerURL(), "2380", "2379", 1)}
 		}
 		if !m.has(m.dataDir() + "/wal") {
+			m.peer = m.peerURL()
 			m.write(m.dataDir()+"/wal", initial, 0o600)
 		}
 	}
 	if w.members != nil {
-		w.etcdUp = w.quorum(running)
+		w.etcdUp, w.etcdRuns = w.quorum(running), running
 		return
 	}
 	for _, m := range w.machines {
@@ -87,7 +105,7 @@ func (w *world) settleEtcd() {
 				}
 				w.members = append(w.members, e)
 			}
-			w.etcdUp = true
+			w.etcdUp, w.etcdRuns = true, running
 			return
 		}
 	}
@@ -106,22 +124,42 @@ func (w *world) quorum(running map[string]bool) bool {
 	return up >= cluster.Quorum(voters)
 }
 
+// noLeader is what a member says that runs without a quorum.
+const noLeader = "etcdserver: no leader"
+
 // etcdHealth is what the machine's own member says; empty means healthy.
 func (m *machine) etcdHealth() string {
 	_, _, runs := m.etcdSettings()
 	switch {
 	case !runs || m.off:
 		return "connection refused"
+	case m.apart:
+		return ""
 	case !m.world.etcdUp:
-		return "no leader"
-	case !slices.ContainsFunc(m.world.members, func(e member) bool { return slices.Contains(e.PeerURLs, m.peerURL()) }):
+		return noLeader
+	case m.entry() == nil:
 		return "connection refused"
 	}
 	return ""
 }
 
+// askMember asks the member at an address: the machine's own, or that of another
+// one that it reaches.
+func (m *machine) askMember(address, path string) protocol.HTTPReply {
+	if address == "127.0.0.1" {
+		return m.askEtcd(path)
+	}
+	for _, o := range m.world.machines {
+		if o.address == address && !o.off {
+			return o.askEtcd(path)
+		}
+	}
+	return protocol.HTTPReply{Error: "i/o timeout"}
+}
+
 func (m *machine) askEtcd(path string) protocol.HTTPReply {
-	if why := m.etcdHealth(); why != "" {
+	why := m.etcdHealth()
+	if why != "" && (why != noLeader || m.entry() == nil) {
 		return protocol.HTTPReply{Error: why}
 	}
 	answer := func(v any) protocol.HTTPReply {
@@ -131,11 +169,33 @@ func (m *machine) askEtcd(path string) protocol.HTTPReply {
 		}
 		return protocol.HTTPReply{Status: 200, Body: string(text)}
 	}
+	w := m.world
+	listed, id, leader, of, revision := w.members, "", "", "1", "587"
+	if m.apart {
+		listed, of, revision = []member{{ID: 900, Name: m.name, PeerURLs: []string{m.peerURL()}, ClientURLs: []string{"https://192.0.2.1:2379"}}}, "2", "557"
+		id, leader = "900", "900"
+	} else {
+		id = strconv.FormatUint(m.entry().ID, 10)
+		for _, e := range listed {
+			if why != "" {
+				leader = "0"
+			} else if w.etcdRuns[e.PeerURLs[0]] && leader == "" {
+				leader = strconv.FormatUint(e.ID, 10)
+			}
+		}
+	}
 	if path == "/v3/maintenance/status" {
-		return answer(map[string]any{"header": map[string]string{"member_id": "1", "raft_term": "2"}, "version": "3.7.0", "dbSize": "20480", "leader": "1"})
+		status := map[string]any{
+			"header":  map[string]string{"cluster_id": of, "member_id": id, "raft_term": "2", "revision": revision},
+			"version": "3.7.0", "dbSize": strconv.FormatInt(w.db, 10), "leader": leader, "raftAppliedIndex": "9",
+		}
+		if w.full {
+			status["errors"] = []string{"memberID:" + id + " alarm:NOSPACE "}
+		}
+		return answer(status)
 	}
 	list := []map[string]any{}
-	for _, e := range m.world.members {
+	for _, e := range listed {
 		entry := map[string]any{"ID": strconv.FormatUint(e.ID, 10), "name": e.Name, "peerURLs": e.PeerURLs, "clientURLs": e.ClientURLs}
 		if e.IsLearner {
 			entry["isLearner"] = true
@@ -143,6 +203,21 @@ func (m *machine) askEtcd(path string) protocol.HTTPReply {
 		list = append(list, entry)
 	}
 	return answer(map[string]any{"members": list})
+}
+
+// mayAdd is etcd's own rule: the leader must be connected to as many voters as a
+// write would take beside one more.
+func (w *world) mayAdd() bool {
+	voters, up := 0, 0
+	for _, e := range w.members {
+		if !e.IsLearner {
+			voters++
+			if w.etcdRuns[e.PeerURLs[0]] {
+				up++
+			}
+		}
+	}
+	return voters == 1 || up >= cluster.Quorum(voters+1)
 }
 
 func (m *machine) etcdctl(args []string) protocol.RunReply {
@@ -161,7 +236,18 @@ func (m *machine) etcdctl(args []string) protocol.RunReply {
 		if slices.ContainsFunc(w.members, func(e member) bool { return e.IsLearner }) {
 			return protocol.RunReply{ExitCode: 1, Stderr: []byte("etcdserver: too many learner members in cluster")}
 		}
+		if !w.mayAdd() {
+			return protocol.RunReply{ExitCode: 1, Stderr: []byte("etcdserver: unhealthy cluster")}
+		}
 		w.members = append(w.members, member{ID: uint64(100 + len(w.members)), PeerURLs: []string{args[5]}, IsLearner: true})
+		return protocol.RunReply{Stdout: []byte("{}")}
+	case "alarm list":
+		if !w.full {
+			return protocol.RunReply{Stdout: []byte("{}")}
+		}
+		return protocol.RunReply{Stdout: []byte(`{"alarms":[{"memberID":1,"alarm":1}]}`)}
+	case "alarm disarm":
+		w.full = false
 		return protocol.RunReply{Stdout: []byte("{}")}
 	case "member promote":
 		id, err := strconv.ParseUint(args[2], 16, 64)

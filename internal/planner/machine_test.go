@@ -53,6 +53,9 @@ type machine struct {
 	unheard  int               // how often its kube-proxy still does not know that its own API server is back
 	notFound map[string]int    // how often its HAProxy still says of an API server that was restarted that it is not ready
 
+	peer  string // the peer URL that its etcd member was first started with
+	apart bool   // its member was restored into an etcd cluster of its own
+
 	cut     []string // addresses whose connections were cut
 	address string
 	served  *tls.Certificate // what its API server proves itself with

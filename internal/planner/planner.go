@@ -49,6 +49,7 @@ func Apply(in component.Input) (*plan.Plan, diag.List, error) {
 	// of that what changes nothing.
 	component.InFront(out.Steps, append(os.Unsure(in), component.StepProof)...)
 	component.InFront(out.Steps, component.StepProof)
+	component.BeforeTheRest(out.Steps, component.StepEtcdAlarm)
 	p, err := plan.New(in.Cluster.Name, "apply", out.Steps)
 	return p, out.Refusals, err
 }

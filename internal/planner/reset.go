@@ -2,6 +2,7 @@ package planner
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -49,8 +50,13 @@ func refusePart(in component.Input, h *cluster.Host, chosen func(string) bool, o
 		return
 	}
 	const hint = "reset the whole cluster, or keep the host; removing one host from a living cluster is not built yet"
-	members, others, answered := etcdMembers(in, chosen)
-	if answered && slices.Contains(members, h.Name) && len(others) > 0 {
+	m := etcd.Assess(in.Cluster, in.Snapshot)
+	if why, hint := keepsData(in, m, h, chosen); why != "" {
+		out.Refuse(hint, "%s", why)
+		return
+	}
+	others, answered := otherMembers(m, chosen), m.Members != nil
+	if _, listed := m.Of(h.Name); listed && len(others) > 0 {
 		out.Refuse(hint, "%s is a member of the etcd cluster with %s", h.Name, strings.Join(others, ", "))
 		return
 	}
@@ -71,19 +77,38 @@ func refusePart(in component.Input, h *cluster.Host, chosen func(string) bool, o
 	}
 }
 
-// etcdMembers are the hosts that are members, and the members that are not on
-// the chosen hosts; answered is false when none told.
-func etcdMembers(in component.Input, chosen func(string) bool) (hosts, others []string, answered bool) {
-	members := etcd.Assess(in.Cluster, in.Snapshot).Members
-	for _, m := range members {
-		if m.Host != "" {
-			hosts = append(hosts, m.Host)
-		}
-		if m.Host == "" || !chosen(m.Host) {
-			others = append(others, m.Label())
+// keepsData refuses to wipe a host whose data may be the better copy, or the only
+// one, where others of the etcd hosts are not chosen with it.
+func keepsData(in component.Input, m etcd.Membership, h *cluster.Host, chosen func(string) bool) (why, hint string) {
+	hosts := in.Cluster.EtcdHosts()
+	if !slices.Contains(hosts, h) || !slices.ContainsFunc(hosts, func(o *cluster.Host) bool { return !chosen(o.Name) }) {
+		return "", ""
+	}
+	if why, hint := m.Divided(in.Cluster); why != "" {
+		return why, hint
+	}
+	if m.Situations[h.Name] != etcd.Foreign {
+		return "", ""
+	}
+	if etcd.HasLeader(in.Snapshot.Etcd[h.Name]) {
+		return fmt.Sprintf("the etcd member of %s runs and has a leader, though the other members do not list it", h.Name),
+			"stop it first, and be sure that nobody needs its data"
+	}
+	if slices.Contains(m.LeftOut(), h.Name) {
+		return m.Refusal(in.Cluster, h)
+	}
+	return "", ""
+}
+
+// otherMembers are the members that are not on the chosen hosts.
+func otherMembers(m etcd.Membership, chosen func(string) bool) []string {
+	var others []string
+	for _, p := range m.Members {
+		if p.Host == "" || !chosen(p.Host) {
+			others = append(others, p.Label())
 		}
 	}
-	return hosts, others, len(members) > 0
+	return others
 }
 
 func otherNodes(in component.Input, chosen func(string) bool) []string {

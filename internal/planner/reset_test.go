@@ -54,6 +54,15 @@ func resetInput(t *testing.T) component.Input {
 	return component.Input{Cluster: c, Release: release, Snapshot: snap}
 }
 
+// divide makes the two members clusters of their own.
+func divide(in component.Input) {
+	for i, name := range []string{"cp-1", "cp-2"} {
+		m := in.Snapshot.Etcd[name]
+		m.ClusterID, m.Leader, m.Revision, m.Members = []string{"2", "1"}[i], name, int64(5+4*i), m.Members[i:i+1]
+		in.Snapshot.Etcd[name] = m
+	}
+}
+
 func TestResetOfAWholeCluster(t *testing.T) {
 	p, list, err := planner.Reset(resetInput(t), nil)
 	if err != nil || list.HasErrors() {
@@ -127,6 +136,28 @@ func TestResetOfPartOfACluster(t *testing.T) {
 				in.Snapshot.Hosts[name].Facts.Files = nil
 			}
 		}, ""},
+		{"the member that was restored alone", []string{"cp-1"}, func(in component.Input) { noAPI(in); divide(in) }, "the members belong to 2 etcd clusters: A (cp-2, revision 9), B (cp-1, revision 5)"},
+		{"the member that the other one does not list", []string{"cp-2"}, func(in component.Input) { noAPI(in); divide(in) }, "the members belong to 2 etcd clusters"},
+		{"all of two etcd clusters", []string{"cp-1", "cp-2", "node-1"}, divide, ""},
+		{"a member that runs, has a leader and is not listed", []string{"cp-2"}, func(in component.Input) {
+			delete(in.Snapshot.API.Nodes, "cp-2")
+			first, second := in.Snapshot.Etcd["cp-1"], in.Snapshot.Etcd["cp-2"]
+			first.Members, first.Leader, second.Leader, second.Members = first.Members[:1], "cp-1", "cp-1", nil
+			in.Snapshot.Etcd["cp-1"], in.Snapshot.Etcd["cp-2"] = first, second
+		}, "the etcd member of cp-2 runs and has a leader"},
+		{"data of the greater number while one that was restored alone answers", []string{"cp-2"}, func(in component.Input) {
+			in.Cluster.Hosts[2].Roles = []cluster.Role{cluster.RoleEtcd}
+			in.Snapshot.Hosts["node-1"].Facts.Files["/var/lib/etcd/member"] = protocol.File{Exists: true, Dir: true}
+			delete(in.Snapshot.API.Nodes, "cp-2")
+			delete(in.Snapshot.Etcd, "cp-2")
+			m := in.Snapshot.Etcd["cp-1"]
+			m.Members = m.Members[:1]
+			in.Snapshot.Etcd["cp-1"] = m
+		}, "cp-2 holds etcd data at /var/lib/etcd, but the cluster does not list it"},
+		{"a member that etcd knows at another address", []string{"cp-2"}, func(in component.Input) {
+			noAPI(in)
+			in.Cluster.Hosts[1].InternalAddress = netip.MustParseAddr("10.0.0.22")
+		}, "cp-2 is a member of the etcd cluster with cp-1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := resetInput(t)

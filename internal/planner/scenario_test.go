@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -172,8 +173,9 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 		} else if args[0] != "none" {
 			s.bundle = smallBundle(s.t, s.release, args[0])
 		}
-	case "off":
+	case "off": // and the others notice
 		m.off = true
+		s.settle()
 	case "os": // HOST ID VERSION [LIKE]
 		m.base.OS = protocol.OS{ID: args[1], Version: args[2], IDLike: args[3:], PrettyName: args[1] + " " + args[2]}
 		m.base.PackageTool = map[string]string{"debian": "apt", "rhel": "dnf"}[m.base.OS.Family()]
@@ -255,6 +257,18 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 		u := m.units[args[1]]
 		u.Restarts = 7
 		m.units[args[1]] = u
+	case "ghost": // ADDRESS [learner]: a member was added by hand and never started
+		s.members = append(s.members, member{ID: 777, PeerURLs: []string{"https://" + args[0] + ":2380"}, IsLearner: len(args) > 1})
+		s.settle()
+	case "unlist": // HOST: its member was removed from etcd by hand
+		id := m.entry().ID
+		s.members = slices.DeleteFunc(s.members, func(e member) bool { return e.ID == id })
+		s.settle()
+	case "apart": // HOST: its member was restored alone
+		m.apart = true
+		s.settle()
+	case "database": // MB: etcd's database has this size, and reached its quota
+		s.db, s.full = number(0)<<20, true
 	case "stop": // HOST UNIT
 		u := m.units[args[1]]
 		u.Active, u.Sub = "inactive", "dead"

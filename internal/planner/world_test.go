@@ -45,6 +45,9 @@ type world struct {
 	api       *kubetest.Server
 	members   []member
 	etcdUp    bool
+	etcdRuns  map[string]bool // members that run, by peer URL
+	db        int64           // size of etcd's database
+	full      bool            // etcd's alarm NOSPACE is raised
 	balancer  balancer
 	addons    map[string]bool
 	uploads   int
@@ -79,7 +82,7 @@ var errCut = errors.New("the connection was cut")
 
 func newWorld(t testing.TB, c *cluster.Cluster) *world {
 	t.Helper()
-	w := &world{t: t, listeners: map[string]chan net.Conn{}, api: kubetest.New(), addons: map[string]bool{}, dns: map[string]string{}, external: map[string]bool{}, budget: -1, over: make(chan struct{})}
+	w := &world{t: t, listeners: map[string]chan net.Conn{}, api: kubetest.New(), addons: map[string]bool{}, db: 20480, dns: map[string]string{}, external: map[string]bool{}, budget: -1, over: make(chan struct{})}
 	w.end = sync.OnceFunc(func() { close(w.over) })
 	t.Cleanup(w.end)
 	w.api.Forbid(true) // until a kubeadm phase has given the administrator rights
@@ -205,13 +208,14 @@ func (m *machine) ask(q protocol.HTTPQuery) protocol.HTTPReply {
 		}
 		return protocol.HTTPReply{Status: 200, Body: m.servers()}
 	case strings.Contains(q.URL, ":2379/"):
-		return m.askEtcd(q.URL[strings.Index(q.URL, "/v3"):])
+		address, path, _ := strings.Cut(strings.TrimPrefix(q.URL, "https://"), ":2379")
+		return m.askMember(address, path)
 	case strings.HasSuffix(q.URL, ":10248/healthz"):
 		if !m.units["kubelet.service"].Running() {
 			return protocol.HTTPReply{Error: "connection refused"}
 		}
 		return protocol.HTTPReply{Status: 200, Body: "ok"}
-	case strings.HasSuffix(q.URL, ":2381/health"):
+	case strings.HasSuffix(q.URL, ":2381/health?exclude=NOSPACE"):
 		if why := m.etcdHealth(); why != "" {
 			return protocol.HTTPReply{Error: why}
 		}
@@ -315,7 +319,12 @@ func (w *world) serveAPI(m *machine) {
 	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
 		w.settle()
+		full := w.full
 		w.mu.Unlock()
+		if full && r.Method != http.MethodGet {
+			http.Error(rw, "etcdserver: mvcc: database space exceeded", http.StatusInternalServerError)
+			return
+		}
 		w.api.ServeHTTP(rw, r)
 	})
 	server := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}

@@ -45,7 +45,11 @@ func judgeExisting(o *Observation, h *cluster.Host) []Finding {
 	if out != nil || !slices.Contains(o.Cluster.EtcdHosts(), h) || !f.Files[etcd.MemberDir(o.Cluster)].Exists {
 		return out // what etcd has on a host of another cluster is that cluster's, too
 	}
-	if why, hint := etcd.Assess(o.Cluster, o.Snapshot).Refusal(o.Cluster, h); why != "" {
+	members := etcd.Assess(o.Cluster, o.Snapshot)
+	if why, _ := members.Divided(o.Cluster); why != "" {
+		return out // etcd-members tells it
+	}
+	if why, hint := members.Refusal(o.Cluster, h); why != "" {
 		return []Finding{fail(hint, "%s", why)}
 	}
 	known := component.OwnUnit(f, etcdUnitFile) || f.Files[etcd.FormedMarker].Exists

@@ -87,7 +87,7 @@ func Checks() []Check {
 	return slices.Concat(
 		artefactChecks(), accessChecks(), machineChecks(), diskChecks(), portChecks(), packageChecks(),
 		neighbourChecks(), belongingChecks(), addressChecks(), resolverChecks(), hostFileChecks(), etcdDiskChecks(),
-		identityChecks(), observedChecks(), clockChecks(), pathChecks(), etcdPathChecks(), endpointChecks(),
+		identityChecks(), observedChecks(), membershipChecks(), clockChecks(), pathChecks(), etcdPathChecks(), endpointChecks(),
 	)
 }
 

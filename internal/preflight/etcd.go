@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/etcd"
 )
 
 // wantFsync is what etcd's own guide wants of 99 of 100 synced writes
@@ -21,6 +22,25 @@ func etcdDiskChecks() []Check {
 		Name: "etcd-fsync", Applies: isMember, Host: judgeFsync,
 		About: "99 of 100 synced writes to etcd's disk take less than 10 ms; longer than a heartbeat is an error",
 	}}
+}
+
+func membershipChecks() []Check {
+	return []Check{{
+		Name: "etcd-members", Refuses: true, Vital: true, Cluster: judgeMembers,
+		About: "etcd's members are in one etcd cluster, and the cluster file has the hosts that vote",
+	}}
+}
+
+func judgeMembers(o *Observation) []Finding {
+	var out []Finding
+	for _, f := range etcd.Assess(o.Cluster, o.Snapshot).Faults(o.Cluster, etcd.Intent{}) {
+		if f.Refuses {
+			out = append(out, fail(f.Hint, "%s", f.Why))
+		} else {
+			out = append(out, warn(f.Hint, "%s", f.Why))
+		}
+	}
+	return out
 }
 
 func etcdPathChecks() []Check {

@@ -275,6 +275,31 @@ func TestChecks(t *testing.T) {
 			},
 			[]string{"error existing-cluster: cp-1 holds etcd data at /var/lib/etcd, but the cluster does not list it as a member"},
 		},
+		"two etcd clusters": {
+			func(w world) {
+				for i, name := range []string{"cp-1", "cp-2", "cp-3"} {
+					id, of := fmt.Sprint(i+1), min(i, 1)
+					w.facts(name).Files["/etc/systemd/system/etcd.service"] = protocol.File{Exists: true, Content: "# Written by quorate; …\n"}
+					w.facts(name).Files["/var/lib/etcd/member"] = protocol.File{Exists: true, Dir: true}
+					w.Snapshot.Etcd[name] = state.EtcdMember{
+						ID: id, Leader: []string{"1", "2"}[of], ClusterID: []string{"7", "8"}[of], Revision: 5,
+						Members: []state.EtcdPeer{{ID: "2", Name: "cp-2", PeerURLs: []string{"https://10.0.0.2:2380"}, ClientURLs: []string{"x"}}},
+					}
+				}
+			},
+			[]string{"error etcd-members: the members belong to 2 etcd clusters: A (cp-2, cp-3, revision 5), B (cp-1, revision 5)"},
+		},
+		"an etcd member of nobody's": {
+			func(w world) {
+				w.facts("cp-1").Files["/etc/systemd/system/etcd.service"] = protocol.File{Exists: true, Content: "# Written by quorate; …\n"}
+				w.facts("cp-1").Files["/var/lib/etcd/member"] = protocol.File{Exists: true, Dir: true}
+				w.Snapshot.Etcd["cp-1"] = state.EtcdMember{ID: "1", Leader: "1", Members: []state.EtcdPeer{
+					{ID: "1", Name: "cp-1", PeerURLs: []string{"https://10.0.0.1:2380"}, ClientURLs: []string{"x"}},
+					{ID: "9", PeerURLs: []string{"https://10.0.0.99:2380"}, Learner: true},
+				}}
+			},
+			[]string{"warning etcd-members: etcd lists the learner 10.0.0.99, which is not in the cluster file and never started; while it is there, no other member can be added"},
+		},
 		"other addresses": {
 			func(w world) {
 				w.facts("cp-1").Files["/etc/quorate/kubeadm.yaml"] = protocol.File{Exists: true}

@@ -14,6 +14,7 @@ import (
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/members"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/state"
 )
@@ -95,6 +96,9 @@ func Plan(in component.Input, out *component.Output) {
 		planStaticPods(in, h, facts, s, anew, before, out)
 		before = append(before, h)
 		planMark(in, h, s, out)
+	}
+	if in.Cluster.Etcd.Mode == cluster.EtcdStacked {
+		members.Conclude(in, membership, out)
 	}
 	planClusterSteps(in, shared, out)
 }

@@ -58,7 +58,7 @@ func initialOf(manifest string) (initial, state string) {
 
 // planStackedMember plans the etcd static pod of a host. The first members
 // start together with the same membership; a later one joins as a learner; one
-// that runs is restarted once those before it are healthy again.
+// that runs is restarted.
 func planStackedMember(in component.Input, h *cluster.Host, facts *protocol.Facts, s settings, m etcd.Membership, out *component.Output) {
 	step := plan.Step{
 		ID: plan.On(component.StepEtcdMember, h.Name), Host: h.Name,
@@ -92,14 +92,6 @@ func planStackedMember(in component.Input, h *cluster.Host, facts *protocol.Fact
 		_, settings := component.FileChanges(facts, []component.File{op.config})
 		step.Changes = append(step.Changes, settings...)
 		op.restarts = true
-		for _, o := range in.Cluster.EtcdHosts() {
-			if o.Name < h.Name {
-				step.Needs = append(step.Needs, plan.On(component.StepEtcdMember, o.Name))
-			}
-			if o.Name != h.Name && m.Situations[o.Name] == etcd.Running {
-				op.others = append(op.others, o.Name)
-			}
-		}
 	default:
 		return
 	}
@@ -155,19 +147,16 @@ func (h host) noteEtcd(ctx context.Context, rt *component.Runtime, pod staticPod
 type stackedMember struct {
 	host
 	pod      staticPod
-	restarts bool
-	// others are the hosts of the other voters that run, where this one is
-	// restarted.
-	others []string
+	restarts bool // it runs, and is taken down
 }
 
 // Check implements component.Op.
 func (o stackedMember) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
 
 // Apply implements component.Op.
-func (o stackedMember) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+func (o stackedMember) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if o.restarts {
-		if err := members.GuardQuorum(ctx, rt, o.name, o.others); err != nil {
+		if err := members.GuardQuorum(ctx, rt, o.name, say); err != nil {
 			return err
 		}
 	}

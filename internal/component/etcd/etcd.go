@@ -134,6 +134,7 @@ func planMembers(in component.Input, out *component.Output) {
 		}
 		planMember(in, h, membership, replaced, needs, out)
 	}
+	members.Conclude(in, membership, out)
 }
 
 // othersOf are the hosts whose members run or start before h joins.
@@ -159,31 +160,10 @@ func planMember(in component.Input, h *cluster.Host, m etcd.Membership, replaced
 	if len(changes) == 0 {
 		return
 	}
-	op := member{Service: service}
-	if impact == plan.ImpactRestart {
-		needs = append(needs, restartAfter(in, h)...)
-		for _, o := range in.Cluster.EtcdHosts() {
-			if o.Name != h.Name && m.Situations[o.Name] == etcd.Running {
-				op.others = append(op.others, o.Name)
-			}
-		}
-	}
 	out.Add(plan.Step{
 		ID: plan.On(component.StepEtcdMember, h.Name), Host: h.Name, Title: "run the etcd member",
 		Why: component.WhyOf(changes), Impact: impact, Changes: changes, Needs: needs,
-	}, op)
-}
-
-// restartAfter makes restarts follow one another, so that a quorum stays.
-func restartAfter(in component.Input, h *cluster.Host) []plan.ID {
-	var before []*cluster.Host
-	for _, o := range in.Cluster.EtcdHosts() {
-		if o.Name == h.Name {
-			break
-		}
-		before = append(before, o)
-	}
-	return component.Each(component.StepEtcdMember, before)
+	}, member{Service: service, restarts: impact == plan.ImpactRestart})
 }
 
 // initialOf reads the initial membership out of a settings file.

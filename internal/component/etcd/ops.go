@@ -15,9 +15,7 @@ import (
 // the member takes part in a quorum.
 type member struct {
 	component.Service
-	// others are the hosts of the other voters that run, where this one runs
-	// too and is to be restarted; empty where nothing is taken down.
-	others []string
+	restarts bool // it runs, and is taken down
 }
 
 // formTimeout bounds the forming of a quorum. Members start within seconds of
@@ -30,8 +28,10 @@ func (m member) Apply(ctx context.Context, rt *component.Runtime, say func(strin
 	if err != nil {
 		return err
 	}
-	if err := members.GuardQuorum(ctx, rt, m.Host, m.others); err != nil {
-		return err
+	if m.restarts {
+		if err := members.GuardQuorum(ctx, rt, m.Host, say); err != nil {
+			return err
+		}
 	}
 	if err := h.Mkdir(ctx, rt.Cluster.Etcd.DataDir, 0o700); err != nil {
 		return err
