@@ -3,6 +3,7 @@ package etcd
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/state"
@@ -41,6 +42,6 @@ func Fills(bytes, quota int64) string {
 // MakeRoom is how a full database is given room. Both ways end with an apply,
 // which disarms the alarm once there is room.
 func MakeRoom(c *cluster.Cluster) string {
-	return fmt.Sprintf("raise etcd.quotaBackendBytes in the cluster file and run `quorate apply`, which disarms the alarm, too; or drop old revisions: on one etcd host `%s` (`endpoint status -w json` in place of the last two words shows the revision), then on each etcd host, one after another, `defrag --command-timeout 60s` in their place, and run `quorate apply`",
-		Command(c, "compact REVISION"))
+	return fmt.Sprintf("raise etcd.quotaBackendBytes in the cluster file and run `quorate apply`, which disarms the alarm, too; or drop old revisions: on one etcd host `%s` (`endpoint status -w json` in place of the last two words shows the revision), then on each etcd host, one after another, `%s`, and run `quorate apply`",
+		Command(c, "compact REVISION"), "etcdctl --command-timeout 60s"+strings.TrimPrefix(Command(c, "defrag"), "etcdctl"))
 }

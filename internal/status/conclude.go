@@ -7,6 +7,7 @@ import (
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/state"
 )
 
@@ -14,7 +15,7 @@ import (
 func (a assessment) conclude() {
 	slices.SortStableFunc(a.Problems, func(x, y Problem) int { return rank(x) - rank(y) })
 	ready := a.readyAPIServers()
-	serves := ready > 0 && a.Etcd.HasQuorum
+	serves := ready > 0 && a.Etcd.HasQuorum && !a.takesNoWrite()
 	if serves {
 		// Without a scheduler or a controller manager, nothing is put in a lost host's place.
 		a.ToleratedFailures = max(0, min(a.Etcd.ToleratedFailures, ready-1, a.standing(leaseScheduler)-1, a.standing(leaseControllerManager)-1))
@@ -45,7 +46,7 @@ func rank(p Problem) int {
 	switch {
 	case p.Severity == diag.SeverityWarning:
 		return 3
-	case p.Kind == EtcdNoQuorum, p.Kind == EtcdNoLeader, p.Kind == NeverBuilt, p.Kind == AddressDiffers, p.Kind == HostMisplaced:
+	case p.Kind == EtcdNoQuorum, p.Kind == EtcdNoLeader, p.Kind == EtcdDivided, p.Kind == EtcdAlarm, p.Kind == NeverBuilt, p.Kind == AddressDiffers, p.Kind == HostMisplaced:
 		return 0
 	case p.Kind == HostUnreachable:
 		return 1
@@ -57,7 +58,7 @@ func rank(p Problem) int {
 // that does not answer Quorate: then the cluster serves, unseen. What etcd
 // itself says of its quorum weighs more: a proxy notices a loss seconds later.
 func (a assessment) seenServing() bool {
-	if len(a.s.Etcd) > 0 && !a.Etcd.HasQuorum {
+	if len(a.s.Etcd) > 0 && !a.Etcd.HasQuorum || a.takesNoWrite() {
 		return false
 	}
 	return slices.ContainsFunc(a.c.ControlPlanes(), func(h *cluster.Host) bool {
@@ -69,7 +70,7 @@ func (a assessment) seenServing() bool {
 // members, every control-plane host, or a node's proxy. A host that does not
 // answer Quorate in time is no witness: it may be busy, or SSH alone be away.
 func (a assessment) seenDown() bool {
-	if len(a.s.Etcd) > 0 && !a.Etcd.HasQuorum {
+	if len(a.s.Etcd) > 0 && !a.Etcd.HasQuorum || a.takesNoWrite() {
 		return true
 	}
 	away := slices.ContainsFunc(a.c.ControlPlanes(), func(h *cluster.Host) bool { return !a.reached(h.Name) })
@@ -78,6 +79,12 @@ func (a assessment) seenDown() bool {
 		return observed != nil && observed.Proxy != nil && observed.Proxy.Error == "" && len(observed.Proxy.Backends) > 0 &&
 			!slices.ContainsFunc(observed.Proxy.Backends, func(b state.Backend) bool { return b.Up })
 	})
+}
+
+// takesNoWrite reports whether etcd's database reached its quota.
+func (a assessment) takesNoWrite() bool {
+	full, _, _ := etcd.FullMembers(a.s)
+	return full != nil
 }
 
 // awayControlPlanes are the control-plane hosts that were not observed.
@@ -112,6 +119,8 @@ func (a assessment) tolerance(serves bool, ready int) string {
 		return fmt.Sprintf("by design, %d of %d control-plane hosts may fail", design, total)
 	case a.State == Unknown, a.State == Degraded && !serves:
 		return "how many failures are tolerated is not known"
+	case !serves && a.takesNoWrite():
+		return "no failure is tolerated: the cluster takes no write"
 	case !serves:
 		return "no failure is tolerated: the cluster does not serve"
 	case !a.together():
@@ -146,6 +155,9 @@ func (a assessment) summary() string {
 		away := a.awayControlPlanes()
 		return fmt.Sprintf("UNKNOWN: %s %s not answer, and nothing else tells whether the API serves", andList(away), map[bool]string{true: "does", false: "do"}[len(away) == 1])
 	case Down:
+		if a.takesNoWrite() {
+			return "DOWN: no write is taken: etcd's database reached its quota (alarm NOSPACE)"
+		}
 		if !a.Etcd.HasQuorum && len(a.s.Etcd) > 0 {
 			return "DOWN: etcd has no quorum, writes are stopped"
 		}

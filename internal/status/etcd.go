@@ -15,55 +15,62 @@ import (
 // look: at the whole of it, etcd stops taking writes.
 const nearlyFull = 0.8
 
-// etcd judges the members, by the member list that is believed.
+// etcd judges the members, by the member list that is believed: whoever is in it
+// and votes counts, whether the cluster file has a host for it or not.
 func (a assessment) etcd() {
-	hosts := a.c.EtcdHosts()
-	members := etcd.Assess(a.c, a.s)
-	a.Etcd.Voters = len(hosts)
+	hosts, members := a.c.EtcdHosts(), a.members
+	votes := etcd.QuorumOf(len(hosts), 0)
 	if members.Members != nil {
-		a.Etcd.Voters = members.After(etcd.Change{}).Voters
+		votes = members.After(etcd.Change{})
+		a.Etcd.HasQuorum = members.Clusters[0].Leader != ""
 	}
-	a.Etcd.QuorumSize = cluster.Quorum(a.Etcd.Voters)
+	a.Etcd.Voters, a.Etcd.HealthyVoters, a.Etcd.QuorumSize = votes.Voters, votes.Healthy, votes.Needed
 	for _, h := range hosts {
 		said, asked := a.s.Etcd[h.Name]
 		peer, listed := members.Of(h.Name)
 		m := Member{
 			Host: h.Name, Name: peer.Name, Learner: said.Learner || peer.Learner, Version: said.Version, DBBytes: said.DBBytes,
-			Leader: said.ID != "" && said.ID == said.Leader,
+			Leader: peer.Leader, Detail: peer.Why, Healthy: listed && peer.Healthy(),
 		}
 		switch {
+		case listed:
 		case !a.reached(h.Name):
 			m.Detail = "host does not answer"
-		case members.Members != nil && !listed:
+		case members.Situations[h.Name] == etcd.Apart:
+			m.Detail = "of another etcd cluster"
+		case members.Members != nil:
 			m.Detail = "not a member"
 		case !asked:
 			m.Detail = "was not asked"
 		case said.Error != "":
 			m.Detail = "does not answer"
-		case !etcd.HasLeader(said):
-			m.Detail = "has no leader"
-		case etcd.Corrupt(said):
-			m.Detail = "its data is corrupt"
 		default:
-			m.Healthy = true
-		}
-		a.Etcd.HasQuorum = a.Etcd.HasQuorum || (asked && etcd.HasLeader(said))
-		if m.Healthy && !m.Learner {
-			a.Etcd.HealthyVoters++
+			m.Detail = "lists no members"
 		}
 		a.Etcd.Members = append(a.Etcd.Members, m)
 	}
 	for _, p := range members.Strangers() {
-		a.Etcd.Members = append(a.Etcd.Members, Member{Name: cmp.Or(p.Name, strings.Join(p.PeerURLs, ",")), Learner: p.Learner, Detail: "not in the file"})
+		said := a.s.EtcdOthers[p.ID]
+		m := Member{
+			Name: p.Name, Address: p.Address(), Healthy: p.Healthy(), Leader: p.Leader, Learner: p.Learner,
+			Version: said.Version, DBBytes: said.DBBytes, Detail: "not in the file",
+		}
+		if !p.Healthy() {
+			m.Detail += ", " + p.Why
+		}
+		a.Etcd.Members = append(a.Etcd.Members, m)
 	}
 	a.Etcd.ToleratedByDesign = cluster.Tolerated(len(hosts))
 	if a.Etcd.HasQuorum {
-		a.Etcd.ToleratedFailures = max(0, a.Etcd.HealthyVoters-a.Etcd.QuorumSize)
+		a.Etcd.ToleratedFailures = votes.Tolerated
 	}
-	a.etcdProblems(members)
+	a.etcdProblems()
 }
 
-func (a assessment) etcdProblems(members etcd.Membership) {
+func (a assessment) etcdProblems() {
+	if why, hint := a.members.Divided(a.c); why != "" {
+		a.error(EtcdDivided, "etcd", why, hint)
+	}
 	asked := false // at least one member could be asked
 	for _, h := range a.c.EtcdHosts() {
 		asked = asked || a.reached(h.Name)
@@ -81,16 +88,38 @@ func (a assessment) etcdProblems(members etcd.Membership) {
 		}
 		a.add(p)
 	}
-	for _, m := range a.Etcd.Members {
-		if m.Host == "" {
-			a.warn(EtcdUnknownMember, "etcd", fmt.Sprintf("member %s is none of the cluster file's hosts", m.Name),
-				"add its host to the file, or remove the member: etcdctl member remove")
-			continue
-		}
-		a.memberProblems(m, members)
+	for _, h := range a.c.EtcdHosts() {
+		a.memberProblems(h)
 	}
+	for _, p := range a.members.Strangers() {
+		why, hint := a.members.Stranger(a.c, p)
+		if p.Learner || p.Healthy() || p.Unknown() {
+			a.warn(EtcdUnknownMember, "etcd", why, hint)
+		} else {
+			a.error(EtcdUnknownMember, "etcd", why, hint)
+		}
+	}
+	a.space()
 	a.etcdVersions()
 	a.even()
+}
+
+// space tells of a database that reached its quota, or is about to.
+func (a assessment) space() {
+	quota := a.c.Etcd.QuotaBackendBytes
+	full, most, known := etcd.FullMembers(a.s)
+	switch {
+	case full == nil:
+		for _, h := range a.c.EtcdHosts() {
+			if bytes := a.s.Etcd[h.Name].DBBytes; quota > 0 && float64(bytes) > nearlyFull*float64(quota) {
+				a.warn(EtcdNearlyFull, h.Name, fmt.Sprintf("etcd's database fills %d %% of its quota; at 100 %% writes stop", bytes*100/quota), etcd.MakeRoom(a.c))
+			}
+		}
+	case known && most <= etcd.RoomBelow(quota):
+		a.error(EtcdAlarm, "etcd", "no write is taken: the alarm NOSPACE is raised, though its database has room again ("+etcd.Fills(most, quota)+")", "quorate apply disarms it")
+	default:
+		a.error(EtcdAlarm, "etcd", "no write is taken: its database reached the quota (alarm NOSPACE); "+etcd.Fills(most, quota), etcd.MakeRoom(a.c))
+	}
 }
 
 // able counts the voters whose member answers, with a leader or without.
@@ -104,52 +133,60 @@ func (a assessment) able() int {
 	return n
 }
 
-// unable lists the hosts whose member does not answer.
+// unable lists the voters that do not answer.
 func (a assessment) unable() []string {
 	var out []string
 	for _, m := range a.Etcd.Members {
-		if said, ok := a.s.Etcd[m.Host]; m.Host != "" && (!ok || said.Error != "") {
+		said, ok := a.s.Etcd[m.Host]
+		if m.Host == "" && !m.Learner && !m.Healthy {
+			out = append(out, cmp.Or(m.Name, m.Address))
+		} else if m.Host != "" && (!ok || said.Error != "") {
 			out = append(out, m.Host)
 		}
 	}
 	return out
 }
 
-func (a assessment) memberProblems(m Member, members etcd.Membership) {
-	if !a.reached(m.Host) {
+func (a assessment) memberProblems(h *cluster.Host) {
+	if !a.reached(h.Name) {
 		return // the host is the problem
 	}
-	said := a.s.Etcd[m.Host]
-	service := "journalctl -u etcd"
-	if a.c.Etcd.Mode == cluster.EtcdStacked {
-		service = "/var/log/pods/kube-system_etcd-*"
-	}
-	_, listed := members.Of(m.Host)
+	said := a.s.Etcd[h.Name]
+	p, listed := a.members.Of(h.Name)
+	situation := a.members.Situations[h.Name]
+	why, hint := a.members.Refusal(a.c, h)
 	switch {
-	case members.Members != nil && !listed:
-		a.error(EtcdNotMember, m.Host, "the file gives it an etcd member, and etcd does not list one", "quorate apply makes it a member")
+	case len(a.members.Clusters) > 1 && why != "":
+		return // told of all together
+	case situation == etcd.Joining && !listed:
+		why, hint = "the file gives it an etcd member, and etcd does not list one", "quorate apply makes it a member"
+		if not, first := a.members.MayAdd(a.c, h.Name); not != "" {
+			why, hint = why+"; "+not, first
+		}
+		a.error(EtcdNotMember, h.Name, why, hint)
+		return
+	case why != "":
+		a.error(EtcdNotMember, h.Name, why, hint)
+		return
+	case listed && !p.Started() && said.Error != "":
+		a.error(EtcdMemberDown, h.Name, "etcd lists its member, which never started", "quorate apply starts it")
 		return
 	case said.Error != "":
 		a.add(Problem{
-			Kind: EtcdMemberDown, Severity: diag.SeverityError, Subject: m.Host, Summary: "its etcd member does not answer", Detail: said.Error,
-			Hint: fmt.Sprintf("on %s, look at %s", m.Host, service),
+			Kind: EtcdMemberDown, Severity: diag.SeverityError, Subject: h.Name, Summary: "its etcd member does not answer", Detail: said.Error,
+			Hint: fmt.Sprintf("on %s, look at %s", h.Name, etcd.Log(a.c)),
 		})
 		return
-	case m.Learner:
-		a.error(EtcdLearner, m.Host, "its etcd member is a learner and does not count towards the quorum", "quorate apply promotes it once it has caught up")
+	case said.Learner || p.Learner:
+		a.error(EtcdLearner, h.Name, "its etcd member is a learner and does not count towards the quorum", "quorate apply promotes it once it has caught up")
 	}
 	switch {
 	case a.Etcd.HasQuorum && !etcd.HasLeader(said):
-		a.error(EtcdMemberDown, m.Host, "its etcd member runs and is cut off from the others, which have a leader",
-			fmt.Sprintf("check that %s reaches the other members on port 2380", m.Host))
+		a.error(EtcdMemberDown, h.Name, "its etcd member runs and is cut off from the others, which have a leader",
+			fmt.Sprintf("check that %s reaches the other members on port 2380", h.Name))
 	case etcd.Corrupt(said):
-		a.error(EtcdAlarm, m.Host, "etcd's alarm CORRUPT: its data differs from the other members'", "remove the member and add it anew with an empty data folder")
-	case etcd.Full(said):
-		a.error(EtcdAlarm, m.Host, "etcd's alarm NOSPACE: its database reached the quota, only reads and deletions are taken",
-			"compact and defragment (etcdctl compact, etcdctl defrag) or raise etcd.quotaBackendBytes, then etcdctl alarm disarm")
-	case a.c.Etcd.QuotaBackendBytes > 0 && float64(said.DBBytes) > nearlyFull*float64(a.c.Etcd.QuotaBackendBytes):
-		a.warn(EtcdNearlyFull, m.Host, fmt.Sprintf("etcd's database fills %d %% of its quota; at 100 %% writes stop", said.DBBytes*100/a.c.Etcd.QuotaBackendBytes),
-			"compact and defragment (etcdctl compact, etcdctl defrag), or raise etcd.quotaBackendBytes")
+		a.error(EtcdAlarm, h.Name, "etcd's alarm CORRUPT: its data differs from the other members'",
+			fmt.Sprintf("give it the others' data: on %s, %s; `quorate plan` then says what comes next", h.Name, etcd.SetAside(a.c)))
 	}
 }
 

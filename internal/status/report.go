@@ -98,8 +98,10 @@ type Etcd struct {
 
 // Member is one etcd member, or a host that should have one.
 type Member struct {
-	Host    string `json:"host,omitempty"` // empty when the file has no host for it
-	Name    string `json:"name,omitempty"` // etcd's own; empty while it never started
+	Host string `json:"host,omitempty"` // empty when the file has no host for it
+	Name string `json:"name,omitempty"` // etcd's own; empty while it never started
+	// Address is where etcd knows a member that no host of the file runs.
+	Address string `json:"address,omitempty"`
 	Healthy bool   `json:"healthy"`
 	Leader  bool   `json:"leader"`
 	Learner bool   `json:"learner"`
@@ -207,6 +209,7 @@ const (
 	EtcdLearner         Kind = "etcd-learner"
 	EtcdNotMember       Kind = "etcd-not-a-member"
 	EtcdUnknownMember   Kind = "etcd-member-not-in-file"
+	EtcdDivided         Kind = "etcd-two-clusters" // members are in different etcd clusters
 	EtcdAlarm           Kind = "etcd-alarm"
 	EtcdNearlyFull      Kind = "etcd-nearly-full"
 	EtcdVersions        Kind = "etcd-versions-differ"

@@ -7,6 +7,7 @@ import (
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/state"
 )
@@ -17,12 +18,14 @@ type assessment struct {
 	c      *cluster.Cluster
 	s      *state.Snapshot
 	moving switching
+	// members is etcd's membership as it is believed.
+	members etcd.Membership
 }
 
 // Of judges what was observed of a cluster. Pending are the steps that an apply
 // would do, planned from the same snapshot: what they change has drifted.
 func Of(c *cluster.Cluster, s *state.Snapshot, pending ...plan.Step) Report {
-	a := assessment{c: c, s: s, Report: &Report{
+	a := assessment{c: c, s: s, members: etcd.Assess(c, s), Report: &Report{
 		Cluster: c.Name, Taken: s.Taken,
 		Problems: []Problem{}, Etcd: Etcd{Members: []Member{}}, ControlPlanes: []ControlPlane{}, Nodes: []Node{},
 		AddOns: []AddOn{}, Certificates: []Certificate{},

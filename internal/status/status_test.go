@@ -3,6 +3,7 @@ package status_test
 import (
 	"encoding/json"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +39,34 @@ func node(w statustest.World, name string, change func(*state.Node)) {
 func everyMember(w statustest.World, change func([]state.EtcdPeer) []state.EtcdPeer) {
 	for name := range w.Snapshot.Etcd {
 		member(w, name, func(m *state.EtcdMember) { m.Members = change(slices.Clone(m.Members)) })
+	}
+}
+
+// stranger has all members list one that is none of the file's hosts, and say
+// what it answers.
+func stranger(w statustest.World, said state.EtcdMember) {
+	everyMember(w, func(p []state.EtcdPeer) []state.EtcdPeer {
+		return append(p, state.EtcdPeer{ID: "999", Name: "old", PeerURLs: []string{"https://10.0.0.99:2380"}, ClientURLs: []string{"https://10.0.0.99:2379"}})
+	})
+	w.Snapshot.EtcdOthers = map[string]state.EtcdMember{"999": said}
+}
+
+// restoredAlone makes the member of a host a cluster of its own.
+func restoredAlone(w statustest.World, host string) {
+	for name := range w.Snapshot.Etcd {
+		member(w, name, func(m *state.EtcdMember) { m.ClusterID, m.Revision = "1", 587 })
+	}
+	member(w, host, func(m *state.EtcdMember) {
+		own := m.Members[slices.IndexFunc(m.Members, func(p state.EtcdPeer) bool { return p.Name == host })]
+		own.ID = "900"
+		m.ID, m.Leader, m.ClusterID, m.Revision, m.Members = "900", "900", "2", 557, []state.EtcdPeer{own}
+	})
+}
+
+// full raises NOSPACE, which every member tells.
+func full(w statustest.World) {
+	for name := range w.Snapshot.Etcd {
+		member(w, name, func(m *state.EtcdMember) { m.Errors = []string{"memberID:101 alarm:NOSPACE "} })
 	}
 }
 
@@ -187,27 +216,102 @@ func TestProblems(t *testing.T) {
 			"not a member", func(w statustest.World) {
 				everyMember(w, func(p []state.EtcdPeer) []state.EtcdPeer { return p[:2] })
 				w.Snapshot.Etcd["cp-3"] = state.EtcdMember{Error: "refused"}
+				delete(w.Snapshot.Hosts["cp-3"].Facts.Files, "/var/lib/etcd/member")
 			},
-			[]problem{err(status.EtcdNotMember, "cp-3")}, status.Degraded, 0, nil,
+			[]problem{err(status.EtcdNotMember, "cp-3")}, status.Degraded, 0, []string{"quorate apply makes it a member"},
 		},
 		{
-			"member not in the file", func(w statustest.World) {
+			"a member that is well and not in the file", func(w statustest.World) { stranger(w, state.EtcdMember{ID: "999", Leader: "102"}) },
+			[]problem{warn(status.EtcdUnknownMember, "etcd")}, status.Healthy, 1,
+			[]string{"old (10.0.0.99) is not in the cluster file, and its etcd member still votes: 3 of the 4 voters are the file's", "put old (10.0.0.99) back into the cluster file"},
+		},
+		{
+			// Four voters need three, so none of the three that are seen well may go.
+			"a voter that is not in the file and does not answer", func(w statustest.World) { stranger(w, state.EtcdMember{Error: "i/o timeout"}) },
+			[]problem{err(status.EtcdUnknownMember, "etcd")}, status.Degraded, 0,
+			[]string{"old (10.0.0.99) is not in the cluster file, still votes in etcd and does not answer (i/o timeout)", "on cp-1, `etcdctl --endpoints https://127.0.0.1:2379 --cacert /etc/etcd/pki/ca.crt", "member remove 3e7`"},
+		},
+		{
+			"a voter that is not in the file and could not be asked", func(w statustest.World) { stranger(w, state.EtcdMember{ID: "999"}); w.Snapshot.EtcdOthers = nil },
+			[]problem{warn(status.EtcdUnknownMember, "etcd")}, status.Healthy, 0, []string{"was not asked", "run the same command again"},
+		},
+		{
+			"a voter that never started", func(w statustest.World) {
 				everyMember(w, func(p []state.EtcdPeer) []state.EtcdPeer {
-					return append(p, state.EtcdPeer{ID: "999", Name: "old", PeerURLs: []string{"https://10.0.0.99:2380"}})
+					return append(p, state.EtcdPeer{ID: "999", PeerURLs: []string{"https://10.0.0.99:2380"}})
 				})
 			},
-			// Four voters need three, so only one of the three that are seen well may go: none.
-			[]problem{warn(status.EtcdUnknownMember, "etcd")}, status.Healthy, 0, []string{"member old"},
+			[]problem{err(status.EtcdUnknownMember, "etcd")}, status.Degraded, 0, []string{"10.0.0.99 is not in the cluster file, still votes in etcd and never started"},
+		},
+		{
+			"two etcd clusters", func(w statustest.World) { restoredAlone(w, "cp-1") },
+			[]problem{err(status.EtcdDivided, "etcd")}, status.Degraded, 0,
+			[]string{
+				"DEGRADED: etcd: the members belong to 2 etcd clusters: A (cp-2, cp-3, revision 587), B (cp-1, revision 557)",
+				"nobody but you knows which is to stay", "on cp-1, `systemctl stop etcd` and `mv /var/lib/etcd/member /var/lib/etcd/member.aside`",
+			},
+		},
+		{
+			"two leaders in one etcd cluster", func(w statustest.World) {
+				restoredAlone(w, "cp-3")
+				member(w, "cp-3", func(m *state.EtcdMember) { m.ClusterID = "1" })
+			},
+			[]problem{err(status.EtcdDivided, "etcd")}, status.Degraded, 0, []string{"2 etcd members each say that they lead: A (cp-1, cp-2, revision 587), B (cp-3, revision 557)", "look again first"},
+		},
+		{
+			"a member lost its data", func(w statustest.World) {
+				w.Snapshot.Etcd["cp-3"] = state.EtcdMember{Error: "refused"}
+				delete(w.Snapshot.Hosts["cp-3"].Facts.Files, "/var/lib/etcd/member")
+			},
+			[]problem{err(status.EtcdNotMember, "cp-3")}, status.Degraded, 0, []string{"the etcd member of cp-3 has lost its data folder", "member remove 67`"},
+		},
+		{
+			"data that no member knows of", func(w statustest.World) {
+				everyMember(w, func(p []state.EtcdPeer) []state.EtcdPeer { return p[:2] })
+				w.Snapshot.Etcd["cp-3"] = state.EtcdMember{Error: "refused"}
+			},
+			[]problem{err(status.EtcdNotMember, "cp-3")}, status.Degraded, 0, []string{"cp-3 holds etcd data at /var/lib/etcd, but the cluster does not list it", "quorate reset --host cp-3"},
+		},
+		{
+			"a healthy voter at another address than the file's", func(w statustest.World) {
+				w.Cluster.Hosts[2].InternalAddress = netip.MustParseAddr("10.0.0.33")
+			},
+			[]problem{err(status.EtcdNotMember, "cp-3")}, status.Degraded, 1, []string{"etcd knows the member of cp-3 at 10.0.0.13, and the cluster file says 10.0.0.33"},
+		},
+		{
+			"a new host while a voter that is not in the file does not answer", func(w statustest.World) {
+				everyMember(w, func(p []state.EtcdPeer) []state.EtcdPeer {
+					p[2].Name, p[2].PeerURLs = "old", []string{"https://10.0.0.99:2380"}
+					return p
+				})
+				w.Snapshot.Etcd["cp-3"] = state.EtcdMember{Error: "refused"}
+				w.Snapshot.EtcdOthers = map[string]state.EtcdMember{"103": {Error: "i/o timeout"}}
+				delete(w.Snapshot.Hosts["cp-3"].Facts.Files, "/var/lib/etcd/member")
+			},
+			[]problem{err(status.EtcdNotMember, "cp-3"), err(status.EtcdUnknownMember, "etcd")}, status.Degraded, 0,
+			[]string{"etcd does not list one; etcd is given no member on cp-3 now: old (10.0.0.99) votes and does not answer (i/o timeout)"},
 		},
 		{
 			"no space", func(w statustest.World) {
-				member(w, "cp-1", func(m *state.EtcdMember) { m.Errors = []string{"memberID:101 alarm:NOSPACE "} })
+				full(w)
+				member(w, "cp-1", func(m *state.EtcdMember) { m.DBBytes = 2 << 30 })
 			},
-			[]problem{err(status.EtcdAlarm, "cp-1")}, status.Degraded, 1, []string{"NOSPACE", "etcdctl alarm disarm"},
+			[]problem{err(status.EtcdAlarm, "etcd")}, status.Down, 0,
+			[]string{
+				"DOWN: no write is taken: etcd's database reached its quota (alarm NOSPACE)", "the database fills 100 % of the quota of 2048 MB",
+				"raise etcd.quotaBackendBytes in the cluster file and run `quorate apply`, which disarms the alarm, too",
+				"etcdctl --endpoints https://127.0.0.1:2379 --cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/healthcheck-client.crt --key /etc/etcd/pki/healthcheck-client.key compact REVISION",
+			},
+		},
+		{
+			"space again, and the alarm is still raised", full,
+			[]problem{err(status.EtcdAlarm, "etcd")}, status.Down, 0, []string{"though its database has room again", "quorate apply disarms it"},
 		},
 		{
 			"corrupt", func(w statustest.World) {
-				member(w, "cp-1", func(m *state.EtcdMember) { m.Errors = []string{"memberID:101 alarm:CORRUPT "} })
+				for _, name := range []string{"cp-1", "cp-2", "cp-3"} { // each tells the alarms of all
+					member(w, name, func(m *state.EtcdMember) { m.Errors = []string{"memberID:101 alarm:CORRUPT "} })
+				}
 			},
 			[]problem{err(status.EtcdAlarm, "cp-1")}, status.Degraded, 0, []string{"CORRUPT"},
 		},
@@ -562,6 +666,13 @@ func TestProblems(t *testing.T) {
 			r := status.Of(w.Cluster, w.Snapshot)
 			var got []problem
 			words := r.Summary
+			rows := map[string]bool{}
+			for _, m := range r.Etcd.Members {
+				if m.Host != "" && rows[m.Host] {
+					t.Errorf("the etcd member of %s stands twice", m.Host)
+				}
+				rows[m.Host] = true
+			}
 			for _, p := range r.Problems {
 				got = append(got, problem{p.Kind, p.Subject, p.Severity})
 				words += "\n" + strings.Join([]string{p.Summary, p.Detail, p.Hint}, " ")

@@ -132,7 +132,7 @@ func (v *statusView) etcd() {
 		if m.DBBytes > 0 {
 			size = fmt.Sprintf("%.1f MB", float64(m.DBBytes)/1e6)
 		}
-		rows = append(rows, []string{v.ok(m.Healthy && !m.Learner), clean(cmp.Or(m.Host, m.Name)), v.cell(role, 28), clean(m.Version), size})
+		rows = append(rows, []string{v.ok(m.Healthy && !m.Learner), clean(cmp.Or(m.Host, m.Name, m.Address)), v.cell(role, 28), clean(m.Version), size})
 	}
 	v.section("ETCD", note, []string{"HOST", "MEMBER", "VERSION", "DATABASE"}, rows)
 }

@@ -98,9 +98,11 @@ func Healthy() World {
 func (w World) addHost(name string, last int, roles ...cluster.Role) {
 	address := netip.AddrFrom4([4]byte{10, 0, 0, byte(last)})
 	w.Cluster.Hosts = append(w.Cluster.Hosts, cluster.Host{Name: name, Address: address.String(), InternalAddress: address, Roles: roles})
-	w.Snapshot.Hosts[name] = &state.Host{Name: name, Facts: &protocol.Facts{Hostname: name, Time: Taken, Files: map[string]protocol.File{
-		"/etc/quorate/endpoint": {Exists: true}, // Quorate built it
-	}}}
+	files := map[string]protocol.File{"/etc/quorate/endpoint": {Exists: true}} // Quorate built it
+	if slices.Contains(roles, cluster.RoleEtcd) {
+		files[w.Cluster.Etcd.DataDir+"/member"] = protocol.File{Exists: true, Dir: true}
+	}
+	w.Snapshot.Hosts[name] = &state.Host{Name: name, Facts: &protocol.Facts{Hostname: name, Time: Taken, Files: files}}
 	w.Snapshot.API.Nodes[name] = state.Node{Ready: true, Kubelet: Version, InternalIP: address.String()}
 }
 
