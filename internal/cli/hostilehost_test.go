@@ -137,8 +137,14 @@ func (s *liar) run(channel ssh.Channel, command string) {
 	_, _ = io.WriteString(channel, protocol.Greeting+"\n")
 	ended := make(chan struct{})
 	defer close(ended)
+	spoken := make(chan struct{}) // Quorate has read the greeting: it speaks to the agent
 	if found := promptIn.FindStringSubmatch(command); s.lie == liePrompt && found != nil {
 		go func() {
+			select {
+			case <-ended:
+				return
+			case <-spoken:
+			}
 			for tick := time.NewTicker(20 * time.Millisecond); ; {
 				if _, err := io.WriteString(channel.Stderr(), found[1]); err != nil {
 					return
@@ -154,7 +160,7 @@ func (s *liar) run(channel ssh.Channel, command string) {
 	}
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
-	l := &oneListener{conn: &channelConn{Channel: channel, s: s, closed: make(chan struct{})}}
+	l := &oneListener{conn: &channelConn{Channel: channel, s: s, closed: make(chan struct{}), spoken: sync.OnceFunc(func() { close(spoken) })}}
 	server := &http.Server{Handler: s, Protocols: &protocols}
 	_ = server.Serve(l)
 	<-l.conn.closed
@@ -266,10 +272,14 @@ type channelConn struct {
 	s      *liar
 	once   sync.Once
 	closed chan struct{}
+	spoken func() // called with what Quorate says first
 }
 
 func (c *channelConn) Read(p []byte) (int, error) {
 	n, err := c.Channel.Read(p)
+	if n > 0 {
+		c.spoken()
+	}
 	c.s.took(p[:n])
 	return n, err
 }
