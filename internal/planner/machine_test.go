@@ -59,6 +59,8 @@ type machine struct {
 	cut     []string // addresses whose connections were cut
 	address string
 	served  *tls.Certificate // what its API server proves itself with
+	// servedFiles are the certificate and key that served was made of.
+	servedFiles string
 	// agent is its kubelet as a client of the API, clients the pods on its own
 	// network, by their workloads' names.
 	agent *client

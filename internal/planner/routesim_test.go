@@ -2,7 +2,6 @@ package planner_test
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -177,10 +176,7 @@ func (m *machine) proves(name string) bool {
 	if m.served == nil {
 		return false
 	}
-	leaf, err := x509.ParseCertificate(m.served.Certificate[0])
-	if err != nil {
-		return false
-	}
+	leaf := m.served.Leaf
 	if a, err := netip.ParseAddr(name); err == nil {
 		return len(pki.Covers(leaf, nil, []netip.Addr{a})) == 0
 	}
@@ -190,7 +186,13 @@ func (m *machine) proves(name string) bool {
 // settleCertificates lets API servers take in certificates that were replaced.
 func (w *world) settleCertificates() {
 	for _, m := range w.machines {
-		pair, err := tls.X509KeyPair(m.files["/etc/kubernetes/pki/apiserver.crt"].content, m.files["/etc/kubernetes/pki/apiserver.key"].content)
+		certificate, key := m.files["/etc/kubernetes/pki/apiserver.crt"].content, m.files["/etc/kubernetes/pki/apiserver.key"].content
+		files := string(certificate) + string(key)
+		if m.servedFiles == files {
+			continue
+		}
+		m.servedFiles = files
+		pair, err := tls.X509KeyPair(certificate, key)
 		if err == nil {
 			m.served = &pair
 		}

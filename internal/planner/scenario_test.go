@@ -85,6 +85,9 @@ func scenario(t *testing.T, path string) {
 	if p == nil {
 		return
 	}
+	if p.Empty() {
+		w.noAdvice(w.input().Snapshot)
+	}
 	w.sameWhenPlannedAgain(p)
 	before := w.counts()
 	if result := w.apply(p); !result.OK() {

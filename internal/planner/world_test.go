@@ -27,6 +27,8 @@ import (
 	"github.com/quorate/quorate/internal/observe"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/planner"
+	"github.com/quorate/quorate/internal/state"
+	"github.com/quorate/quorate/internal/status"
 )
 
 // world is a set of machines, the etcd cluster and the API that they form. The
@@ -426,7 +428,24 @@ func (w *world) provenEmpty() {
 	}
 	w.provePods()
 	w.proveSettings()
-	for _, s := range w.plan().Steps {
+	in := w.input()
+	p, refusals, err := planner.Apply(in)
+	if err != nil || p == nil {
+		w.t.Fatalf("after the run there is no plan: %v, refused: %v", err, refusals.Err())
+	}
+	for _, s := range p.Steps {
 		w.t.Errorf("after the run there is still %s to do: %s", s.ID, s.Why)
+	}
+	w.noAdvice(in.Snapshot)
+}
+
+// noAdvice fails the test when a status of these hosts sends people to an apply
+// that has nothing to do.
+func (w *world) noAdvice(s *state.Snapshot) {
+	w.t.Helper()
+	for _, p := range status.Of(w.cluster, s).Problems {
+		if hint := strings.NewReplacer("`", "", "run ", "").Replace(p.Hint); strings.HasPrefix(hint, "quorate apply") {
+			w.t.Errorf("apply has nothing to do, and status says of %s: %s; hint: %s", p.Subject, p.Summary, p.Hint)
+		}
 	}
 }
