@@ -8,7 +8,7 @@ import (
 )
 
 // flagFiles are lists of the flags that Kubernetes' programs take, a file for each
-// minor version; hack/component-flags makes them.
+// minor version; hack/component-flags makes them. The first line of each says how it was made.
 //
 //go:embed flags/*.txt
 var flagFiles embed.FS
