@@ -37,8 +37,9 @@ func (w *world) settlePods() {
 			continue
 		}
 		for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"} {
-			if m.has(manifests + name + ".yaml") {
-				m.settlePod(name, string(m.files[manifests+name+".yaml"].content))
+			// A kubelet runs nothing of an empty manifest.
+			if f, ok := m.files[manifests+name+".yaml"]; ok && len(f.content) > 0 {
+				m.settlePod(name, string(f.content))
 			} else {
 				delete(m.pods, name)
 			}
