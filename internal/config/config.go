@@ -162,9 +162,9 @@ func read(files []*strict.File, o Options) (*File, diag.List) {
 func complete(r *strict.Report, doc *v1alpha1.Cluster, files []*strict.File, o Options) *File {
 	replaceVersion(r, doc, o)
 	replacePlugin(r, doc, o)
-	judgeIPv6(r, o)
 	given := asRead(doc)
 	filled := fillDefaults(r, doc, o)
+	judgeIPv6(r, filled, o)
 	if o.Home == "" {
 		o.Home, _ = os.UserHomeDir() // needed only for ~, which says so itself
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/quorate/quorate/api/v1alpha1"
 	"github.com/quorate/quorate/internal/config/strict"
@@ -58,8 +59,9 @@ func replacePlugin(r *strict.Report, doc *v1alpha1.Cluster, o Options) {
 }
 
 // judgeIPv6 refuses a file that asks for IPv6 until somebody says that a cluster
-// without will do.
-func judgeIPv6(r *strict.Report, o Options) {
+// without will do. Then the ranges that are filled in, because the file gives those
+// of IPv6 alone, are nobody's choice, and told.
+func judgeIPv6(r *strict.Report, filled []Filled, o Options) {
 	for _, w := range r.WantedIPv6() {
 		if o.NetworkPlugin == "" {
 			r.Tell(diag.SeverityError, w.At, "add --network-plugin flannel for a cluster of IPv4 alone", "",
@@ -67,5 +69,14 @@ func judgeIPv6(r *strict.Report, o Options) {
 			continue
 		}
 		r.TellGraveLoss(w.At, "", w.What+" asks for IPv6, and the cluster is IPv4 only", "IPv6")
+	}
+	if len(r.WantedIPv6()) == 0 || o.NetworkPlugin == "" {
+		return
+	}
+	for _, of := range []struct{ path, what string }{{"spec.network.podCIDR", "pods"}, {"spec.network.serviceCIDR", "services"}} {
+		if i := slices.IndexFunc(filled, func(f Filled) bool { return f.Path == of.path }); i >= 0 {
+			r.Tell(diag.SeverityWarning, r.WantedIPv6()[0].At, "see that nothing else in your network has these addresses, or write another range as "+strings.TrimPrefix(of.path, "spec."), "",
+				fmt.Sprintf("the file gives %s no IPv4 range: they get %s", of.what, filled[i].Value))
+		}
 	}
 }

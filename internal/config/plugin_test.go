@@ -70,6 +70,9 @@ func TestWhatOnlyAnotherNetworkHasIsRefusedUntilOneSaysSo(t *testing.T) {
 				if plugin == "none" && lost != "IPv6" {
 					want = "the network plugin calico"
 				}
+				if chosen := strings.Contains(text, "the file gives pods no IPv4 range: they get 10.233.64.0/18") && strings.Contains(text, "the file gives services no IPv4 range"); lost == "IPv6" && !chosen && name != "KubeKey's two ranges" {
+					t.Errorf("%s: ranges that nobody chose are not told:\n%s", name, text)
+				}
 				if !slices.Contains(file.Lost, want) || !strings.HasPrefix(text, "warning: ") {
 					t.Errorf("%s: with --network-plugin %s what is lost is %q, want %q in it, and a warning first:\n%s", name, plugin, file.Lost, want, text)
 				}
