@@ -183,6 +183,9 @@ func registryRemedy(value string) string {
 	if _, err := netip.ParsePrefix(value); err == nil {
 		return "name each registry by itself: a range of addresses is none"
 	}
+	if value == "*" {
+		return "name each registry whose images it has, such as docker.io, quay.io, ghcr.io and registry.k8s.io: none stands for all others here"
+	}
 	if name := strings.ToLower(addressInside(value)); name != value && isRegistry(name) {
 		return "write " + name
 	}
@@ -202,6 +205,8 @@ func addressInside(value string) string {
 func (c *converter) unicast(p strict.Path, what, value string) netip.Addr {
 	addr, err := netip.ParseAddr(value)
 	switch {
+	case value == "":
+		c.Errorf(p, "give one, or remove it", "%s is empty", what)
 	case err != nil:
 		c.Errorf(p, addressRemedy(value), "%s: %s is not an IP address%s", what, quote(value), holds(value, addressCharacter))
 	case addr.IsLoopback() || addr.IsUnspecified() || addr.IsMulticast() || addr.IsLinkLocalUnicast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):

@@ -31,6 +31,9 @@ func TestWhatKubespraySaysIsKeptOrTold(t *testing.T) {
 			vars:   "kube_vip_enabled: true\nkube_vip_address: 192.0.2.9\nkube_vip_interface: eth1\nkube_vip_image_repo: registry.example/kube-vip\nkube_vip_image_tag: v1.0.3\n",
 			writes: []string{"interface: eth1", `image: "registry.example/kube-vip:v1.0.3"`}, never: "kube_vip_interface is not used",
 		},
+		"half of the image of kube-vip": { // was an error about an image "", which nobody had written
+			vars: "kube_vip_enabled: true\nkube_vip_address: 192.0.2.9\nkube_vip_image_tag: v1.0.3\n", says: []string{"kube_vip_image_tag is not used"}, never: "kubeVIP",
+		},
 		"an empty text is not given": {
 			vars: "apiserver_loadbalancer_domain_name: \"\"\nkube_proxy_mode: \"\"\n", writes: []string{"lb-apiserver.kubernetes.local"},
 		},
@@ -121,8 +124,8 @@ func TestKubeKey4OfAllReleases(t *testing.T) {
 		strict.NewFile("/files/inventory.yaml", []byte("apiVersion: kubekey.kubesphere.io/v1\nkind: Inventory\nmetadata: {name: a}\nspec:\n"+
 			"  hosts: {a: {internal_ipv4: 192.0.2.1}}\n  groups: {kube_control_plane: {hosts: [a]}, kube_worker: {hosts: [a]}, etcd: {hosts: [a]}}\n")),
 		strict.NewFile("/files/config.yaml", []byte("apiVersion: kubekey.kubesphere.io/v1\nkind: Config\nspec:\n  cni: {type: flannel}\n"+
-			"  kubernetes: {kube_version: v1.37.1, control_plane_endpoint: {type: kube_vip, kube_vip: {address: 192.0.2.9, env: {vip_interface: eth1}}}}\n"+
-			"  cri: {registry: {auths: [{repo: hub.example, skip_tls_verify: true, username: me, password: "+testSecret+"}]}}\n")),
+			"  kubernetes: {kube_version: v1.37.1, control_plane_endpoint: {type: kube_vip, kube_vip: {address: 192.0.2.9, image: \"hub.example/kube-vip:v1.0.3\", env: {vip_interface: eth1}}}}\n"+
+			"  cri: {registry: {auths: [{repo: hub.example, skip_tls_verify: true, username: me, password: "+testSecret+"}, {registry: two.example, username: me}, {registry: three.example, username: me, skip_tls_verify: false}]}}\n")),
 	}
 	file, list := read(files, testOptions())
 	if file == nil {
@@ -131,7 +134,26 @@ func TestKubeKey4OfAllReleases(t *testing.T) {
 	if lb := file.Cluster.Endpoint.LoadBalancer; lb.Interface != "eth1" || strings.Contains(printed(t, list), "kube_vip.env") {
 		t.Errorf("the interface is %q:\n%s", lb.Interface, printed(t, list))
 	}
+	if lb := file.Cluster.Endpoint.LoadBalancer; lb.KubeVIP.Image != "hub.example/kube-vip:v1.0.3" || strings.Contains(printed(t, list), "kube_vip.image") {
+		t.Errorf("the image of kube-vip is %q, and plan refuses without one:\n%s", lb.KubeVIP.Image, printed(t, list))
+	}
+	// KubeKey 4 does not verify unless it is told to; that Quorate does is told, and only where nothing is written.
+	if text := printed(t, list); !strings.Contains(text, "the certificate of two.example is verified") || strings.Contains(text, "the certificate of three.example") || strings.Contains(text, "the certificate of hub.example is verified") {
+		t.Errorf("whose certificate is verified though nothing says so is not told:\n%s", text)
+	}
 	if r := file.Cluster.Registry; len(r.Insecure) != 1 || r.Insecure[0] != "hub.example" {
 		t.Errorf("insecure registries %q:\n%s", r.Insecure, printed(t, list))
+	}
+}
+
+// TestAMirrorOfAllRegistriesIsNamedOneByOne: containerd has a rule for all registries,
+// which kubespray's prefix * may stand for; "such as docker.io" did not say what to do.
+func TestAMirrorOfAllRegistriesIsNamedOneByOne(t *testing.T) {
+	files := []*strict.File{
+		strict.NewFile("/files/hosts.ini", []byte("[kube_control_plane]\na ansible_host=192.0.2.1 ansible_user=root\n[etcd]\na\n[kube_node]\na\n")),
+		strict.NewFile("/files/group_vars/all/all.yml", []byte("kube_version: v1.37.1\nkube_network_plugin: flannel\ncontainerd_registries_mirrors: [{prefix: \"*\", mirrors: [{host: https://m.example}]}]\n")),
+	}
+	if file, list := read(files, testOptions()); file != nil || !strings.Contains(printed(t, list), "name each registry") {
+		t.Errorf("accepted %t:\n%s", file != nil, printed(t, list))
 	}
 }

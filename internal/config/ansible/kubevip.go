@@ -77,9 +77,9 @@ func (m *importer) kubeVIPImage() {
 			break
 		}
 		parts = append(parts, n.Value)
-		m.r.Set(p, s.at)
 	}
 	if len(parts) == 2 {
+		m.r.Set(p, repo.at)
 		m.doc.Spec.Endpoint.LoadBalancer.KubeVIP.Image = strings.Join(parts, ":")
 		return
 	}

@@ -61,11 +61,15 @@ func (m *importer) config(s *configSpec) {
 		leftOut{from: registry.Key("k8sio_registry"), value: r.K8sioRegistry, follows: noRegistry, remedy: setUpRegistry},
 	)
 	k, e, c := &s.Kubernetes, &s.Etcd, &s.CNI
+	idleImage := k.ControlPlaneEndpoint.KubeVip.Image
+	if m.doc.Spec.Endpoint.LoadBalancer.Mode == "kube-vip" {
+		idleImage = nil // it was dealt with
+	}
 	m.leaveOut(
 		leftOut{from: "spec.kubernetes.helm_version", value: k.HelmVersion, follows: fromBundle},
 		leftOut{from: "spec.kubernetes.image_repository", value: k.ImageRepository, follows: fromBundle},
 		leftOut{from: "spec.kubernetes.sandbox_image", value: k.SandboxImage, follows: fromBundle},
-		leftOut{from: "spec.kubernetes.control_plane_endpoint.kube_vip.image", value: k.ControlPlaneEndpoint.KubeVip.Image, follows: fromBundle},
+		leftOut{from: "spec.kubernetes.control_plane_endpoint.kube_vip.image", value: idleImage, follows: fromBundle},
 		leftOut{from: "spec.kubernetes.control_plane_endpoint.haproxy.image", value: k.ControlPlaneEndpoint.HAProxy.Image, follows: fromBundle},
 		leftOut{from: "spec.etcd.etcd_version", value: e.EtcdVersion, follows: fromBundle},
 		leftOut{from: "spec.etcd.image", value: e.Image, follows: fromBundle},
@@ -205,6 +209,9 @@ func (m *importer) endpointV4(k *kubernetesV4) {
 		return
 	}
 	m.balancer(w)
+	if out.LoadBalancer.Mode == "kube-vip" {
+		m.kubeVIPImage(from.Key("kube_vip.image"), e.KubeVip.Image)
+	}
 	if env, ok := e.KubeVip.Env.(map[string]any); ok && out.LoadBalancer.Mode == "kube-vip" {
 		if name, ok := env["vip_interface"].(string); ok {
 			set(m, ourBalancer.Key("interface"), &out.LoadBalancer.Interface, from.Key("kube_vip.env").Key("vip_interface"), name)
@@ -217,6 +224,16 @@ func (m *importer) endpointV4(k *kubernetesV4) {
 		leftOut{from: from.Key("haproxy.address"), value: e.HAProxy.Address, harmless: []any{"127.0.0.1"}, follows: "the proxies listen on 127.0.0.1"},
 		leftOut{from: from.Key("haproxy.health_port"), value: e.HAProxy.HealthPort, harmless: []any{8081}, follows: "the proxies have no port for their own health, systemd restarts them"},
 	)
+}
+
+// kubeVIPImage imports the image of kube-vip: it is not in the bundle, so that the
+// hosts pull it from where the file says.
+func (m *importer) kubeVIPImage(from strict.Path, value any) {
+	if image, isText := value.(string); isText && !strings.Contains(image, "{{") {
+		set(m, ourBalancer.Key("kubeVIP.image"), &m.doc.Spec.Endpoint.LoadBalancer.KubeVIP.Image, from, strings.TrimSpace(image))
+		return
+	}
+	m.leaveOut(leftOut{from: from, value: value, follows: "it is not one name, written out", remedy: "write it in full, as registry.example.com/kube-vip/kube-vip:v1.0.3"})
 }
 
 // etcdV4 imports etcd's settings.

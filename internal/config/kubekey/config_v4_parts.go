@@ -47,10 +47,15 @@ func (m *importer) criV4(c *criV4) {
 	m.mirrors(from.Key("registry.mirrors"), mirrors)
 	m.texts(to.Key("insecure"), &m.doc.Spec.Registry.Insecure, from.Key("registry.insecure_registries"), c.Registry.InsecureRegistries)
 	for i, a := range c.Registry.Auths {
+		at, registry := from.Key("registry.auths").Index(i), cmp.Or(a.Registry, a.Repo)
 		certificates := cmp.Or(a.CACert, a.CAFile, a.CertFile, a.KeyFile)
-		m.auth(from.Key("registry.auths").Index(i), cmp.Or(a.Registry, a.Repo), auth{
+		m.auth(at, registry, auth{
 			Username: a.Username, Password: a.Password, SkipTLSVerify: a.SkipTLSVerify, PlainHTTP: a.PlainHTTP, CertsPath: certificates,
 		})
+		if !a.PlainHTTP && !m.theirs.Given(at.Key("skip_tls_verify")) {
+			m.warn(at, "write skip_tls_verify: true if it is one that the hosts do not trust, or false",
+				"registry.auths: the certificate of %s is verified, which KubeKey does only with skip_tls_verify: false", word(strict.WithoutScheme(registry)))
+		}
 	}
 	m.leaveOut(
 		leftOut{from: from.Key("cgroup_driver"), value: c.CgroupDriver, harmless: []any{"systemd"}, follows: "the cgroup driver is systemd"},
