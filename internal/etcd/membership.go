@@ -185,8 +185,7 @@ func (m Membership) Refusal(c *cluster.Cluster, h *cluster.Host) (why, hint stri
 		return why, fmt.Sprintf("if it is left over from an earlier life of the host, run `quorate reset --host %s`", h.Name)
 	case Moved:
 		p, _ := m.Of(h.Name)
-		return fmt.Sprintf("etcd knows the member of %s at %s, and the cluster file says %s", h.Name, p.Address(), h.InternalAddress),
-			fmt.Sprintf("put the address %s back into the cluster file: changing the address of a host that has joined is not built yet", p.Address())
+		return AnotherAddress(h, p.Address())
 	case Unknown:
 		return fmt.Sprintf("%s has no etcd data, and no etcd member answers (%s)", h.Name, m.Silence),
 			"bring the other etcd hosts back first: a new member can only join a cluster that answers"

@@ -74,6 +74,13 @@ func SetAside(c *cluster.Cluster) string {
 	return fmt.Sprintf("%s `mv %s %s.aside`", stop, MemberDir(c), MemberDir(c))
 }
 
+// AnotherAddress tells that a host has joined with another address than the
+// cluster file gives it, and how that is put right.
+func AnotherAddress(h *cluster.Host, joined string) (why, hint string) {
+	return fmt.Sprintf("%s has joined the cluster with the address %s, and the file gives it %s", h.Name, joined, h.InternalAddress),
+		fmt.Sprintf("put internalAddress: %s back in the cluster file, and the address on the host if it has lost it; to give a host that has joined another address is not built", joined)
+}
+
 // and words a list: "a", "a and b", "a, b and c".
 func and(words []string) string {
 	if n := len(words); n > 1 {

@@ -39,13 +39,13 @@ func belongingChecks() []Check {
 func judgeExisting(o *Observation, h *cluster.Host) []Finding {
 	f := o.Snapshot.Facts(h.Name)
 	out := otherKubernetes(f, h)
-	if _, moved := Moved(o.Cluster, o.Snapshot, h); moved {
-		return nil // etcd knows it by that address, too
+	members := etcd.Assess(o.Cluster, o.Snapshot)
+	if _, moved := Moved(o.Cluster, o.Snapshot, members, h); moved {
+		return nil // told by itself
 	}
 	if out != nil || !slices.Contains(o.Cluster.EtcdHosts(), h) || !f.Files[etcd.MemberDir(o.Cluster)].Exists {
 		return out // what etcd has on a host of another cluster is that cluster's, too
 	}
-	members := etcd.Assess(o.Cluster, o.Snapshot)
 	if why, _ := members.Divided(o.Cluster); why != "" {
 		return out // etcd-members tells it
 	}

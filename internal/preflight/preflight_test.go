@@ -317,6 +317,16 @@ func TestChecks(t *testing.T) {
 				"error address: node-1 has joined the cluster with the address 10.0.0.74, and the file gives it 10.0.0.4",
 			},
 		},
+		"another address of a host that runs etcd only": {
+			func(w world) {
+				w.Cluster.Host("cp-3").Roles = []cluster.Role{cluster.RoleEtcd}
+				w.facts("cp-3").Files["/var/lib/etcd/member"] = protocol.File{Exists: true, Dir: true}
+				w.Snapshot.Etcd["cp-3"] = state.EtcdMember{ID: "1", Leader: "1", Members: []state.EtcdPeer{
+					{ID: "1", Name: "cp-3", PeerURLs: []string{"https://10.0.0.73:2380"}, ClientURLs: []string{"x"}},
+				}}
+			},
+			[]string{"error address: cp-3 has joined the cluster with the address 10.0.0.73, and the file gives it 10.0.0.3"},
+		},
 		"the operator's clock": {
 			func(w world) {
 				for _, h := range w.Snapshot.Hosts {

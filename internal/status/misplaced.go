@@ -1,12 +1,12 @@
 package status
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/preflight"
 )
 
@@ -21,10 +21,11 @@ func (a assessment) misplaced() {
 		}
 		a.add(p)
 	}
-	for _, h := range a.c.Nodes() {
-		if joined, moved := preflight.Moved(a.c, a.s, h); moved {
-			a.error(AddressDiffers, h.Name, fmt.Sprintf("it has joined with the address %s, and the file gives it %s, at which it was asked", joined, h.InternalAddress),
-				fmt.Sprintf("put internalAddress: %s back in the cluster file, and the address on the host if it has lost it", joined))
+	for i := range a.c.Hosts {
+		h := &a.c.Hosts[i]
+		if joined, moved := preflight.Moved(a.c, a.s, a.members, h); moved {
+			why, hint := etcd.AnotherAddress(h, joined)
+			a.error(AddressDiffers, h.Name, strings.TrimPrefix(why, h.Name+" ")+", at which it was asked", hint)
 		}
 	}
 }
@@ -37,13 +38,13 @@ func (a assessment) told(kind Kind, host string) bool {
 // asAddressed takes back what was said only because hosts were asked at addresses
 // that are not theirs: nobody knows how they are.
 func (a assessment) asAddressed() {
-	etcd := slices.ContainsFunc(a.c.EtcdHosts(), func(h *cluster.Host) bool { return a.told(AddressDiffers, h.Name) })
+	members := slices.ContainsFunc(a.c.EtcdHosts(), func(h *cluster.Host) bool { return a.told(AddressDiffers, h.Name) })
 	a.Problems = slices.DeleteFunc(a.Problems, func(p Problem) bool {
 		switch p.Kind {
 		case APIServerNotReady, EtcdMemberDown, EtcdNotMember:
 			return a.told(AddressDiffers, p.Subject)
 		case EtcdNoQuorum, EtcdNoLeader, EtcdUnknownMember:
-			return etcd
+			return members
 		}
 		return false
 	})

@@ -276,7 +276,18 @@ func TestProblems(t *testing.T) {
 			"a healthy voter at another address than the file's", func(w statustest.World) {
 				w.Cluster.Hosts[2].InternalAddress = netip.MustParseAddr("10.0.0.33")
 			},
-			[]problem{err(status.EtcdNotMember, "cp-3")}, status.Degraded, 1, []string{"etcd knows the member of cp-3 at 10.0.0.13, and the cluster file says 10.0.0.33"},
+			[]problem{err(status.AddressDiffers, "cp-3")}, status.Degraded, 1, []string{"has joined the cluster with the address 10.0.0.13, and the file gives it 10.0.0.33, at which it was asked"},
+		},
+		{
+			"an etcd host at another address than the file's, where it is not found", func(w statustest.World) {
+				w.Cluster.Hosts[2].InternalAddress = netip.MustParseAddr("10.0.0.33")
+				w.Cluster.Hosts[2].Roles = []cluster.Role{cluster.RoleEtcd}
+				w.Snapshot.Etcd["cp-3"] = state.EtcdMember{Error: "x509: certificate is valid for 10.0.0.13, not 10.0.0.33"}
+				delete(w.Snapshot.API.Nodes, "cp-3")
+				w.Snapshot.API.Leases["kube-controller-manager"] = w.Snapshot.API.Leases["kube-scheduler"]
+				w.Snapshot.Hosts["cp-3"].Facts.Files["/etc/quorate/etcd-formed"] = protocol.File{Exists: true}
+			},
+			[]problem{err(status.AddressDiffers, "cp-3")}, status.Degraded, 0, []string{"put internalAddress: 10.0.0.13 back in the cluster file"},
 		},
 		{
 			"a new host while a voter that is not in the file does not answer", func(w statustest.World) {
@@ -636,7 +647,7 @@ func TestProblems(t *testing.T) {
 				w.APIDown("x509: certificate is valid for 10.0.0.71, not 10.0.0.11")
 			},
 			[]problem{err(status.AddressDiffers, "cp-1")},
-			status.Unknown, 0, []string{"the cluster file gives cp-1 another address than the cluster knows", "it has joined with the address 10.0.0.71, and the file gives it 10.0.0.11", "put internalAddress: 10.0.0.71 back"},
+			status.Unknown, 0, []string{"the cluster file gives cp-1 another address than the cluster knows", "has joined the cluster with the address 10.0.0.71, and the file gives it 10.0.0.11", "put internalAddress: 10.0.0.71 back"},
 		},
 		{
 			"a worker of another cluster is not promised to be joined", func(w statustest.World) {
