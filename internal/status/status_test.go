@@ -575,6 +575,9 @@ func TestProblems(t *testing.T) {
 				w.Goes("worker-1", "10.0.0.100 lb.example.org:6443")
 				w.Goes("worker-2", "")
 				w.Goes("worker-3", "127.0.0.1 lb.example.org:6443")
+				w.Snapshot.Hosts["worker-3"].Facts.Units["quorate-haproxy.service"] = protocol.Unit{
+					Active: "active", Restarts: 7, ActiveSince: statustest.Taken.Add(-3 * time.Second).Unix(), // it ends again and again
+				}
 			},
 			[]problem{err(status.ProxyUnreachable, "worker-3"), warn(status.EndpointSwitching, ""), warn(status.EndpointSwitching, "")}, status.Degraded, 1,
 			[]string{"its proxy does not run, and it has not been given another way", "how worker-2 reach the API is not noted"},

@@ -84,9 +84,9 @@ func (a assessment) oldWay(h *cluster.Host, has cluster.Way) {
 	if h.Has(cluster.RoleControlPlane) || !has.Address.IsValid() {
 		return
 	}
-	units := a.s.Facts(h.Name).Units
+	facts := a.s.Facts(h.Name)
 	if has.Address.IsLoopback() {
-		if !units["quorate-haproxy.service"].Running() && !units["quorate-nginx.service"].Running() {
+		if !facts.Units["quorate-haproxy.service"].Up(facts.Time) && !facts.Units["quorate-nginx.service"].Up(facts.Time) {
 			a.error(ProxyUnreachable, h.Name, "its proxy does not run, and it has not been given another way to the API yet", "quorate apply goes on with the change")
 		}
 		return

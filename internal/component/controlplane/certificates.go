@@ -176,7 +176,7 @@ func planKubelet(in component.Input, h *cluster.Host, facts *protocol.Facts, s s
 			return
 		}
 		step.Changes[0].Action = "update"
-		if facts.Units["kubelet.service"].Running() {
+		if facts.Units["kubelet.service"].Up(facts.Time) {
 			step.Impact, step.Changes[1].Action = plan.ImpactRestart, "restart"
 		}
 	}

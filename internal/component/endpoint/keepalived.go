@@ -150,7 +150,7 @@ func keepalivedOrder(in component.Input, h *cluster.Host) []plan.ID {
 func runningBalancers(in component.Input) []*cluster.Host {
 	return slices.DeleteFunc(in.Cluster.Balancers(), func(h *cluster.Host) bool {
 		f := in.Snapshot.Facts(h.Name)
-		return f == nil || !f.Units[keepalivedUnit].Running()
+		return f == nil || !f.Units[keepalivedUnit].Up(f.Time)
 	})
 }
 

@@ -98,7 +98,7 @@ func nginxNodes(in component.Input) []*cluster.Host {
 // runsNginx reports whether a node's nginx runs already.
 func runsNginx(in component.Input, h *cluster.Host) bool {
 	facts := in.Snapshot.Facts(h.Name)
-	return facts != nil && facts.Units[nginxUnit].Running()
+	return facts != nil && facts.Units[nginxUnit].Up(facts.Time)
 }
 
 // startingAPIServers are the control-plane hosts that run no API server yet.
@@ -143,7 +143,7 @@ func haproxyHosts(in component.Input) []string {
 		if facts == nil {
 			continue
 		}
-		if now := on(in.Cluster, h); now == localHAProxy || now == managed || facts.Units[haproxyUnit].Running() {
+		if now := on(in.Cluster, h); now == localHAProxy || now == managed || facts.Units[haproxyUnit].Up(facts.Time) {
 			out = append(out, h.Name)
 		}
 	}

@@ -9,12 +9,14 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/host/hosttest"
+	"github.com/quorate/quorate/internal/state"
 )
 
 // An API server that was restarted is waited for until HAProxy has found it, also
@@ -90,4 +92,41 @@ func TestBackTellsWhatItDidNotSee(t *testing.T) {
 			t.Errorf("notes %q", notes)
 		}
 	})
+}
+
+// A program that ends again and again is active for a moment each time. Whoever
+// leaves the endpoint must not count on such a load balancer, and no restart of an
+// API server waits a minute for a proxy that is not there.
+func TestWhatEndsAgainAndAgainCarriesNothing(t *testing.T) {
+	now := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
+	runs := protocol.Unit{Load: "loaded", Active: "active", ActiveSince: now.Add(-time.Hour).Unix()}
+	ends := protocol.Unit{Load: "loaded", Active: "active", Restarts: 7, ActiveSince: now.Add(-3 * time.Second).Unix()}
+	for _, test := range []struct {
+		what string
+		unit protocol.Unit
+		want string
+	}{
+		{"they run", runs, "carry lb-1, HAProxy on cp-1, lb-1, lb-2, nginx on cp-1"},
+		{"they end again and again", ends, "carry , HAProxy on lb-1, lb-2, nginx on "},
+	} {
+		c := managedCluster()
+		in := component.Input{Cluster: c, Snapshot: &state.Snapshot{Hosts: map[string]*state.Host{}}}
+		for _, h := range c.Hosts {
+			in.Snapshot.Hosts[h.Name] = &state.Host{Facts: &protocol.Facts{Time: now, Units: map[string]protocol.Unit{}}}
+		}
+		in.Snapshot.Hosts["lb-1"].Facts.Units[keepalivedUnit] = test.unit
+		in.Snapshot.Hosts["cp-1"].Facts.Units[haproxyUnit] = test.unit
+		in.Snapshot.Hosts["cp-1"].Facts.Units[nginxUnit] = test.unit
+		names := func(hosts []*cluster.Host) string {
+			var out []string
+			for _, h := range hosts {
+				out = append(out, h.Name)
+			}
+			return strings.Join(out, ", ")
+		}
+		got := fmt.Sprintf("carry %s, HAProxy on %s, nginx on %s", names(runningBalancers(in)), strings.Join(haproxyHosts(in), ", "), names(nginxNodes(in)))
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", test.what, got, test.want)
+		}
+	}
 }

@@ -14,7 +14,7 @@ import (
 // was deleted: a kubelet registers when it starts, and never again while it runs.
 // The last step that restarts a kubelet is returned.
 func planRegister(in component.Input, h *cluster.Host, facts *protocol.Facts, before plan.ID, out *component.Output) plan.ID {
-	running := facts.Files[component.KubeletConf].Exists && facts.Files[component.KubeletConfig].Exists && facts.Units[unit].Running()
+	running := facts.Files[component.KubeletConf].Exists && facts.Files[component.KubeletConfig].Exists && facts.Units[unit].Up(facts.Time)
 	unitStep := plan.On(component.StepKubelet, h.Name)
 	restarted := slices.ContainsFunc(out.Steps, func(s plan.Step) bool { return s.ID == unitStep && s.Impact == plan.ImpactRestart })
 	if in.Snapshot.API == nil || listed(in, h) || !running || restarted {

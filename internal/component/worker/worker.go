@@ -77,7 +77,7 @@ func Plan(in component.Input, out *component.Output) {
 			op.again = true
 			step.Title, step.Why = "join as a worker anew", fault
 			step.Changes = []plan.Change{{What: component.KubeletConf, Action: "update"}, {What: kubeletUnit, Action: "start"}}
-			if facts.Units[kubeletUnit].Running() {
+			if facts.Units[kubeletUnit].Up(facts.Time) {
 				step.Impact, step.Changes[1].Action = plan.ImpactRestart, "restart"
 			}
 		}
