@@ -121,9 +121,9 @@ func (c *converter) warnOfLiterals() {
 		if name == nil {
 			name = c.Source()
 		}
-		others += fmt.Sprintf("%s:%d: %s: %s\n", name.Name(), place.Position.Line, l.what, l.name)
+		others += fmt.Sprintf("%s:%d: %s\n", name.Name(), place.Position.Line, c.InFilesWords(l.at, l.what+": "+l.name))
 	}
-	summary := fmt.Sprintf("%s: a %s stands in the file itself", first.what, first.name)
+	summary := c.InFilesWords(first.at, first.what+": "+first.name) + " stands in the file itself"
 	if others != "" {
 		summary += fmt.Sprintf(", one of %d", len(c.literals))
 	}

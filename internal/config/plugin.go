@@ -73,9 +73,12 @@ func judgeIPv6(r *strict.Report, filled []Filled, o Options) {
 	if len(r.WantedIPv6()) == 0 || o.NetworkPlugin == "" {
 		return
 	}
-	for _, of := range []struct{ path, what string }{{"spec.network.podCIDR", "pods"}, {"spec.network.serviceCIDR", "services"}} {
-		if i := slices.IndexFunc(filled, func(f Filled) bool { return f.Path == of.path }); i >= 0 {
-			r.Tell(diag.SeverityWarning, r.WantedIPv6()[0].At, "see that nothing else in your network has these addresses, or write another range as "+strings.TrimPrefix(of.path, "spec."), "",
+	for _, of := range []struct {
+		path strict.Path
+		what string
+	}{{"spec.network.podCIDR", "pods"}, {"spec.network.serviceCIDR", "services"}} {
+		if i := slices.IndexFunc(filled, func(f Filled) bool { return f.Path == string(of.path) }); i >= 0 {
+			r.Tell(diag.SeverityWarning, r.WantedIPv6()[0].At, "see that nothing else in your network has these addresses, or write another range as "+r.InFilesWords(of.path, strings.TrimPrefix(string(of.path), "spec.")), "",
 				fmt.Sprintf("the file gives %s no IPv4 range: they get %s", of.what, filled[i].Value))
 		}
 	}

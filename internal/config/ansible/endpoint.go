@@ -114,7 +114,7 @@ func (m *importer) inside(s *setting, n *yaml.Node, key string) *setting {
 	}
 	for _, pair := range m.inv.pairs(s.file, n) {
 		if pair.key.Value == key && !isNull(pair.value) {
-			at := strict.Place{Source: s.file.Source, Position: placeOr(pair.key, s.at)}
+			at := strict.Place{Source: s.file.Source, Position: placeOr(pair.key, s.at), Name: s.name + "." + key}
 			return &setting{&variable{name: s.name + "." + key, value: pair.value, at: at, file: s.file}, s.host}
 		}
 	}

@@ -38,8 +38,15 @@ const hostsPath = strict.Path("spec.hosts")
 // hosts makes the document's hosts, and the bastion.
 func (m *importer) hosts() {
 	m.r.Set(hostsPath, whole(m.inv.file))
+	m.isStacked = slices.ContainsFunc(m.inv.hosts, m.runsStackedEtcd)
 	for _, h := range m.inv.hosts {
 		roles := m.rolesOf(h)
+		if at, inEtcd := h.isIn(groupEtcd); inEtcd && !slices.Contains(roles, roleEtcd) {
+			m.inv.warn(at, "write etcd_deployment_type: host to run it there", "host %s is in the group etcd, but with etcd_deployment_type kubeadm the control-plane hosts run etcd", quote(h.name))
+			if len(roles) == 0 {
+				continue
+			}
+		}
 		_, isBastion := h.isIn(groupBastion)
 		switch {
 		case len(roles) > 0:
@@ -157,7 +164,7 @@ func (m *importer) rolesOf(h *host) []string {
 	if _, ok := h.isIn(groupWorker); ok {
 		roles = append(roles, roleWorker)
 	}
-	if _, ok := h.isIn(groupEtcd); ok {
+	if _, ok := h.isIn(groupEtcd); ok && (!m.isStacked || slices.Contains(roles, roleControlPlane)) {
 		roles = append(roles, roleEtcd)
 	}
 	if _, ok := h.isIn(groupBalancer); ok && m.isKubeasz {
@@ -188,6 +195,23 @@ func (m *importer) host(p strict.Path, h *host, out *v1alpha1.Host) login {
 	m.addresses(p, h, out, l.isLocal)
 	m.labels(p.Key("labels"), h, out)
 	return l
+}
+
+// runsStackedEtcd reports whether a control-plane host has kubeadm run etcd, so that
+// the group etcd is nobody's.
+func (m *importer) runsStackedEtcd(h *host) bool {
+	if _, ok := h.isIn(groupControlPlane); !ok {
+		return false
+	}
+	is := func(name, value string) bool {
+		v := m.inv.lookup(h, name)
+		if v == nil {
+			return false
+		}
+		n, why := m.resolve(v.value, h)
+		return why == nil && canonical(n) == value
+	}
+	return is("etcd_deployment_type", "kubeadm") || is("etcd_kubeadm_enabled", "true")
 }
 
 // placeRoles notes where the groups name a host. Findings about all its roles
@@ -256,7 +280,7 @@ func (m *importer) addresses(p strict.Path, h *host, out *v1alpha1.Host, isLocal
 	} else if isLocal && internalAt != nil {
 		address, at = internal, internalAt.at
 	} else {
-		address = h.name
+		address, at = h.name, at.Called("address") // which no variable says
 	}
 	m.r.Set(p.Key("address"), at)
 	out.Address = address

@@ -21,6 +21,9 @@ type importer struct {
 	isKubeSphere bool
 	// isKubeasz tells kubeasz, whose settings have names of their own.
 	isKubeasz bool
+	// isStacked tells that etcd runs on the control-plane hosts, whatever is in its
+	// group.
+	isStacked bool
 	// members are the hosts that the cluster has, in the document's order.
 	members []*host
 	// handled are the names of variables that something was made of, or that
@@ -109,6 +112,7 @@ func Import(r *strict.Report, files []*strict.File) *v1alpha1.Cluster {
 	}
 	r.Set("", whole(inventories[0]))
 	r.Set("spec", whole(inventories[0]))
+	r.Speak(m.words())
 	m.hosts()
 	m.settings()
 	m.reportUnused()

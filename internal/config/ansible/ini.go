@@ -249,7 +249,7 @@ func (r *iniReader) groupVariable(line string, at diag.Position) {
 
 // define notes a variable.
 func (r *iniReader) define(key, value string, at strict.Place) *variable {
-	v := &variable{name: key, value: pythonValue(value), at: at, file: r.file}
+	v := &variable{name: key, value: pythonValue(value), at: at.Called(strict.Clip(strict.Printable(key))), file: r.file}
 	r.variables = append(r.variables, v)
 	return v
 }

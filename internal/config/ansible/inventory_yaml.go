@@ -175,7 +175,7 @@ func (inv *inventory) readHosts(f *strict.File, hosts pair, g *group) {
 func (inv *inventory) define(f *strict.File, p pair) *variable {
 	v := &variable{
 		name: p.key.Value, value: p.value, file: f,
-		at: strict.Place{Source: f.Source, Position: strict.Position(p.key)},
+		at: strict.Place{Source: f.Source, Position: strict.Position(p.key), Name: strict.Clip(strict.Printable(p.key.Value))},
 	}
 	inv.variables = append(inv.variables, v)
 	return v

@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"net/netip"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -62,7 +63,9 @@ func (m *importer) mirror(s *setting, registry, address string) {
 // insecure adds a registry without TLS, once.
 func (m *importer) insecure(s *setting, registry string) {
 	r := &m.doc.Spec.Registry
-	registry = hostOf(registry)
+	if _, err := netip.ParsePrefix(registry); err != nil { // a range is no registry, and told
+		registry = hostOf(registry)
+	}
 	for _, known := range r.Insecure {
 		if known == registry {
 			return

@@ -55,7 +55,7 @@ func (m *importer) maxPods(from strict.Path, value any) {
 func (m *importer) overlay(to strict.Path, field *map[string]any, key string, from strict.Path, value any) {
 	if *field == nil {
 		*field = map[string]any{}
-		m.ours.Set(to, m.place(from))
+		m.ours.Set(to, m.place(from).Called(""))
 	}
 	(*field)[key] = value
 	m.ours.Set(to.Key(key), m.theirs.PlaceOf(from))

@@ -105,6 +105,7 @@ func importCluster(r *strict.Report, d document) *v1alpha1.Cluster {
 	}
 	r.Set("", m.theirs.PlaceOf(""))
 	r.Set("spec", m.theirs.PlaceOf("spec"))
+	r.Speak(clusterWords())
 	m.cluster(&f)
 	return m.doc
 }

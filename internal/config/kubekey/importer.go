@@ -52,7 +52,7 @@ func set[T comparable](m *importer, to strict.Path, field *T, from strict.Path, 
 		m.ours.MarkBad(to)
 	case value != zero:
 		*field = value
-		m.ours.Set(to, m.theirs.PlaceOf(from))
+		m.ours.Set(to, m.theirs.PlaceOf(from).Called(called(from)))
 	}
 }
 
@@ -61,9 +61,19 @@ func set[T comparable](m *importer, to strict.Path, field *T, from strict.Path, 
 func (m *importer) place(from strict.Path) strict.Place {
 	key, value := m.theirs.KeyOf(from), m.theirs.PlaceOf(from)
 	if m.theirs.Given(from) && key.Position.Line == value.Position.Line {
-		return value
+		return value.Called(called(from))
 	}
-	return key
+	return key.Called(called(from))
+}
+
+// called is a path of theirs as findings name the field: without the number in a
+// list. A host's fields have their names in the importer's words.
+func called(from strict.Path) string {
+	if strings.HasPrefix(string(from), "spec.hosts") {
+		return ""
+	}
+	field, _, _ := strings.Cut(name(from), "[")
+	return field
 }
 
 // warn reports a warning about a value of theirs.

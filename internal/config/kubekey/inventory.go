@@ -34,6 +34,7 @@ func importInventory(r *strict.Report, inventory, config document) *v1alpha1.Clu
 	m.decode(inventory.root, &f)
 	r.Set("", m.theirs.PlaceOf(""))
 	r.Set("spec", m.place("spec"))
+	r.Speak(configWords())
 
 	m.inventoryHosts(&f.Spec, c.Spec.Etcd.DeploymentType)
 	m.leaveOut(

@@ -109,6 +109,6 @@ func (m *importer) add(to strict.Path, field *[]string, from strict.Path, text s
 	*field = append(*field, text)
 	m.ours.Set(to.Index(len(*field)-1), m.theirs.PlaceOf(from))
 	if !m.ours.Given(to) {
-		m.ours.Set(to, m.place(from))
+		m.ours.Set(to, m.place(from).Called(""))
 	}
 }

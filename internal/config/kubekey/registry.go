@@ -64,6 +64,7 @@ func (m *importer) auth(from strict.Path, host string, a auth) {
 	host = strict.WithoutScheme(host)
 	if (a.SkipTLSVerify || a.PlainHTTP) && !slices.Contains(*insecure, host) {
 		m.add("spec.registry.insecure", insecure, from, host)
+		m.ours.Set(strict.Path("spec.registry.insecure").Index(len(*insecure)-1), m.theirs.PlaceOf(from).Called("registry.auths"))
 	}
 	if isEmpty(a.Username) && isEmpty(a.Password) && isEmpty(a.CertsPath) && !a.SkipTLSVerify && !a.PlainHTTP {
 		m.warn(from, "remove it", "registry.auths says nothing about %s", word(host))

@@ -88,7 +88,7 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, p Path, what string) {
 	if isNull(n) {
 		return // "key:" with nothing behind it is as if it were not there
 	}
-	d.Set(p, Place{d.src, Position(n)})
+	d.Set(p, Place{Source: d.src, Position: Position(n)})
 
 	switch {
 	case out.Type() == nodeType:
@@ -167,7 +167,7 @@ func (d *decoder) structure(n *yaml.Node, out reflect.Value, p Path, what string
 			continue
 		}
 		at := p.Key(known[f].Key)
-		d.keys[at] = Place{d.src, Position(e.key)}
+		d.keys[at] = Place{Source: d.src, Position: Position(e.key)}
 		d.value(e.value, out.FieldByIndex(known[f].Index), at, known[f].Key)
 	}
 }
@@ -190,7 +190,7 @@ func (d *decoder) mapping(n *yaml.Node, out reflect.Value, p Path, what string) 
 	entries := reflect.MakeMap(out.Type())
 	for _, e := range d.entries(n) {
 		value := reflect.New(out.Type().Elem()).Elem()
-		d.keys[p.Key(e.key.Value)] = Place{d.src, Position(e.key)}
+		d.keys[p.Key(e.key.Value)] = Place{Source: d.src, Position: Position(e.key)}
 		d.value(e.value, value, p.Key(e.key.Value), what+": "+Clip(Printable(e.key.Value)))
 		entries.SetMapIndex(reflect.ValueOf(e.key.Value), value)
 	}

@@ -31,17 +31,26 @@ func (p Path) parent() Path {
 type Place struct {
 	Source   *diag.Source
 	Position diag.Position
+	// Name is what the file calls it, where the file is another tool's.
+	Name string
+}
+
+// Called is the place under a name.
+func (p Place) Called(name string) Place {
+	p.Name = name
+	return p
 }
 
 // places are where the values of paths stand. A path that is in it was written
 // in a file, even if its value is zero.
 type places map[Path]Place
 
-// nearest is where a path stands, or else the innermost of the paths around it.
-func (ps places) nearest(p Path) Place {
+// nearest is where a path stands, or else the innermost of the paths around it,
+// and which of them that is.
+func (ps places) nearest(p Path) (Place, Path) {
 	for {
 		if at, ok := ps[p]; ok || p == "" {
-			return at
+			return at, p
 		}
 		p = p.parent()
 	}

@@ -22,6 +22,7 @@ type Report struct {
 	keys   places        // where the keys stand, of paths that have one
 	bad    map[Path]bool // paths with an error
 	around map[Path]bool // paths that have one of them inside
+	words  *vocabulary   // what the file calls our fields; nil for its own
 }
 
 // findings are what all the reports of one reading found.
@@ -74,7 +75,7 @@ func (r *Report) Errorf(p Path, hint, format string, args ...any) {
 		return
 	}
 	r.MarkBad(p)
-	r.Tell(diag.SeverityError, r.PlaceOf(p), hint, "", fmt.Sprintf(format, args...))
+	r.Tell(diag.SeverityError, r.PlaceOf(p), r.InFilesWords(p, hint), "", r.InFilesWords(p, fmt.Sprintf(format, args...)))
 }
 
 // Warnf reports a warning about the value of a path.
@@ -82,18 +83,18 @@ func (r *Report) Warnf(p Path, hint, format string, args ...any) {
 	if r.IsBad(p) {
 		return
 	}
-	r.Tell(diag.SeverityWarning, r.PlaceOf(p), hint, "", fmt.Sprintf(format, args...))
+	r.Tell(diag.SeverityWarning, r.PlaceOf(p), r.InFilesWords(p, hint), "", r.InFilesWords(p, fmt.Sprintf(format, args...)))
 }
 
 // ErrorAt reports an error about a position in the report's text that is no
 // path's; the zero position is the file as a whole.
 func (r *Report) ErrorAt(at diag.Position, hint, format string, args ...any) {
-	r.Tell(diag.SeverityError, Place{r.src, at}, hint, "", fmt.Sprintf(format, args...))
+	r.Tell(diag.SeverityError, Place{Source: r.src, Position: at}, hint, "", fmt.Sprintf(format, args...))
 }
 
 // WarnAt is ErrorAt for a warning.
 func (r *Report) WarnAt(at diag.Position, hint, format string, args ...any) {
-	r.Tell(diag.SeverityWarning, Place{r.src, at}, hint, "", fmt.Sprintf(format, args...))
+	r.Tell(diag.SeverityWarning, Place{Source: r.src, Position: at}, hint, "", fmt.Sprintf(format, args...))
 }
 
 // Tell takes a finding into the list, unless it is there already or the list is
@@ -160,7 +161,10 @@ func (r *Report) Set(p Path, at Place) { r.at[p] = at }
 
 // PlaceOf is where the value of a path stands, or else the innermost of what
 // is around it.
-func (r *Report) PlaceOf(p Path) Place { return r.at.nearest(p) }
+func (r *Report) PlaceOf(p Path) Place {
+	at, _ := r.at.nearest(p)
+	return at
+}
 
 // KeyOf is where the key of a path's value stands, so that a finding about a
 // whole block points at its name and not at the first thing in it. Of what is
