@@ -80,6 +80,36 @@ func (in Input) LeavesAPIPort() bool {
 	})
 }
 
+// Unasked reports whether there is an API, and it told nothing: what it holds is not
+// known then, which is not the same as absent.
+func (in Input) Unasked() bool { return in.Snapshot.API == nil && in.APIExpected() }
+
+// WhyNot is why, or that nobody knows it, since the API told nothing.
+func (in Input) WhyNot(why string) string {
+	if in.Unasked() {
+		return "not known: the API told nothing; the step asks first"
+	}
+	return why
+}
+
+// Record is the digest that the cluster notes for a subject; empty where it notes
+// none or was not asked.
+func (in Input) Record(subject string) string {
+	if in.Snapshot.API == nil {
+		return ""
+	}
+	return in.Snapshot.API.Record[subject]
+}
+
+// WhyRecord is why the work behind a record that does not fit is done; never says
+// that it was not done before.
+func (in Input) WhyRecord(subject, never string) string {
+	if in.Record(subject) != "" {
+		return "settings differ"
+	}
+	return in.WhyNot(never)
+}
+
 // NewNodes are the nodes that the API does not list yet, as far as it is known.
 func (in Input) NewNodes() []string {
 	var out []string

@@ -32,15 +32,27 @@ func NodeReady(ctx context.Context, rt *Runtime, name string, say func(string)) 
 	})
 }
 
-// Recorded reports whether RecordDone noted this digest for the subject. An
-// API that does not answer has no say: the work then waits for it.
-func Recorded(ctx context.Context, rt *Runtime, subject, digest string) bool {
-	client, err := rt.Kube(ctx)
-	if err != nil {
-		return false
-	}
-	records, err := client.Records(ctx)
-	return err == nil && records[subject] == digest
+// apiTimeout bounds the wait for an API server whose etcd members or host were only
+// just started.
+const apiTimeout = 4 * time.Minute
+
+// Recorded reports whether RecordDone noted this digest for the subject. It waits for
+// the API: the plan may have been made while none answered. On a new cluster the
+// administrator may not even read yet.
+func Recorded(ctx context.Context, rt *Runtime, subject, digest string) (is bool, err error) {
+	err = Until(ctx, apiTimeout, "an API server to answer", func(string) {}, func(ctx context.Context) error {
+		client, err := rt.Kube(ctx)
+		if err != nil {
+			return err
+		}
+		records, err := client.Records(ctx)
+		if apierrors.IsForbidden(err) {
+			return nil
+		}
+		is = err == nil && records[subject] == digest
+		return err
+	})
+	return is, err
 }
 
 // changing stands for the digest of what is being applied.

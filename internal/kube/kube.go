@@ -88,15 +88,15 @@ func First(ctx context.Context, hosts []*host.Host, e EndpointInfo) (*Client, er
 			answers <- answer{c, err}
 		}()
 	}
-	var reasons []string
+	var reasons []error
 	for range hosts {
 		a := <-answers
 		if a.err == nil {
 			return a.client, nil
 		}
-		reasons = append(reasons, a.err.Error())
+		reasons = append(reasons, a.err)
 	}
-	return nil, fmt.Errorf("no API server answers: %s", strings.Join(reasons, "; "))
+	return nil, NoneAnswers(reasons)
 }
 
 // New makes a client of the API server on h. It does not ask it anything.
@@ -140,6 +140,9 @@ func (c *Client) Via() string { return c.via }
 // Ready asks the API server whether it is ready to serve.
 func (c *Client) Ready(ctx context.Context) error {
 	body, err := c.rest.Get().AbsPath("/readyz").Timeout(2 * time.Second).DoRaw(ctx)
+	if apierrors.IsUnauthorized(err) {
+		return &UnauthorizedError{Host: c.via, Reason: FailedChecks(string(body))}
+	}
 	if err != nil && !strings.Contains(string(body), "[-]") {
 		return fmt.Errorf("%s: the API server is not ready: %w", c.via, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -222,6 +223,26 @@ func TestFirstNamesEveryReason(t *testing.T) {
 	}
 	if _, err := First(t.Context(), nil, endpoint()); err == nil {
 		t.Error("without any host there is no error")
+	}
+}
+
+// An API server that answers 401 is there: it is not "not ready".
+func TestUnauthorizedIsNotSilence(t *testing.T) {
+	for _, c := range []struct {
+		reasons []error
+		want    string
+		refused bool
+	}{
+		{[]error{errors.New("cp-1: connection refused")}, "no API server answers: cp-1: connection refused", false},
+		{
+			[]error{errors.New("cp-1: connection refused"), fmt.Errorf("asking: %w", &kube.UnauthorizedError{Host: "cp-2", Reason: "Unauthorized"})},
+			"no API server lets Quorate ask: cp-1: connection refused; asking: cp-2: the API server does not take the credentials in /etc/kubernetes/admin.conf: Unauthorized", true,
+		},
+	} {
+		err := NoneAnswers(c.reasons)
+		if _, refused := errors.AsType[*UnauthorizedError](err); err.Error() != c.want || refused != c.refused {
+			t.Errorf("got %q (refused: %v), want %q (%v)", err, refused, c.want, c.refused)
+		}
 	}
 }
 

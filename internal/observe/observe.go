@@ -10,7 +10,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -103,6 +102,7 @@ func (o Observer) Snapshot(ctx context.Context) *state.Snapshot {
 		refusedConf = refused
 		if snap.API = api; err != nil {
 			snap.APIError = err.Error()
+			_, snap.APIUnauthorized = errors.AsType[*kube.UnauthorizedError](err)
 		}
 	})
 	wg.Wait()
@@ -370,7 +370,7 @@ func (o Observer) api(ctx context.Context) (found *state.API, refused map[string
 			answers <- answer{client, err}
 		}()
 	}
-	var reasons []string
+	var reasons []error
 	for range hosts {
 		a := <-answers
 		if a.err == nil && a.client != nil {
@@ -380,13 +380,13 @@ func (o Observer) api(ctx context.Context) (found *state.API, refused map[string
 			}
 		}
 		if a.err != nil {
-			reasons = append(reasons, a.err.Error())
+			reasons = append(reasons, a.err)
 		}
 	}
 	if len(reasons) == 0 {
 		return nil, refused, errors.New("no control-plane host is connected")
 	}
-	return nil, refused, fmt.Errorf("no API server answers: %s", strings.Join(reasons, "; "))
+	return nil, refused, kube.NoneAnswers(reasons)
 }
 
 func (o Observer) askAPI(ctx context.Context, client *kube.Client) (*state.API, error) {

@@ -240,6 +240,8 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 	case "huge": // HOST PATH
 		f := m.files[args[1]]
 		m.write(args[1], string(f.content)+strings.Repeat("# blocked\n", protocol.MaxContent/10), f.mode)
+	case "other-client-ca": // the API servers were started with another CA than the hosts have now
+		s.api.Unauthorized(true)
 	case "delete-node": // HOST: somebody deleted its Node
 		s.api.Delete("/api/v1/nodes/" + args[0])
 		m.unregistered = true

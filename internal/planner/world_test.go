@@ -321,8 +321,13 @@ func (w *world) serveAPI(m *machine) {
 	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
 		w.settle()
-		full := w.full
+		full, clients := w.full, r.TLS.PeerCertificates
+		ended := len(clients) == 0 || time.Now().Add(w.later).After(clients[0].NotAfter)
 		w.mu.Unlock()
+		if ended {
+			kubetest.RefuseStranger(rw)
+			return
+		}
 		if full && r.Method != http.MethodGet {
 			http.Error(rw, "etcdserver: mvcc: database space exceeded", http.StatusInternalServerError)
 			return
@@ -330,7 +335,7 @@ func (w *world) serveAPI(m *machine) {
 		w.api.ServeHTTP(rw, r)
 	})
 	server := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
-	config := &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	config := &tls.Config{ClientAuth: tls.RequestClientCert, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if m.served == nil {

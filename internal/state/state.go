@@ -24,6 +24,9 @@ type Snapshot struct {
 	API *API `json:"api,omitempty"`
 	// APIError says why, then.
 	APIError string `json:"apiError,omitempty"`
+	// APIUnauthorized tells that an API server answered then, and took nobody's
+	// credentials for the administrator's.
+	APIUnauthorized bool `json:"apiUnauthorized,omitempty"`
 }
 
 // Host is one observed host.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/diag"
+	"github.com/quorate/quorate/internal/kube"
 )
 
 // leaseStale is how old a lease's last renewal may be. Its holder renews it
@@ -107,6 +108,9 @@ func (a assessment) apiUnusable() {
 	p := Problem{
 		Kind: APIUnusable, Severity: diag.SeverityError, Summary: "API servers are ready, and none of them lets Quorate ask",
 		Detail: a.s.APIError, Hint: "check /etc/kubernetes/admin.conf on the control-plane hosts",
+	}
+	if a.s.APIUnauthorized {
+		p.Hint = kube.UnauthorizedHint
 	}
 	if shortly(a.s.APIError) == slow {
 		p.Summary = "API servers are ready, but do not answer questions in time"

@@ -32,7 +32,7 @@ func Plan(in component.Input, out *component.Output) {
 	needs = append(needs, component.Each(component.StepJoin, in.Cluster.Workers())...)
 	needs = append(needs, component.Each(component.StepRegister, in.Cluster.Nodes())...)
 	out.Add(plan.Step{
-		ID: component.StepSettled, Title: "see the add-ons run on every node", Why: "new: " + strings.Join(missing, ", "),
+		ID: component.StepSettled, Title: "see the add-ons run on every node", Why: in.WhyNot("new: " + strings.Join(missing, ", ")),
 		Needs: needs,
 	}, settled{workloads: workloads(in.Cluster)})
 }

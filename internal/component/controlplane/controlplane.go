@@ -14,6 +14,7 @@ import (
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/etcd"
+	"github.com/quorate/quorate/internal/kube"
 	"github.com/quorate/quorate/internal/members"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/state"
@@ -78,6 +79,7 @@ func Plan(in component.Input, out *component.Output) {
 	shared := clusterSettings(in.Cluster, in.Snapshot)
 	membership := etcd.Assess(in.Cluster, in.Snapshot)
 	var before []*cluster.Host // hosts whose API server a restart waits for
+	renewed := false           // whether some host gets new credentials of the administrator
 	for _, h := range newFirst(in) {
 		facts := in.Snapshot.Facts(h.Name)
 		if facts == nil {
@@ -96,6 +98,11 @@ func Plan(in component.Input, out *component.Output) {
 		planStaticPods(in, h, facts, s, anew, before, out)
 		before = append(before, h)
 		planMark(in, h, s, out)
+		renewed = renewed || slices.Contains(anew, component.AdminConf)
+	}
+	if in.Snapshot.APIUnauthorized && !renewed {
+		// All that the API holds would be taken for absent.
+		out.Refuse(kube.UnauthorizedHint, "%s", in.Snapshot.APIError)
 	}
 	if in.Cluster.Etcd.Mode == cluster.EtcdStacked {
 		members.Conclude(in, membership, out)
@@ -142,7 +149,7 @@ func planMark(in component.Input, h *cluster.Host, s settings, out *component.Ou
 		}
 	}
 	out.Add(plan.Step{
-		ID: plan.On(component.StepMark, h.Name), Host: h.Name, Title: "mark the node as control plane", Why: "not marked",
+		ID: plan.On(component.StepMark, h.Name), Host: h.Name, Title: "mark the node as control plane", Why: in.WhyNot("not marked"),
 		Needs:   []plan.ID{plan.On(component.StepControlPlane, h.Name), plan.On(component.StepRegister, h.Name), component.StepClusterInit},
 		Changes: []plan.Change{{What: "node " + h.Name, Action: "update"}},
 	}, mark{hostOf(h, s), !h.Has(cluster.RoleWorker)})
@@ -158,18 +165,8 @@ func marked(node state.Node, tainted bool) bool {
 func planClusterSteps(in component.Input, s settings, out *component.Output) {
 	controlPlanes := in.Cluster.ControlPlanes()
 	digests := s.digests()
-	record := func(subject string) string {
-		if in.Snapshot.API == nil {
-			return ""
-		}
-		return in.Snapshot.API.Record[subject]
-	}
-	why := func(subject string) string {
-		if record(subject) != "" {
-			return "settings differ"
-		}
-		return "not done yet"
-	}
+	record := in.Record
+	why := func(subject string) string { return in.WhyRecord(subject, "not done yet") }
 	// Whichever API server is ready first will do.
 	ready := component.Each(component.StepControlPlane, controlPlanes)
 	if in.LeavesAPIPort() {
@@ -198,7 +195,7 @@ func planClusterSteps(in component.Input, s settings, out *component.Output) {
 			Needs:   append(component.Each(component.StepNames, in.Cluster.Nodes()), component.StepWay, component.StepClusterInit),
 			Changes: []plan.Change{{What: component.KubeProxy, Action: "update"}},
 		}
-		if record(recordProxy) != "" {
+		if in.Unasked() || record(recordProxy) != "" {
 			step.Impact = plan.ImpactRestart // its pods, one after another
 		}
 		out.Add(step, kubeProxy{clusterPhases{

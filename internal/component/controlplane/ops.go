@@ -226,7 +226,7 @@ type clusterPhases struct {
 // Check implements component.Op: the plan may have been made while no API
 // server answered.
 func (o clusterPhases) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
-	return component.Recorded(ctx, rt, o.subject, o.digest), nil
+	return component.Recorded(ctx, rt, o.subject, o.digest)
 }
 
 // Apply implements component.Op.

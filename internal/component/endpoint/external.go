@@ -115,11 +115,11 @@ func (o proveBalancer) Verify(ctx context.Context, rt *component.Runtime, _ func
 func planBackends(in component.Input, out *component.Output) {
 	digest := provenDigest(in.Cluster)
 	proving := slices.ContainsFunc(out.Steps, func(s plan.Step) bool { return s.ID == component.StepProof })
-	if in.Snapshot.API != nil && in.Snapshot.API.Record[recordBackends] == digest && !proving {
+	if in.Record(recordBackends) == digest && !proving {
 		return
 	}
 	step := plan.Step{
-		ID: component.StepBackends, Title: "see every API server through " + balancerName(in.Cluster), Why: "not seen yet",
+		ID: component.StepBackends, Title: "see every API server through " + balancerName(in.Cluster), Why: in.WhyNot("not seen yet"),
 		Needs: append(component.Each(component.StepControlPlane, in.Cluster.ControlPlanes()), component.StepClusterInit),
 	}
 	step.Needs = append(step.Needs, certified(in)...)
@@ -136,7 +136,7 @@ type followBackends struct{ digest string }
 // Check implements component.Op: the plan may have been made while no API
 // server answered.
 func (o followBackends) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
-	return component.Recorded(ctx, rt, recordBackends, o.digest), nil
+	return component.Recorded(ctx, rt, recordBackends, o.digest)
 }
 
 // Apply implements component.Op: there is nothing to do but to look.

@@ -56,12 +56,12 @@ func Plan(in component.Input, out *component.Output) {
 	manifest := Manifest(in.Cluster, in.Release)
 	sum := sha256.Sum256(manifest)
 	digest := hex.EncodeToString(sum[:])
-	if in.Snapshot.API != nil && in.Snapshot.API.Record[subject] == digest {
+	if in.Record(subject) == digest {
 		return
 	}
-	why, impact := "not applied yet", plan.ImpactNone
-	if in.Snapshot.API != nil && in.Snapshot.API.Record[subject] != "" {
-		why, impact = "settings differ", plan.ImpactRestart // of its pods, one after another
+	impact := plan.ImpactNone
+	if in.Unasked() || in.Record(subject) != "" {
+		impact = plan.ImpactRestart // of its pods, one after another
 	}
 	op := flannel{manifest: manifest, digest: digest}
 	if len(in.NewNodes()) > 0 {
@@ -70,7 +70,7 @@ func Plan(in component.Input, out *component.Output) {
 		op.enough = len(in.Cluster.ControlPlanes())
 	}
 	out.Add(plan.Step{
-		ID: component.StepNetwork, Title: "run flannel on every node", Why: why, Impact: impact,
+		ID: component.StepNetwork, Title: "run flannel on every node", Why: in.WhyRecord(subject, "not applied yet"), Impact: impact,
 		// flannel goes by the endpoint's name: where that is a new one, every node must
 		// know it, and be led somewhere by it.
 		Needs:   append(component.Each(component.StepNames, in.Cluster.Nodes()), component.StepWay, component.StepClusterInit),
@@ -99,7 +99,7 @@ type flannel struct {
 // Check implements component.Op: the plan may have been made while no API
 // server answered.
 func (o flannel) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
-	return component.Recorded(ctx, rt, subject, o.digest), nil
+	return component.Recorded(ctx, rt, subject, o.digest)
 }
 
 // Apply implements component.Op.

@@ -20,7 +20,7 @@ func Plan(in component.Input, out *component.Output) {
 			have = in.Snapshot.API.Nodes[h.Name].Labels
 		}
 		step := plan.Step{
-			ID: plan.On(component.StepLabels, h.Name), Host: h.Name, Title: "label the node", Why: "labels differ",
+			ID: plan.On(component.StepLabels, h.Name), Host: h.Name, Title: "label the node", Why: in.WhyNot("labels differ"),
 			Needs: []plan.ID{component.StepClusterInit, plan.On(component.StepRegister, h.Name), plan.On(component.StepMark, h.Name), plan.On(component.StepJoin, h.Name)},
 		}
 		for _, key := range slices.Sorted(maps.Keys(h.Labels)) {

@@ -27,6 +27,7 @@ type Server struct {
 	requests []Request
 	forbid   bool
 	unready  string
+	stranger bool
 }
 
 // Request is one request that came in.
@@ -90,6 +91,18 @@ func (s *Server) Forbid(all bool) {
 	s.forbid = all
 }
 
+// Unauthorized makes the server take no credentials for anybody's, or take them again.
+func (s *Server) Unauthorized(all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stranger = all
+}
+
+// RefuseStranger answers as an API server does to credentials that it does not take.
+func RefuseStranger(w http.ResponseWriter) {
+	refuse(w, http.StatusUnauthorized, "Unauthorized", "Unauthorized")
+}
+
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -101,6 +114,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Body: body})
 	switch {
+	case s.stranger:
+		RefuseStranger(w)
 	case r.URL.Path == "/readyz" && s.unready != "":
 		http.Error(w, s.unready, http.StatusInternalServerError)
 	case r.URL.Path == "/readyz":
