@@ -12,9 +12,7 @@ import (
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/drill"
 	"github.com/quorate/quorate/internal/etcd"
-	"github.com/quorate/quorate/internal/event"
 	"github.com/quorate/quorate/internal/host"
-	"github.com/quorate/quorate/internal/lock"
 )
 
 // drillHosts are a session's hosts while some of them are being broken: a
@@ -194,8 +192,7 @@ func (room *drillRoom) etcdLeader(ctx context.Context, skip map[string]bool) str
 // lock of a host is lost that is no target: of a target, its loss is a part of
 // the drill.
 func (s *session) lockForDrill(ctx context.Context, breakLock bool, targeted func(string) bool) (context.Context, func(), error) {
-	s.runID = event.NewRunID()
-	held, err := lock.Acquire(ctx, s.hosts, lock.Info{Owner: lock.Self(), Purpose: "drill", RunID: s.runID, Break: breakLock})
+	held, err := s.acquire(ctx, "drill", breakLock)
 	if err != nil {
 		return nil, nil, err
 	}

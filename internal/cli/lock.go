@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -19,10 +20,7 @@ func breakLockFlag(cmd *cobra.Command, to *bool) {
 // lock takes the hosts' lock for a command that changes them. The context it
 // returns ends when the lock is lost; unlock gives the lock up.
 func (s *session) lock(ctx context.Context, purpose string, breakLock bool) (locked context.Context, unlock func(), err error) {
-	s.runID = event.NewRunID()
-	held, err := lock.Acquire(ctx, s.hosts, lock.Info{
-		Owner: lock.Self(), Purpose: purpose, RunID: s.runID, Break: breakLock,
-	})
+	held, err := s.acquire(ctx, purpose, breakLock)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -31,6 +29,32 @@ func (s *session) lock(ctx context.Context, purpose string, breakLock bool) (loc
 		stop()
 		held.Release(context.WithoutCancel(ctx))
 	}, nil
+}
+
+// acquire takes the hosts' lock for a new run. A host whose lock was not had is
+// connected no more.
+func (s *session) acquire(ctx context.Context, purpose string, breakLock bool) (*lock.Held, error) {
+	s.runID = event.NewRunID()
+	held, err := lock.Acquire(ctx, s.hosts, lock.Info{
+		Owner: lock.Self(), Purpose: purpose, RunID: s.runID, Break: breakLock,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.leave(held.Passed)
+	return held, nil
+}
+
+// leave ends the connections to hosts, which have failed for these reasons.
+func (s *session) leave(failed map[string]error) {
+	var wg sync.WaitGroup
+	for name, why := range failed {
+		h := s.hosts[name]
+		wg.Go(func() { _ = h.Close(context.Background()) })
+		delete(s.hosts, name)
+		s.failed[name] = why
+	}
+	wg.Wait()
 }
 
 // verdict is what a run that ended badly ends the command with: the lock's

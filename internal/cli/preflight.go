@@ -36,11 +36,11 @@ const (
 // preflightOptions are the flags of `preflight`.
 type preflightOptions struct {
 	target
-	ignore  []string
-	list    bool
-	verbose bool
-	output  string
-	timeout time.Duration
+	ignore   []string
+	list     bool
+	verbose  bool
+	output   string
+	patience patience
 }
 
 func newPreflightCommand() *cobra.Command {
@@ -71,7 +71,7 @@ without errors, and 1 with any that is not ignored.`,
 	f.BoolVar(&o.list, "list", false, "list the checks and what they look at, and do nothing")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show what is well, too, with its figures")
 	outputFlag(cmd, &o.output, "how to show it", "text", "json")
-	f.DurationVar(&o.timeout, "timeout", preflightConnectTimeout, "how long to wait for a host to answer")
+	o.patience.flag(cmd, preflightConnectTimeout)
 	return cmd
 }
 
@@ -109,8 +109,8 @@ func ignorable(names []string) error {
 }
 
 func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Writer) error {
-	if o.timeout <= 0 {
-		return usageError(fmt.Errorf("--timeout %s is no time to wait", o.timeout))
+	if err := o.patience.check(); err != nil {
+		return err
 	}
 	if err := knownChecks(o.ignore); err != nil {
 		return err
@@ -150,10 +150,8 @@ func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Wri
 // preflightLook connects to the hosts and observes all that planning does, and
 // what only the checks look at.
 func (s *session) preflightLook(ctx context.Context, o preflightOptions, stderr io.Writer) *preflight.Observation {
-	for i := range s.cluster.Hosts {
-		waitAtMost(&s.cluster.Hosts[i].SSH, o.timeout)
-	}
 	observer := s.observer()
+	o.patience.bound(s.cluster, &observer)
 	observer.Wait = s.startConnecting(ctx, o.acceptNewHostKeys, stderr)
 	observer.APITimeout = preflightAPITimeout
 	in := component.Input{Cluster: s.cluster, Release: s.release}
@@ -166,6 +164,13 @@ func (s *session) preflightLook(ctx context.Context, o preflightOptions, stderr 
 			break
 		}
 	}
+	silent := map[string]error{}
+	for name, observed := range in.Snapshot.Hosts {
+		if observed.Unreachable && s.hosts[name] != nil {
+			silent[name] = errors.New(observed.Error)
+		}
+	}
+	s.leave(silent) // nothing is tried there, and no lock waited for
 	return &preflight.Observation{Input: in}
 }
 

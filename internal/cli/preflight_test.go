@@ -17,13 +17,10 @@ func TestPreflightUsage(t *testing.T) {
 	}{
 		"misspelt": {preflightOptions{target: target{}, ignore: []string{"cpu", "etcd_fsink"}, output: "text"}, `--ignore-preflight "etcd_fsink": no check has this name; did you mean "etcd-fsync"? The checks are bundle, reachable`},
 		"all":      {preflightOptions{ignore: []string{"all"}, output: "text"}, `no check has this name`},
-		"timeout":  {preflightOptions{output: "text", timeout: -time.Second}, "is no time to wait"},
+		"timeout":  {preflightOptions{output: "text", patience: patience{timeout: -time.Second}}, "is no time to wait"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if test.o.timeout == 0 {
-				test.o.timeout = time.Second
-			}
 			var stdout, stderr bytes.Buffer
 			err := runPreflight(t.Context(), test.o, &stdout, &stderr)
 			var exit *exitError
@@ -46,7 +43,7 @@ func TestIgnorable(t *testing.T) {
 
 func TestPreflightList(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if err := runPreflight(t.Context(), preflightOptions{list: true, output: "json", timeout: time.Second}, &stdout, &stderr); err != nil {
+	if err := runPreflight(t.Context(), preflightOptions{list: true, output: "json"}, &stdout, &stderr); err != nil {
 		t.Fatal(err)
 	}
 	var list []struct {

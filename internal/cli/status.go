@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/observe"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/planner"
 	"github.com/quorate/quorate/internal/printable"
@@ -34,7 +36,7 @@ type statusOptions struct {
 	target
 	output       string
 	certificates bool
-	timeout      time.Duration
+	patience     patience
 }
 
 func newStatusCommand() *cobra.Command {
@@ -61,13 +63,13 @@ The exit code is 0 when the cluster is healthy and 1 when it is not.`,
 	f := cmd.Flags()
 	outputFlag(cmd, &o.output, "how to show it", "text", "json")
 	f.BoolVar(&o.certificates, "certificates", false, "list every certificate, not only the first of each kind to end")
-	f.DurationVar(&o.timeout, "timeout", statusConnectTimeout, "how long to wait for a host to answer")
+	o.patience.flag(cmd, statusConnectTimeout)
 	return cmd
 }
 
 func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) error {
-	if o.timeout <= 0 {
-		return usageError(fmt.Errorf("--timeout %s is no time to wait", o.timeout))
+	if err := o.patience.check(); err != nil {
+		return err
 	}
 	s, err := o.read(ctx, stderr)
 	if err != nil {
@@ -75,10 +77,8 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 	}
 	defer s.close()
 	s.bundle = s.usualBundle() // for what apply would do; without one, it would refuse what needs one
-	for i := range s.cluster.Hosts {
-		waitAtMost(&s.cluster.Hosts[i].SSH, o.timeout)
-	}
 	observer := s.observer()
+	o.patience.bound(s.cluster, &observer)
 	observer.Wait = s.startConnecting(ctx, o.acceptNewHostKeys, stderr)
 	observer.APITimeout = statusAPITimeout
 	snapshot := observer.Snapshot(ctx)
@@ -116,6 +116,30 @@ func (s *session) todo(snapshot *state.Snapshot) todo {
 	return todo{steps: p.Steps}
 }
 
+// patience is how long a host may take.
+type patience struct{ timeout, connecting time.Duration }
+
+func (p *patience) flag(cmd *cobra.Command, connecting time.Duration) {
+	p.connecting = connecting
+	cmd.Flags().DurationVar(&p.timeout, "timeout", 0, fmt.Sprintf(
+		"how long a host may take to let Quorate in, and as long again to answer (without it %s and %s)", connecting, observe.AnswerTimeout))
+}
+
+func (p *patience) check() error {
+	if p.timeout < 0 {
+		return usageError(fmt.Errorf("--timeout %s is no time to wait", p.timeout))
+	}
+	return nil
+}
+
+// bound makes the hosts and what asks them go by it.
+func (p *patience) bound(c *cluster.Cluster, o *observe.Observer) {
+	for i := range c.Hosts {
+		waitAtMost(&c.Hosts[i].SSH, cmp.Or(p.timeout, p.connecting))
+	}
+	o.Within = p.timeout
+}
+
 // waitAtMost bounds the time to reach a host, its bastions included.
 func waitAtMost(s *cluster.SSH, timeout time.Duration) {
 	s.Timeout = timeout
@@ -148,7 +172,7 @@ func (s *session) next(r status.Report, todo todo, files clusterFiles, kubeconfi
 	case status.Absent:
 		return []ui.NextCommand{quorate("plan", "what would be done"), quorate("apply", "build it"), again}
 	case status.Unreachable, status.Unknown:
-		return append(s.askSSH(r), quorate("status --timeout 20s", "give the hosts more time"))
+		return append(s.askSSH(r), quorate("status --timeout 60s", "give the hosts more time"))
 	case status.Degraded, status.Down:
 		if ssh := s.askSSH(r); ssh != nil {
 			return append(ssh, again) // apply needs every host

@@ -1,12 +1,14 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
@@ -28,6 +30,22 @@ func (e *UnreachableError) Error() string {
 func (e *UnreachableError) Is(target error) bool { return target == ErrUnreachable }
 
 func (e *UnreachableError) Unwrap() error { return e.Cause }
+
+// SilentError says that a host let Quorate in and then did not answer in time.
+type SilentError struct{ Within time.Duration }
+
+func (e *SilentError) Error() string {
+	return fmt.Sprintf("it let Quorate in, and then did not answer within %s (busy, or its disk hangs?)", e.Within)
+}
+
+// Is makes the error an ErrUnreachable.
+func (e *SilentError) Is(target error) bool { return target == ErrUnreachable }
+
+// AnswerWithin bounds what is asked of a host: what is over by then fails with a
+// *SilentError.
+func AnswerWithin(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, within, &SilentError{within})
+}
 
 // ExitError says that a program on a host ended with an exit code that the
 // caller did not list as good.

@@ -46,29 +46,41 @@ func Self() string {
 
 // Held is the lock of a set of hosts.
 type Held struct {
+	// Passed are the hosts that went away, or fell silent, before their lock was had,
+	// with the reason. They must not be worked on: others may be.
+	Passed map[string]error
+
 	locks []*host.Lock
 	lost  chan error
 }
+
+// takeTimeout bounds the taking of one host's lock: an agent waits 15 s for a holder
+// that is just ending.
+const takeTimeout = 25 * time.Second
 
 // Acquire takes the lock on every host, or on none: the error then is a
 // *RefusedError (or why a host could not be asked). The first host in the
 // order of their names is asked alone: of two operators who start at the same
 // moment on the same hosts, only one gets past it. A host that goes away
-// meanwhile is passed over, since nobody can change it through us.
+// meanwhile, or does not answer, is passed over.
 func Acquire(ctx context.Context, hosts map[string]*host.Host, info Info) (*Held, error) {
 	request := protocol.LockRequest{Owner: info.Owner, Purpose: info.Purpose, RunID: info.RunID, Break: info.Break}
-	held := &Held{lost: make(chan error, 1)}
+	held := &Held{Passed: map[string]error{}, lost: make(chan error, 1)}
 	names := slices.Sorted(maps.Keys(hosts))
 	var mu sync.Mutex
 	var failures []error
 	take := func(name string) {
+		ctx, cancel := host.AnswerWithin(ctx, takeTimeout)
+		defer cancel()
 		l, err := hosts[name].Lock(ctx, request)
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
 		case err == nil:
 			held.locks = append(held.locks, l)
-		case !errors.Is(err, host.ErrUnreachable):
+		case errors.Is(err, host.ErrUnreachable):
+			held.Passed[name] = err
+		default:
 			failures = append(failures, err)
 		}
 	}

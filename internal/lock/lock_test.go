@@ -3,11 +3,15 @@ package lock
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -88,6 +92,46 @@ func TestAllOrNothing(t *testing.T) {
 		t.Errorf("bob got: %v", err)
 	}
 	held.Release(t.Context())
+}
+
+// holding is a host that gives its lock, and silence one that answers nothing.
+type holding struct{}
+
+func (holding) RoundTrip(r *http.Request) (*http.Response, error) {
+	out, in := io.Pipe()
+	go func() {
+		io.WriteString(in, `{"held": true}`+"\n")
+		io.Copy(io.Discard, r.Body)
+		in.Close()
+	}()
+	return &http.Response{StatusCode: http.StatusOK, Body: out}, nil
+}
+
+type silence struct{}
+
+func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// A host that let Quorate in and says nothing more keeps no command for ever; nobody
+// works on it, since its lock was not had.
+func TestSilentHostIsPassedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hosts := map[string]*host.Host{"cp-1": host.New("cp-1", silence{}, nil), "cp-2": host.New("cp-2", holding{}, nil)}
+		began := time.Now()
+		held, err := Acquire(t.Context(), hosts, Info{Owner: "alice@desk", Purpose: "reset"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer held.Release(t.Context())
+		if why := held.Passed["cp-1"]; len(held.Passed) != 1 || why == nil || !strings.Contains(why.Error(), "cp-1: taking the lock: it let Quorate in, and then did not answer within 25s") {
+			t.Errorf("passed over: %v", held.Passed)
+		}
+		if took := time.Since(began); took != takeTimeout {
+			t.Errorf("it took %s, want %s", took, takeTimeout)
+		}
+	})
 }
 
 func TestOnlyOneOfManyGetsIt(t *testing.T) {

@@ -34,9 +34,9 @@ import (
 	"github.com/quorate/quorate/internal/state"
 )
 
-// hostTimeout bounds the observation of one host; a host costs at most this
+// AnswerTimeout bounds the observation of one host; a host costs at most this
 // once, whatever is wrong with it.
-const hostTimeout = 30 * time.Second
+const AnswerTimeout = 30 * time.Second
 
 // readyzTimeout, in milliseconds, outlasts the two seconds that an API server
 // gives etcd to answer: what comes then names the check that failed.
@@ -59,9 +59,13 @@ type Observer struct {
 	// Health leaves out what no judgement of the cluster's health is made from: a
 	// look at it costs the hosts little then, and no plan can be made of the snapshot.
 	Health bool
+	// Within bounds what is asked of a host that is connected; 0 means AnswerTimeout.
+	Within time.Duration
 	// APITimeout bounds the questions to the API; 0 means as long as a host's.
 	APITimeout time.Duration
 }
+
+func (o Observer) within() time.Duration { return cmp.Or(o.Within, AnswerTimeout) }
 
 // handle is the handle of a host, or why there is none.
 func (o Observer) handle(name string) (*host.Host, error) {
@@ -121,7 +125,7 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 		out.Error, out.Unreachable, out.Barrier = err.Error(), unreachable(err), barrier(err)
 		return out, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
+	ctx, cancel := host.AnswerWithin(ctx, o.within())
 	defer cancel()
 	q := Query(o.Cluster, o.Release, h)
 	if o.Health {
@@ -140,10 +144,6 @@ func (o Observer) host(ctx context.Context, h *cluster.Host) (*state.Host, *stat
 	}
 	asked := time.Now()
 	facts, err := handle.Facts(ctx, q)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		// It let Quorate in and then fell silent: its disk may hang, or it is busy.
-		err = fmt.Errorf("%s: gathering facts: it let Quorate in, and then did not answer within %s (busy, or its disk hangs?): %w", h.Name, hostTimeout, ctx.Err())
-	}
 	if err != nil {
 		out.Error, out.Unreachable, out.Barrier = err.Error(), unreachable(err), state.BarrierAgent
 		return out, nil
@@ -194,7 +194,7 @@ func (o Observer) otherMembers(ctx context.Context, snap *state.Snapshot) {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
+	ctx, cancel := host.AnswerWithin(ctx, o.within())
 	defer cancel()
 	if facts, err := handle.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: queries}); err == nil {
 		members.NoteOthers(snap, ids, facts.LocalHTTP)
@@ -225,6 +225,12 @@ func unreachable(err error) bool {
 	return errors.Is(err, host.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// silent tells whether a host let Quorate in and then fell silent.
+func silent(err error) bool {
+	_, ok := errors.AsType[*host.SilentError](err)
+	return ok
+}
+
 // barrier tells how far a connection that failed had come.
 func barrier(err error) state.Barrier {
 	switch {
@@ -232,7 +238,7 @@ func barrier(err error) state.Barrier {
 		return state.BarrierHostKey
 	case errors.Is(err, ssh.ErrSudo):
 		return state.BarrierSudo
-	case errors.Is(err, ssh.ErrAgentStart):
+	case errors.Is(err, ssh.ErrAgentStart), silent(err):
 		return state.BarrierAgent
 	case unreachable(err):
 		return state.BarrierSilence
@@ -354,7 +360,7 @@ func (o Observer) api(ctx context.Context) (found *state.API, refused map[string
 				answers <- answer{}
 				return
 			}
-			ctx, cancel := context.WithTimeout(ctx, hostTimeout)
+			ctx, cancel := host.AnswerWithin(ctx, o.within())
 			defer cancel()
 			client, err := kube.New(ctx, handle, endpoint)
 			if e, ok := errors.AsType[*kube.CredentialsError](err); ok {
@@ -390,7 +396,7 @@ func (o Observer) api(ctx context.Context) (found *state.API, refused map[string
 }
 
 func (o Observer) askAPI(ctx context.Context, client *kube.Client) (*state.API, error) {
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.APITimeout, hostTimeout))
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.APITimeout, o.within()))
 	defer cancel()
 	return client.Observe(ctx)
 }
