@@ -1,101 +1,85 @@
 package cli
 
 import (
-	"bytes"
+	"bufio"
 	"crypto/ed25519"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"reflect"
-	"regexp"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
-
-	"github.com/quorate/quorate/internal/agent/protocol"
 )
 
-// The lies of a hostile host.
-const (
-	lieProgram = "program" // in its admin.conf, for the operator's machine to run
-	lieFile    = "file"    // in its admin.conf, for the operator's machine to read and send
-	lieEscapes = "escapes" // in all that it says
-	lieEndless = "endless" // answers
-	lieTypes   = "types"   // answers that are something else
-	liePrompt  = "prompt"  // for sudo's password, after its agent has greeted
-	lieNoise   = "noise"   // escapes from its login shell, and no agent
-	lieSilence = "silence" // after its agent has greeted
-)
-
-var lies = []string{lieProgram, lieFile, lieEscapes, lieEndless, lieTypes, liePrompt, lieNoise, lieSilence}
-
-const sudoOfOperator = "hunter2-of-operator"
-
-// liar is a host: an SSH server whose agent lies.
-type liar struct {
+// lyingServer is an SSH server whose host lies.
+type lyingServer struct {
 	port       int
 	knownHosts string
-	lie        string
-	adminConf  string
-
-	mu      sync.Mutex
-	reached bool
-	seen    bytes.Buffer // the end of what came to the agent's input
-	leak    string
+	login      string // what the cluster file says besides, in ssh
 }
 
-func serveLies(t *testing.T, address, lie, canary string) *liar {
+// newHostKey makes a key for a server, or for who logs in.
+func newHostKey(t *testing.T) (ed25519.PrivateKey, ssh.PublicKey) {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(nil)
+	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := ssh.NewSignerFromKey(private)
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return private, key
+}
+
+func knownAs(address string, port int, key ssh.PublicKey) string {
+	return fmt.Sprintf("[%s]:%d %s", address, port, ssh.MarshalAuthorizedKey(key))
+}
+
+// serveInProcess is a server in this process, which lets everybody in.
+func serveInProcess(t *testing.T, address string, l *liar) lyingServer {
+	t.Helper()
+	private, public := newHostKey(t)
+	signer, err := ssh.NewSignerFromKey(private)
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := &ssh.ServerConfig{NoClientAuth: true}
-	config.AddHostKey(key)
-	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	config.AddHostKey(signer)
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	user := fmt.Sprintf(`tokenFile: %s-secret`, canary)
-	if lie == lieProgram {
-		user = fmt.Sprintf(`exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: ["-c", "id > %s"], interactiveMode: Never}`, canary)
-	}
-	s := &liar{
-		port: l.Addr().(*net.TCPAddr).Port, lie: lie,
-		adminConf: fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: {cluster: c, user: u}}],
-clusters: [{name: c, cluster: {server: "https://%s:1", insecure-skip-tls-verify: true}}], users: [{name: u, user: {%s}}]}`, address, user),
-	}
-	s.knownHosts = fmt.Sprintf("[%s]:%d %s", address, s.port, ssh.MarshalAuthorizedKey(key.PublicKey()))
 	var wg sync.WaitGroup
 	var conns sync.Map
 	wg.Go(func() {
 		for {
-			conn, err := l.Accept()
+			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
 			conns.Store(conn, true)
-			wg.Go(func() { s.handle(conn, config) })
+			wg.Go(func() { handleLying(conn, config, l) })
 		}
 	})
 	t.Cleanup(func() {
-		l.Close()
+		listener.Close()
 		conns.Range(func(conn, _ any) bool { conn.(net.Conn).Close(); return true })
 		wg.Wait()
 	})
-	return s
+	port := listener.Addr().(*net.TCPAddr).Port
+	return lyingServer{port: port, knownHosts: knownAs(address, port, public)}
 }
 
-func (s *liar) handle(conn net.Conn, config *ssh.ServerConfig) {
+func handleLying(conn net.Conn, config *ssh.ServerConfig, l *liar) {
 	defer conn.Close()
 	_, channels, requests, err := ssh.NewServerConn(conn, config)
 	if err != nil {
@@ -113,201 +97,122 @@ func (s *liar) handle(conn net.Conn, config *ssh.ServerConfig) {
 			_ = r.Reply(r.Type == "exec", nil)
 			if r.Type == "exec" {
 				go ssh.DiscardRequests(requests)
-				s.run(channel, payload.Command)
+				code := l.run(payload.Command, channel, channel.Stderr())
+				_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{uint32(code)}))
+				channel.Close()
 				break
 			}
 		}
 	}
 }
 
-var promptIn = regexp.MustCompile(` -p (\S+) `)
+// asLiar makes the test's program what sshd runs on a hostile host; it holds the liar.
+const asLiar = "QUORATE_TEST_AS_LIAR"
 
-// run is the command that starts the agent.
-func (s *liar) run(channel ssh.Channel, command string) {
-	defer channel.Close()
-	s.mu.Lock()
-	s.reached = true
-	s.mu.Unlock()
-	if s.lie == lieNoise {
-		_, _ = io.WriteString(channel, escapes+"\n")
-		_, _ = io.WriteString(channel.Stderr(), escapes+"\n")
-		_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{1}))
-		return
+// lieBySSHD answers in the place of the command that sshd was asked for.
+func lieBySSHD(description string) int {
+	l := new(liar)
+	if err := json.Unmarshal([]byte(description), l); err != nil {
+		panic(err)
 	}
-	_, _ = io.WriteString(channel, protocol.Greeting+"\n")
-	ended := make(chan struct{})
-	defer close(ended)
-	spoken := make(chan struct{}) // Quorate has read the greeting: it speaks to the agent
-	if found := promptIn.FindStringSubmatch(command); s.lie == liePrompt && found != nil {
-		go func() {
-			select {
-			case <-ended:
-				return
-			case <-spoken:
-			}
-			for tick := time.NewTicker(20 * time.Millisecond); ; {
-				if _, err := io.WriteString(channel.Stderr(), found[1]); err != nil {
-					return
-				}
-				select {
-				case <-ended:
-					tick.Stop()
-					return
-				case <-tick.C:
-				}
-			}
-		}()
-	}
-	var protocols http.Protocols
-	protocols.SetUnencryptedHTTP2(true)
-	l := &oneListener{conn: &channelConn{Channel: channel, s: s, closed: make(chan struct{}), spoken: sync.OnceFunc(func() { close(spoken) })}}
-	server := &http.Server{Handler: s, Protocols: &protocols}
-	_ = server.Serve(l)
-	<-l.conn.closed
-	server.Close()
+	return l.run(os.Getenv("SSH_ORIGINAL_COMMAND"), stdio{os.Stdin, os.Stdout}, os.Stderr)
 }
 
-// ServeHTTP answers as the lie is.
-func (s *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	op := strings.TrimPrefix(r.URL.Path, "/v1/")
-	fail := func(message string) {
-		w.WriteHeader(http.StatusInternalServerError)
-		_ = json.NewEncoder(w).Encode(protocol.Error{Kind: protocol.KindOther, Message: message})
-	}
-	switch {
-	case op == protocol.OpExit:
-		_, _ = io.WriteString(w, "{}")
-	case s.lie == lieSilence:
-		<-r.Context().Done()
-	case s.lie == lieEndless:
-		_, _ = io.WriteString(w, `{"hostname": "`)
-		for piece := bytes.Repeat([]byte("x"), 64<<10); r.Context().Err() == nil; {
-			if _, err := w.Write(piece); err != nil {
-				return
-			}
-		}
-	case s.lie == lieTypes:
-		_, _ = io.WriteString(w, `{"time": [], "files": 7, "held": "yes", "changed": {}}`+"\n")
-	case op == protocol.OpLock:
-		_, _ = io.WriteString(w, `{"held": true}`+"\n")
-		_ = http.NewResponseController(w).Flush()
-		_, _ = io.Copy(io.Discard, r.Body)
-	case op == protocol.OpRead && s.lie != lieEscapes:
-		_, _ = io.WriteString(w, s.adminConf)
-	case op == protocol.OpFacts:
-		facts := protocol.Facts{Time: time.Now()}
-		if s.lie == lieEscapes {
-			fill(reflect.ValueOf(&facts).Elem(), 0)
-			facts.Time = time.Now()
-		}
-		_ = json.NewEncoder(w).Encode(facts)
-	default:
-		fail("it failed: " + escapes)
-	}
+type stdio struct {
+	io.Reader
+	io.Writer
 }
 
-// fill puts escapes into every text of a value.
-func fill(v reflect.Value, depth int) {
-	switch v.Kind() {
-	case reflect.String:
-		v.SetString(escapes)
-	case reflect.Pointer:
-		if depth < 8 {
-			v.Set(reflect.New(v.Type().Elem()))
-			fill(v.Elem(), depth+1)
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				fill(v.Field(i), depth+1)
-			}
-		}
-	case reflect.Slice:
-		if depth < 8 {
-			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-			fill(v.Index(0), depth+1)
-		}
-	case reflect.Map:
-		if key := reflect.New(v.Type().Key()).Elem(); depth < 8 && key.Kind() == reflect.String {
-			value := reflect.New(v.Type().Elem()).Elem()
-			fill(key, depth+1)
-			fill(value, depth+1)
-			v.Set(reflect.MakeMap(v.Type()))
-			v.SetMapIndex(key, value)
+func (stdio) Close() error { return os.Stdin.Close() }
+
+const sshd = "/usr/sbin/sshd"
+
+// serveBySSHD is OpenSSH's sshd, which lets alice in with a key.
+func serveBySSHD(t *testing.T, address string, l *liar) lyingServer {
+	t.Helper()
+	dir := t.TempDir()
+	description, err := json.Marshal(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hostKey, hostPublic := newHostKey(t)
+	userKey, userPublic := newHostKey(t)
+	free, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	free.Close()
+	for path, content := range map[string]string{
+		"host_key": pemOf(t, hostKey), "user_key": pemOf(t, userKey),
+		"authorized_keys": string(ssh.MarshalAuthorizedKey(userPublic)),
+		"liar":            fmt.Sprintf("#!/bin/sh\n%s='%s' exec '%s'\n", asLiar, description, os.Args[0]),
+		"sshd_config": fmt.Sprintf(`Port %d
+ListenAddress %s
+HostKey %[3]s/host_key
+AuthorizedKeysFile %[3]s/authorized_keys
+ForceCommand %[3]s/liar
+PidFile none
+StrictModes no
+UsePAM no
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+`, port, address, dir),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, path), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-}
-
-// took looks for the operator's secrets in what comes to the host.
-func (s *liar) took(p []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seen.Write(p)
-	for _, secret := range []string{sudoOfOperator, "LOCAL-SECRET-OF-OPERATOR"} {
-		// Its beginning: what came in between two requests ends the reading of both.
-		if bytes.Contains(s.seen.Bytes(), []byte(secret[:7])) {
-			s.leak = secret
+	if err := os.Chmod(filepath.Join(dir, "liar"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(sshd, "-D", "-e", "-f", filepath.Join(dir, "sshd_config"))
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	lines := bufio.NewScanner(stderr)
+	for listening := false; !listening; listening = strings.Contains(lines.Text(), "listening on") {
+		if !lines.Scan() {
+			t.Fatal("sshd did not start")
 		}
 	}
-	if extra := s.seen.Len() - 1024; extra > 0 {
-		s.seen.Next(extra)
+	go func() { _, _ = io.Copy(io.Discard, stderr) }()
+	return lyingServer{
+		port: port, knownHosts: knownAs(address, port, hostPublic),
+		login: ", privateKeyPath: " + filepath.Join(dir, "user_key"),
 	}
 }
 
-func (s *liar) wasReached() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.reached
-}
-
-func (s *liar) learned() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.leak
-}
-
-// channelConn is an SSH channel as a connection.
-type channelConn struct {
-	ssh.Channel
-	s      *liar
-	once   sync.Once
-	closed chan struct{}
-	spoken func() // called with what Quorate says first
-}
-
-func (c *channelConn) Read(p []byte) (int, error) {
-	n, err := c.Channel.Read(p)
-	if n > 0 {
-		c.spoken()
+func pemOf(t *testing.T, key ed25519.PrivateKey) string {
+	t.Helper()
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		t.Fatal(err)
 	}
-	c.s.took(p[:n])
-	return n, err
+	return string(pem.EncodeToMemory(block))
 }
 
-func (c *channelConn) Close() error {
-	c.once.Do(func() { close(c.closed) })
-	return c.Channel.Close()
-}
-
-func (c *channelConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
-func (c *channelConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
-func (c *channelConn) SetDeadline(time.Time) error      { return nil }
-func (c *channelConn) SetReadDeadline(time.Time) error  { return nil }
-func (c *channelConn) SetWriteDeadline(time.Time) error { return nil }
-
-// oneListener gives one connection.
-type oneListener struct {
-	conn  *channelConn
-	given bool
-}
-
-func (l *oneListener) Accept() (net.Conn, error) {
-	if l.given {
-		return nil, io.EOF
+// addAlice makes alice a user, in the mount namespace of the test.
+func addAlice(t *testing.T) {
+	t.Helper()
+	passwd, err := os.ReadFile("/etc/passwd")
+	if err != nil {
+		t.Fatal(err)
 	}
-	l.given = true
-	return l.conn, nil
+	path := filepath.Join(t.TempDir(), "passwd")
+	if err := os.WriteFile(path, append(passwd, "alice:x:0:0::/:/bin/sh\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount(path, "/etc/passwd", "", syscall.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount("/etc/passwd", syscall.MNT_DETACH) })
 }
-
-func (l *oneListener) Close() error   { return nil }
-func (l *oneListener) Addr() net.Addr { return &net.TCPAddr{} }
