@@ -172,7 +172,7 @@ func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []dril
 	leaders.VIP = room.leaders(ctx, nil).VIP
 	var left []drill.Pick
 	for _, p := range asked {
-		targets, err := drill.Targets(room.cluster, p.Drill, p.Target, leaders, rand.New(rand.NewPCG(o.seed, 1)))
+		targets, err := drill.Targets(room.cluster, r, p.Drill, p.Target, leaders, rand.New(rand.NewPCG(o.seed, 1)))
 		if err != nil {
 			return nil, usageError(err)
 		}

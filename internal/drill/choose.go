@@ -38,7 +38,7 @@ func (r *Runner) choose(ctx context.Context, pick Pick) ([]string, error) {
 		leaders := LeadersOf(report)
 		leaders.VIP = r.leaders.leaders().VIP
 		var err error
-		if targets, err = Targets(r.Cluster, pick.Drill, pick.Target, leaders, r.Random); err == nil {
+		if targets, err = Targets(r.Cluster, report, pick.Drill, pick.Target, leaders, r.Random); err == nil {
 			if why := Refuse(r.Cluster, report, pick.Drill, targets, r.Allowed); len(why) > 0 {
 				err = &RefusedError{Drill: pick.Drill.Name, Reasons: why, Healthy: report.Healthy}
 			} else if why := r.unable(ctx, pick.Drill, targets); why != nil {

@@ -1,9 +1,11 @@
 package drill
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/probe"
+	"github.com/quorate/quorate/internal/state"
 	"github.com/quorate/quorate/internal/status"
 	"github.com/quorate/quorate/internal/status/statustest"
 )
@@ -210,7 +213,7 @@ func TestTargets(t *testing.T) {
 		{Baseline, "", ""},
 	} {
 		d, _ := Find(x.drill)
-		got, err := Targets(c, d, x.rule, l, rand.New(rand.NewPCG(1, 1)))
+		got, err := Targets(c, r, d, x.rule, l, rand.New(rand.NewPCG(1, 1)))
 		if want, ok := strings.CutPrefix(x.want, "!"); ok {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s %s: %v", x.drill, x.rule, err)
@@ -225,7 +228,7 @@ func TestTargets(t *testing.T) {
 	stacked.Etcd.Mode = cluster.EtcdStacked
 	for name, want := range map[string]string{"etcd-data-lost": "without its data", "etcd-stopped": "no unit", "keepalived-hung": "no host for it"} {
 		d, _ := Find(name)
-		if _, err := Targets(stacked, d, "", l, rand.New(rand.NewPCG(1, 1))); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Targets(stacked, r, d, "", l, rand.New(rand.NewPCG(1, 1))); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s with stacked etcd: %v", name, err)
 		}
 	}
@@ -233,9 +236,60 @@ func TestTargets(t *testing.T) {
 		t.Errorf("left out: %s, and with units %v", left, LeftOut(c))
 	}
 	d, _ := Find("etcd-majority-cut")
-	got, err := Targets(c, d, "cp-3", l, rand.New(rand.NewPCG(1, 1)))
+	got, err := Targets(c, r, d, "cp-3", l, rand.New(rand.NewPCG(1, 1)))
 	if err != nil || len(got) != 2 || !slices.Contains(got, "cp-3") {
 		t.Errorf("a majority: %v, %v", got, err)
+	}
+}
+
+// A majority is one of the members that vote, by etcd's own list: with the file's
+// hosts counted, writes went on, or a host without a vote was cut off for nothing.
+func TestMajorityIsOfVoters(t *testing.T) {
+	stranger := func(id string) state.EtcdPeer {
+		address := "https://10.0.0.9" + id
+		return state.EtcdPeer{ID: "90" + id, Name: "old-" + id, PeerURLs: []string{address + ":2380"}, ClientURLs: []string{address + ":2379"}}
+	}
+	for _, x := range []struct {
+		name      string
+		strangers int
+		learner   string // a host whose member does not vote
+		rule      Rule
+		want      string
+	}{
+		{"all of the file", 0, "", "cp-1", "2 hosts"},
+		{"a stranger votes, too", 1, "", "cp-1", "2 hosts"},
+		{"two strangers vote, too", 2, "", "cp-1", "3 hosts"},
+		{"more strangers than hosts", 4, "", "cp-1", "would go on without all of its hosts"},
+		{"one learns", 0, "cp-3", "cp-1", "1 hosts"}, // two voters bear no loss of either
+		{"the one that learns", 0, "cp-3", "cp-3", "cp-3 has no member that votes"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			w := statustest.Healthy()
+			w.Snapshot.EtcdOthers = map[string]state.EtcdMember{}
+			peers := slices.Clone(w.Snapshot.Etcd["cp-1"].Members)
+			for i := range peers {
+				peers[i].Learner = peers[i].Name == x.learner
+			}
+			for i := range x.strangers {
+				p := stranger(strconv.Itoa(i + 1))
+				peers = append(peers, p)
+				w.Snapshot.EtcdOthers[p.ID] = state.EtcdMember{ID: p.ID, Leader: "102"}
+			}
+			for name, m := range w.Snapshot.Etcd {
+				m.Members = peers
+				w.Snapshot.Etcd[name] = m
+			}
+			r := status.Of(w.Cluster, w.Snapshot)
+			d, _ := Find("etcd-majority-cut")
+			got, err := Targets(w.Cluster, r, d, x.rule, LeadersOf(r), rand.New(rand.NewPCG(1, 1)))
+			text := fmt.Sprintf("%d hosts", len(got))
+			if err != nil {
+				text = err.Error()
+			}
+			if !strings.Contains(text, x.want) || slices.Contains(got, x.learner) {
+				t.Errorf("got %s (%v), want %s", text, got, x.want)
+			}
+		})
 	}
 }
 
@@ -247,12 +301,21 @@ func TestSafety(t *testing.T) {
 		allowed Allowed
 		want    string // empty: not refused
 	}{
-		"fine":                   {"etcd-killed", []string{"cp-1"}, nil, Allowed{}, ""},
-		"not healthy":            {"kubelet-killed", []string{"cp-1"}, func(w *statustest.World) { delete(w.Snapshot.API.Nodes, "worker-1") }, Allowed{}, "not healthy"},
-		"quorum":                 {"etcd-killed", []string{"cp-1", "cp-2"}, nil, Allowed{}, "a quorum is 2"},
-		"quorum by host":         {"host-off", []string{"cp-1", "cp-2"}, nil, Allowed{Lab: true}, "a quorum is 2"},
-		"majority":               {"etcd-majority-cut", []string{"cp-1", "cp-2"}, nil, Allowed{}, "--break-quorum"},
-		"majority allowed":       {"etcd-majority-cut", []string{"cp-1", "cp-2"}, nil, Allowed{BreakQuorum: true}, ""},
+		"fine":             {"etcd-killed", []string{"cp-1"}, nil, Allowed{}, ""},
+		"not healthy":      {"kubelet-killed", []string{"cp-1"}, func(w *statustest.World) { delete(w.Snapshot.API.Nodes, "worker-1") }, Allowed{}, "not healthy"},
+		"quorum":           {"etcd-killed", []string{"cp-1", "cp-2"}, nil, Allowed{}, "a quorum is 2"},
+		"quorum by host":   {"host-off", []string{"cp-1", "cp-2"}, nil, Allowed{Lab: true}, "a quorum is 2"},
+		"majority":         {"etcd-majority-cut", []string{"cp-1", "cp-2"}, nil, Allowed{}, "--break-quorum"},
+		"majority allowed": {"etcd-majority-cut", []string{"cp-1", "cp-2"}, nil, Allowed{BreakQuorum: true}, ""},
+		"a member that does not vote takes no quorum along": {"etcd-killed", []string{"cp-1", "cp-3"}, func(w *statustest.World) {
+			for name, m := range w.Snapshot.Etcd {
+				m.Members = slices.Clone(m.Members)
+				m.Members[2].Learner = true
+				m.Members = append(m.Members, state.EtcdPeer{ID: "901", Name: "old", PeerURLs: []string{"https://10.0.0.91:2380"}, ClientURLs: []string{"https://10.0.0.91:2379"}})
+				w.Snapshot.Etcd[name] = m
+			}
+			w.Snapshot.EtcdOthers = map[string]state.EtcdMember{"901": {ID: "901", Leader: "102"}}
+		}, Allowed{}, "ignore health"},
 		"workers are no members": {"host-rebooted", []string{"worker-1", "worker-2"}, nil, Allowed{}, ""},
 		"lab only":               {"host-frozen", []string{"worker-1"}, nil, Allowed{}, "lab hosts only"},
 		"lab":                    {"host-frozen", []string{"worker-1"}, nil, Allowed{Lab: true}, ""},

@@ -47,7 +47,7 @@ func Refuse(c *cluster.Cluster, r status.Report, d Drill, targets []string, a Al
 		say("%s: there is no other worker for pods to go to", d.Name)
 	}
 	why = append(why, isolated(c, d, targets)...)
-	why = append(why, quorum(c, r, d, targets, a)...)
+	why = append(why, quorum(r, d, targets, a)...)
 	return append(why, serving(c, r, d, targets)...)
 }
 
@@ -79,21 +79,18 @@ func isolated(c *cluster.Cluster, d Drill, targets []string) []string {
 }
 
 // quorum refuses to take more etcd members than may be lost.
-func quorum(c *cluster.Cluster, r status.Report, d Drill, targets []string, a Allowed) []string {
-	taken := 0
-	for _, name := range targets {
-		if runsEtcd(c, name) && (d.TakesHost() || d.Action == Drop || d.Program == "etcd" || d.Unit == "etcd.service" || d.Action == Fill || d.Action == Shift) {
-			taken++
-		}
-	}
-	left := r.Etcd.HealthyVoters - taken
-	if taken == 0 || left >= r.Etcd.QuorumSize {
+func quorum(r status.Report, d Drill, targets []string, a Allowed) []string {
+	if !d.TakesHost() && d.Action != Drop && d.Program != "etcd" && d.Unit != "etcd.service" && d.Action != Fill && d.Action != Shift {
 		return nil
 	}
-	if d.Majority && a.BreakQuorum && r.Etcd.Voters > 1 {
+	left := quorumWithout(r, targets)
+	if len(votesOf(r, targets...)) == 0 || left.Holds() {
 		return nil
 	}
-	text := fmt.Sprintf("%s would leave %d of %d etcd members, and a quorum is %d: all writes would stop", d.Name, left, r.Etcd.Voters, r.Etcd.QuorumSize)
+	if d.Majority && a.BreakQuorum && left.Voters > 1 {
+		return nil
+	}
+	text := fmt.Sprintf("%s would leave %d of %d etcd members, and a quorum is %d: all writes would stop", d.Name, left.Healthy, left.Voters, left.Needed)
 	if d.Majority {
 		text += "; that is what it is for, so allow it with --break-quorum"
 	}

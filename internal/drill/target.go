@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/status"
 )
 
@@ -62,9 +63,9 @@ func LeftOut(c *cluster.Cluster) []string {
 }
 
 // Targets are the hosts that a drill hits: most often one, for a majority of
-// etcd's members several. The rule is the drill's own where it is empty. The
-// same source of randomness gives the same hosts.
-func Targets(c *cluster.Cluster, d Drill, rule Rule, l Leaders, random *rand.Rand) ([]string, error) {
+// etcd's members as many as leave no quorum by etcd's own list. The rule is the
+// drill's own where it is empty. The same source of randomness gives the same hosts.
+func Targets(c *cluster.Cluster, r status.Report, d Drill, rule Rule, l Leaders, random *rand.Rand) ([]string, error) {
 	candidates := Candidates(c, d)
 	if len(candidates) == 0 {
 		return nil, fmt.Errorf("%s: %s", d.Name, noHost(c, d))
@@ -104,15 +105,41 @@ func Targets(c *cluster.Cluster, d Drill, rule Rule, l Leaders, random *rand.Ran
 	case !d.Majority:
 		return []string{one}, nil
 	}
-	targets := []string{one}
+	return majority(r, d, one, candidates, random)
+}
+
+// majority are hosts, with one among them, whose members take a quorum along.
+func majority(r status.Report, d Drill, one string, candidates []string, random *rand.Rand) ([]string, error) {
+	var targets []string
+	add := func(host string) {
+		if len(votesOf(r, host)) > 0 && quorumWithout(r, targets).Holds() {
+			targets = append(targets, host)
+		}
+	}
+	add(one)
+	if targets == nil {
+		return nil, fmt.Errorf("%s: %s has no member that votes", d.Name, one)
+	}
 	for _, i := range random.Perm(len(candidates)) {
-		if len(targets) >= cluster.Quorum(len(candidates)) {
-			break
-		}
 		if candidates[i] != one {
-			targets = append(targets, candidates[i])
+			add(candidates[i])
 		}
+	}
+	if q := quorumWithout(r, targets); q.Holds() {
+		return nil, fmt.Errorf("%s: etcd has %d voters and needs %d, and members that are not in the cluster file would go on without all of its hosts", d.Name, q.Voters, q.Needed)
 	}
 	slices.Sort(targets)
 	return targets, nil
+}
+
+// votesOf are the healthy voters on hosts, by etcd's own list.
+func votesOf(r status.Report, hosts ...string) []status.Member {
+	return slices.DeleteFunc(slices.Clone(r.Etcd.Members), func(m status.Member) bool {
+		return m.Learner || !m.Healthy || !slices.Contains(hosts, m.Host)
+	})
+}
+
+// quorumWithout is how the votes stand without the members of hosts.
+func quorumWithout(r status.Report, hosts []string) etcd.Quorum {
+	return etcd.QuorumOf(r.Etcd.Voters, r.Etcd.HealthyVoters-len(votesOf(r, hosts...)))
 }
