@@ -235,7 +235,7 @@ func TestUnauthorizedIsNotSilence(t *testing.T) {
 	}{
 		{[]error{errors.New("cp-1: connection refused")}, "no API server answers: cp-1: connection refused", false},
 		{
-			[]error{errors.New("cp-1: connection refused"), fmt.Errorf("asking: %w", &kube.UnauthorizedError{Host: "cp-2", Reason: "Unauthorized"})},
+			[]error{errors.New("cp-1: connection refused"), fmt.Errorf("asking: %w", &UnauthorizedError{Host: "cp-2", Reason: "Unauthorized"})},
 			"no API server lets Quorate ask: cp-1: connection refused; asking: cp-2: the API server does not take the credentials in /etc/kubernetes/admin.conf: Unauthorized", true,
 		},
 	} {
