@@ -25,7 +25,7 @@ func ClusterSummary(c *cluster.Cluster, read []string) string {
 		row("load balancers", "%s", hostNames(balancers))
 	}
 	row("endpoint", "%s:%d, %s", c.Endpoint.Domain, c.Endpoint.Port, balancedBy(c))
-	row("network", "%s, pods %s, services %s", c.Network.Plugin, c.Network.PodCIDR, c.Network.ServiceCIDR)
+	row("network", "%s, pods %s, services %s, kube-proxy with %s", c.Network.Plugin, c.Network.PodCIDR, c.Network.ServiceCIDR, c.Kubernetes.ProxyMode)
 	return b.String()
 }
 

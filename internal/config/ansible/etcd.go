@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"regexp"
 	"strconv"
 	"time"
 
@@ -97,6 +98,9 @@ func (m *importer) period(p strict.Path, field *time.Duration, name string, unit
 	*field = d
 }
 
+// sampleMember is a name of a member as the installer's sample has it, which nobody chose.
+var sampleMember = regexp.MustCompile(`^etcd-?[0-9]+$`)
+
 // memberNames tells about names of etcd members, which are the hosts' own here.
 func (m *importer) memberNames() {
 	m.handled["etcd_member_name"] = true
@@ -106,6 +110,9 @@ func (m *importer) memberNames() {
 			continue
 		}
 		_, isMember := h.isIn(groupEtcd)
+		if sampleMember.MatchString(v.value.Value) {
+			continue
+		}
 		if n, why := m.resolve(v.value, h); isMember && !isEmpty(v.value) && (why != nil || n.Value != h.name) {
 			m.inv.warn(v.at, "", "etcd_member_name is not used: members have their hosts' names, here %s", quote(h.name))
 			return

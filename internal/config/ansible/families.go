@@ -19,8 +19,10 @@ type family struct {
 	// ofPlugin says that the variables belong to a network plugin that is not
 	// installed: the finding about the plugin says all there is to say.
 	ofPlugin bool
-	follows  string
-	hint     string
+	// plugins are those whose names its variables do not begin with.
+	plugins []string
+	follows string
+	hint    string
 	// lost is what the cluster will not have, where that is worth a word at the
 	// end.
 	lost string
@@ -47,9 +49,9 @@ func families() []family {
 // clusterFamilies are settings of the cluster itself.
 func clusterFamilies() []family {
 	return []family{
-		{what: "Calico", names: []string{"enable_network_policy", "peer_with_router", "nat_outgoing", "nat_outgoing_ipv6", "global_as_num", "peer_with_calico_rr", "cluster_id"}, prefixes: []string{"calico_", "typha_"}, ofPlugin: true},
+		{what: "Calico", names: []string{"enable_network_policy", "peer_with_router", "nat_outgoing", "nat_outgoing_ipv6", "global_as_num", "peer_with_calico_rr", "cluster_id"}, prefixes: []string{"calico_", "typha_"}, ofPlugin: true, plugins: []string{"calico", "canal"}},
 		{what: "Cilium", prefixes: []string{"cilium_"}, ofPlugin: true},
-		{what: "other network plugins", prefixes: []string{"weave_", "kube_router_", "kube_ovn_", "macvlan_", "canal_", "contiv_", "ovn4nfv_", "custom_cni_", "sriov_", "romana_"}, names: []string{"enable_nat_default_gateway"}, ofPlugin: true},
+		{what: "other network plugins", prefixes: []string{"weave_", "kube_router_", "kube_ovn_", "macvlan_", "canal_", "contiv_", "ovn4nfv_", "custom_cni_", "sriov_", "romana_"}, names: []string{"enable_nat_default_gateway"}, ofPlugin: true, plugins: []string{"macvlan"}},
 		{what: "downloads", names: []string{"files_repo", "registry_host", "kube_image_repo", "github_url", "dl_k8s_io_url", "storage_googleapis_url", "get_helm_url", "local_release_dir", "retry_stagger"},
 			prefixes: []string{"download_", "yum_repo", "debian_repo", "ubuntu_repo", "extras_rh_", "fedora_", "apt_"},
 			suffixes: []string{"_download_url", "_image_repo", "_image_tag", "_checksum", "_checksums", "_repo_base_url", "_repo_gpgkey"},

@@ -44,9 +44,8 @@ func (m *importer) kubernetes() {
 	if s := m.cluster("kube_proxy_mode"); s != nil {
 		p := kubernetesPath.Key("proxyMode")
 		mode, ok := m.scalar(p, s)
-		if ok && mode == "ipvs" {
-			m.tell(s, "write iptables or nftables to choose yourself", "%s ipvs is not used: Kubernetes is giving IPVS up, and nftables takes its place", s.name)
-			m.doc.Spec.Kubernetes.ProxyMode = "nftables"
+		if ok && mode == "ipvs" { // the installers' own, which as little as ours is anybody's choice; the summary names ours
+			k.ProxyMode = "nftables"
 		} else if ok {
 			k.ProxyMode = mode
 		}

@@ -61,7 +61,7 @@ func (m *importer) reportUnused() {
 	var groups []*unused
 	index := map[string]*unused{}
 	for _, v := range m.inv.variables {
-		if m.handled[v.name] && v.idle == "" || m.referred[v] && m.familyOf(known, v.name) == nil {
+		if m.handled[v.name] && v.idle == "" || m.referred[v] && m.familyOf(known, v.name) == nil || v.idle == "" && m.saysNothing(v, known) {
 			continue
 		}
 		u := m.reasonFor(v, known)
@@ -80,6 +80,32 @@ func (m *importer) reportUnused() {
 	}
 }
 
+// saysNothing reports whether a variable is none that anybody chose: one of the
+// installer's own sample, with the value that it has there, or a setting of a network
+// plugin that is not the file's, which does nothing for the installer either. Every
+// inventory is full of them.
+func (m *importer) saysNothing(v *variable, known []family) bool {
+	if usual, ok := usualValues()[v.name]; ok && slices.Contains(usual, compact(v.value)) {
+		return true
+	}
+	f := m.familyOf(known, v.name)
+	if f == nil || !f.ofPlugin {
+		return false
+	}
+	plugin := strings.ReplaceAll(m.pluginOf(), "-", "_")
+	return !strings.HasPrefix(v.name, plugin+"_") && !slices.Contains(f.plugins, plugin)
+}
+
+// pluginOf is the network plugin that the file asks for.
+func (m *importer) pluginOf() string {
+	if s := m.cluster("kube_network_plugin"); s != nil {
+		if n, why := m.resolve(s.value, s.host); why == nil && n.Kind == yaml.ScalarNode {
+			return n.Value
+		}
+	}
+	return "calico"
+}
+
 func (m *importer) familyOf(known []family, name string) *family {
 	i := slices.IndexFunc(known, func(f family) bool { return f.has(name) })
 	if i < 0 {
@@ -92,9 +118,6 @@ func (m *importer) familyOf(known []family, name string) *family {
 func (m *importer) reasonFor(v *variable, known []family) unused {
 	if v.idle != "" {
 		return unused{reason: reasonIdle, idle: v.idle}
-	}
-	if usual, ok := usualValues()[v.name]; ok && slices.Contains(usual, compact(v.value)) {
-		return unused{reason: reasonNothing}
 	}
 	f := m.familyOf(known, v.name)
 	switch {
@@ -129,15 +152,15 @@ func (m *importer) reportGroup(u *unused, names []string) {
 			cmp.Compare(a.at.Position.Line, b.at.Position.Line), cmp.Compare(a.at.Position.Column, b.at.Position.Column))
 	})
 	first, hint, detail := u.vars[0], "", ""
-	subject, are, they, say, belong := first.shown(), "is", "it", " says", "belongs"
+	subject, are, they, belong := first.shown(), "is", "it", "belongs"
 	if len(u.vars) > 1 {
-		subject, are, they, say, belong = fmt.Sprintf("%d variables", len(u.vars)), "are", "they", " say", "belong"
+		subject, are, they, belong = fmt.Sprintf("%d variables", len(u.vars)), "are", "they", "belong"
 		detail = listed(u, names)
 	}
 	var summary, lost string
 	switch u.reason {
 	case reasonNothing:
-		summary = fmt.Sprintf("%s %s not needed: %s what is so anyway, or %s to what is switched off or another network plugin", subject, are, they+say, belong)
+		summary = fmt.Sprintf("%s %s not needed: %s to what is switched off, or to a network plugin that is not installed", subject, are, they+" "+belong)
 		hint = "nothing is lost without"
 	case reasonIdle:
 		summary = fmt.Sprintf("%s %s not used: %s", subject, are, u.idle)
