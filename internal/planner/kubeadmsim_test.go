@@ -351,10 +351,7 @@ func (m *machine) join(s settings) error {
 	case m.world.uploads == 0:
 		return fmt.Errorf("configmap kubeadm-config not found")
 	}
-	server := ""
-	if f := serverIn.FindStringSubmatch(string(m.files[s.Discovery.File.KubeConfigPath].content)); f != nil {
-		server = f[1]
-	}
+	server := m.serverIn(s.Discovery.File.KubeConfigPath)
 	if why := m.well(server, m.leads(server, m.hostsFile())); why != "" {
 		return fmt.Errorf("the endpoint does not answer: %s", why)
 	}

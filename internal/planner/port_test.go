@@ -104,7 +104,7 @@ func TestPortCutOff(t *testing.T) {
 	for i, name := range repointed() {
 		ports := portChanges()[i%len(portChanges())]
 		t.Run(name, func(t *testing.T) {
-			changes, stride := 0, 40
+			changes, stride := 0, 55
 			if testing.Short() {
 				stride = 100
 			}

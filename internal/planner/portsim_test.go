@@ -42,11 +42,7 @@ func (m *machine) carriedTo(settings, server string) bool {
 
 // serverOf is the server in the kubeconfig of a static pod.
 func (m *machine) serverOf(pod string) string {
-	path := "/etc/kubernetes/" + strings.TrimPrefix(pod, "kube-") + ".conf"
-	if f := serverIn.FindStringSubmatch(string(m.files[path].content)); f != nil {
-		return f[1]
-	}
-	return ""
+	return m.serverIn("/etc/kubernetes/" + strings.TrimPrefix(pod, "kube-") + ".conf")
 }
 
 // The objects of the service kubernetes.
@@ -84,7 +80,7 @@ func (m *machine) behindService() []*machine {
 
 // settleService lets the first API server that is ready make the service.
 func (w *world) settleService() {
-	if w.api.Get(servicePath) != nil {
+	if w.api.Has(servicePath) {
 		return
 	}
 	for _, m := range w.machines {

@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -26,7 +27,6 @@ const (
 
 var (
 	authorityIn  = regexp.MustCompile(`(?m)^\s*certificate-authority-data: (\S+)$`)
-	serverIn     = regexp.MustCompile(`(?m)^\s*server: https://(\S+)$`)
 	vipIn        = regexp.MustCompile(`virtual_ipaddress \{\s*([0-9.]+)/`)
 	kubeVIPIn    = regexp.MustCompile(`name: address, value: "([0-9.]+)"`)
 	verifyHostIn = regexp.MustCompile(`verifyhost (\S+)`)
@@ -225,10 +225,15 @@ func (m *machine) startClient(server, hosts string) *client {
 
 // kubeletServer is what the kubelet is told to connect to.
 func (m *machine) kubeletServer() string {
-	if f := serverIn.FindStringSubmatch(string(m.files["/etc/kubernetes/kubelet.conf"].content)); f != nil {
-		return f[1]
-	}
-	return ""
+	return m.serverIn("/etc/kubernetes/kubelet.conf")
+}
+
+// serverIn is the server in a kubeconfig of the machine; empty where it names none. It
+// is asked for at every step: a regular expression would take half of a test's time.
+func (m *machine) serverIn(path string) string {
+	_, after, _ := bytes.Cut(m.files[path].content, []byte("\n    server: https://"))
+	server, _, _ := bytes.Cut(after, []byte("\n"))
+	return string(server)
 }
 
 // podClient is a pod on a node's own network that reaches the API: of which
@@ -270,15 +275,16 @@ func (w *world) workloads() []workload {
 // settleClients lets pods start where there is a node without one. A DaemonSet
 // makes another pod where one was deleted or is of settings before.
 func (w *world) settleClients() {
+	workloads := w.workloads()
 	for _, m := range w.machines {
-		if m.off || !m.units[kubelet].Running() || m.kubeletServer() == "" || w.api.Get("/api/v1/nodes/"+m.name) == nil {
+		if m.off || !m.units[kubelet].Running() || m.kubeletServer() == "" || !w.api.Has("/api/v1/nodes/"+m.name) {
 			continue
 		}
-		for _, d := range w.workloads() {
+		for _, d := range workloads {
 			name := d.daemonSet + "-" + m.name
 			path := fmt.Sprintf("/api/v1/namespaces/%s/pods/%s", d.namespace, name)
 			p := m.clients[d.process]
-			if p != nil && p.of == d.of && w.api.Get(path) != nil {
+			if p != nil && p.of == d.of && w.api.Has(path) {
 				continue
 			}
 			if p == nil {
@@ -341,8 +347,9 @@ func (w *world) watchNodes() {
 			w.t.Errorf("after %s: the %s of %s is cut off: %s", w.last, what, m.name, why)
 		}
 	}
+	workloads, port := w.workloads(), w.servicePort()
 	for _, m := range w.machines {
-		if port := w.servicePort(); m.unready() == "" && port != "" && !m.serves(port) {
+		if m.unready() == "" && port != "" && !m.serves(port) {
 			cut(m, "API server", "the service kubernetes leads to its port "+port+", on which nobody listens")
 		}
 		if m.off || m.agent == nil {
@@ -357,7 +364,7 @@ func (w *world) watchNodes() {
 		for process, p := range m.clients {
 			cut(m, process, m.well(p.server, p.at))
 		}
-		for _, d := range w.workloads() {
+		for _, d := range workloads {
 			cut(m, d.process+", if it was started anew,", m.well(d.server, m.leads(d.server, m.hostsFile())))
 		}
 		for _, name := range []string{"kube-controller-manager", "kube-scheduler"} {

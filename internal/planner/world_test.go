@@ -178,7 +178,7 @@ func (w *world) settle() {
 			"spec": kubetest.Object{"replicas": 2}, "status": kubetest.Object{"readyReplicas": 2, "updatedReplicas": 2},
 		})
 	}
-	if w.api.Get("/apis/apps/v1/namespaces/kube-flannel/daemonsets/kube-flannel-ds") != nil {
+	if w.api.Has("/apis/apps/v1/namespaces/kube-flannel/daemonsets/kube-flannel-ds") {
 		daemonSet("kube-flannel", "kube-flannel-ds")
 	}
 	w.settleClients()

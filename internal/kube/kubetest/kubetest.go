@@ -55,6 +55,13 @@ func (s *Server) Get(path string) Object {
 	return clone(s.objects[path])
 }
 
+// Has reports whether there is an object at a path.
+func (s *Server) Has(path string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.objects[path] != nil
+}
+
 // Delete removes the object at a path.
 func (s *Server) Delete(path string) {
 	s.mu.Lock()
