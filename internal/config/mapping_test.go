@@ -44,6 +44,7 @@ func TestWhatKubespraySaysIsKeptOrTold(t *testing.T) {
 			inventory: " ansible_ssh_private_key_file=keys/id", says: []string{"Ansible's starts from where it is run"},
 		},
 		"the name of the cluster":         {vars: "cluster_name: prod.example\n", writes: []string{"name: prod", "dnsDomain: prod.example"}},
+		"the range of node ports":         {vars: "kube_apiserver_node_port_range: 30000-40000\n", writes: []string{"service-node-port-range=30000-40000"}, never: "is not used"},
 		"everybody's name":                {vars: "cluster_name: cluster.local\n", never: "metadata"},
 		"feature gates among flags":       {vars: "kube_kubeadm_apiserver_extra_args: {feature-gates: NodeSwap=true}\n", writes: []string{"featureGates: {NodeSwap: true}"}},
 		"fields among kubelet's settings": {vars: "kubelet_config_extra_args: {maxPods: 200, featureGates: {NodeSwap: true}, clusterDNS: [10.0.0.10]}\n", writes: []string{"maxPods: 200", "NodeSwap: true"}, says: []string{"clusterDNS is not used"}},

@@ -89,12 +89,7 @@ func (m *importer) leftOutOfKubeasz(h *host) bool {
 // ports, and the cluster's name.
 func (m *importer) kubeasz() {
 	if s := m.cluster("NODE_PORT_RANGE"); s != nil && canonical(s.value) != "30000-32767" {
-		p := kubernetesPath.Key("apiServer").Key("extraArgs")
-		if ports, ok := m.scalar(p, s); ok {
-			args := &m.doc.Spec.Kubernetes.APIServer.ExtraArgs
-			m.r.Set(p.Index(len(*args)), s.at)
-			*args = append(*args, "service-node-port-range="+ports)
-		}
+		m.nodePorts(s)
 	}
 	if s := m.cluster("CLUSTER_NAME"); s != nil && clusterName.MatchString(canonical(s.value)) {
 		m.doc.Metadata.Name = canonical(s.value)
@@ -144,8 +139,9 @@ func kubeaszFamilies() []family {
 	return []family{
 		{what: "keepalived", names: []string{"LB_ROLE", "LB_IF"}, follows: "the hosts of ex_lb agree among themselves which of them has the address"},
 		{what: "etcd's members", names: []string{"NODE_NAME", "ETCD_WAL_DIR"}, follows: "members of etcd are called as their hosts, and keep all in one folder"},
-		{what: "add-ons", suffixes: []string{"_install"}, follows: "add-ons are not installed", hint: addonHint},
-		{what: "the DNS cache on the nodes", names: []string{"ENABLE_LOCAL_DNS_CACHE", "LOCAL_DNS_CACHE", "dnsNodeCacheVer"}, follows: "pods ask CoreDNS directly", hint: addonHint},
+		{what: "CoreDNS", names: []string{"dns_install"}, follows: "CoreDNS is installed anyway"},
+		{what: "add-ons", suffixes: []string{"_install"}, follows: "add-ons are not installed", hint: addonHint, lost: "add-ons"},
+		{what: "the DNS cache on the nodes", names: []string{"ENABLE_LOCAL_DNS_CACHE", "LOCAL_DNS_CACHE", "dnsNodeCacheVer"}, switches: []string{"ENABLE_LOCAL_DNS_CACHE"}, follows: "pods ask CoreDNS directly", hint: addonHint, lost: "node-local DNS"},
 		{what: "a registry", prefixes: []string{"HARBOR_"}, names: []string{"NEW_INSTALL", "SELF_SIGNED_CERT", "ENABLE_MIRROR_REGISTRY"}, follows: "no image registry is installed, and Docker Hub has no mirror"},
 		{what: "certificates", names: []string{"CA_EXPIRY", "CERT_EXPIRY", "CUSTOM_EXPIRY", "CHANGE_CA", "ca_dir"}, follows: "certificates are kubeadm's, for one year, in /etc/kubernetes/pki, and `quorate apply` renews them"},
 		{what: "Ansible itself", prefixes: []string{"ansible_"}, follows: "no playbook is run, and the hosts need no Python"},

@@ -13,6 +13,9 @@ import (
 	"github.com/quorate/quorate/internal/diag"
 )
 
+// lostAddresses is what services do not get without kube-vip for them.
+const lostAddresses = "addresses of services of type LoadBalancer"
+
 // kubeVIP fills in mode kube-vip, if the inventory asks for it, and reports
 // whether it does. own is the balancer that stands beside it: kubespray wants
 // its address to be the VIP.
@@ -24,7 +27,7 @@ func (m *importer) kubeVIP(own *balancer) bool {
 		return false
 	}
 	if !forAPI {
-		m.tell(forAPIAt, "", "kube-vip is not installed: here it serves only services of type LoadBalancer, which get no address then")
+		m.lose(forAPIAt, "", lostAddresses, "kube-vip is not installed: here it serves only services of type LoadBalancer, which get no address then")
 		return false
 	}
 	lb := &m.doc.Spec.Endpoint.LoadBalancer
@@ -54,7 +57,7 @@ func (m *importer) kubeVIP(own *balancer) bool {
 	m.text(balancerPath.Key("interface"), &lb.Interface, "kube_vip_interface")
 	m.kubeVIPImage()
 	if services, s := m.truth("kube_vip_services_enabled", false); services {
-		m.tell(s, "install MetalLB or the like once the cluster is up", "kube_vip_services_enabled is not used: services of type LoadBalancer get no address")
+		m.lose(s, "install MetalLB or the like once the cluster is up", lostAddresses, "kube_vip_services_enabled is not used: services of type LoadBalancer get no address")
 	}
 	return true
 }

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/quorate/quorate/internal/config/strict"
+	"github.com/quorate/quorate/internal/diag"
 )
 
 // setting is a variable that holds for the whole cluster, with the host from
@@ -187,6 +188,11 @@ func (m *importer) texts(p strict.Path, s *setting) []string {
 		}
 	}
 	return out
+}
+
+// lose is tell where the cluster will not have what the setting asks for.
+func (m *importer) lose(s *setting, hint, lost, format string, args ...any) {
+	m.r.TellLoss(diag.SeverityWarning, s.at, hint, "", fmt.Sprintf(format, args...), lost)
 }
 
 // tell warns about a setting whose meaning is not quite what it was.

@@ -153,6 +153,9 @@ func (m *importer) arguments() {
 			*program.args = m.flags(program.path.Key("extraArgs"), s)
 		}
 	}
+	if s := m.cluster("kube_apiserver_node_port_range"); s != nil && canonical(s.value) != "30000-32767" {
+		m.nodePorts(s)
+	}
 	if s := m.cluster("kubelet_custom_flags"); s != nil {
 		p := kubernetesPath.Key("kubelet").Key("extraArgs")
 		for _, flag := range m.texts(p, s) {
@@ -177,6 +180,16 @@ func (m *importer) arguments() {
 		} else if n != nil && n.Kind != yaml.MappingNode && !isNull(n) {
 			m.r.Errorf(p, "", "%s must be a mapping (key: value), not %s", s.name, describe(n))
 		}
+	}
+}
+
+// nodePorts fills in the range of node ports.
+func (m *importer) nodePorts(s *setting) {
+	p := kubernetesPath.Key("apiServer").Key("extraArgs")
+	if ports, ok := m.scalar(p, s); ok {
+		args := &m.doc.Spec.Kubernetes.APIServer.ExtraArgs
+		m.r.Set(p.Index(len(*args)), s.at)
+		*args = append(*args, "service-node-port-range="+ports)
 	}
 }
 

@@ -178,7 +178,10 @@ func (m *importer) reportGroup(u *unused, names []string) {
 			subject = fmt.Sprintf("%d settings of %s", len(u.vars), u.family.what)
 		}
 		summary = fmt.Sprintf("%s %s not used: %s", subject, are, u.family.follows)
-		hint, lost = u.family.hint, u.family.lost
+		hint = u.family.hint
+		if slices.ContainsFunc(u.vars, func(v *variable) bool { return !slices.Contains([]string{"", "false", "[]", "{}"}, canonical(v.value)) }) {
+			lost = u.family.lost // what is off asks for nothing
+		}
 	}
 	m.r.TellLoss(diag.SeverityWarning, first.at, hint, detail, summary, lost)
 }

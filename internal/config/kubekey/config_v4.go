@@ -43,7 +43,7 @@ func (m *importer) config(s *configSpec) {
 	const registry = strict.Path("spec.image_registry")
 	r := &s.ImageRegistry
 	m.leaveOut(
-		leftOut{from: registry.Key("type"), value: r.Type, follows: noRegistry, remedy: setUpRegistry},
+		leftOut{from: registry.Key("type"), value: r.Type, follows: noRegistry, remedy: setUpRegistry, lost: lostHub},
 		leftOut{from: registry.Key("ha_vip"), value: r.HAVIP, follows: noRegistry, remedy: setUpRegistry},
 		leftOut{from: registry.Key("auth.registry"), value: r.Auth.Registry, follows: noRegistry, remedy: setUpRegistry},
 		leftOut{from: registry.Key("auth.username"), value: r.Auth.Username, follows: noRegistry, remedy: setUpRegistry},
@@ -94,7 +94,7 @@ func (m *importer) config(s *configSpec) {
 		leftOut{from: registry.Key("docker_registry_version"), value: r.DockerRegistryVersion, follows: fromBundle},
 	)
 	m.leaveOut(
-		leftOut{from: "spec.audit", value: s.Audit, follows: "the API servers keep no audit log", remedy: "add the audit-policy-file and audit-log-path flags to apiserver.extra_args, and put the policy on the hosts"},
+		leftOut{from: "spec.audit", value: s.Audit, follows: "the API servers keep no audit log", remedy: auditWay("kubernetes.apiserver.extra_args"), lost: lostAudit},
 		leftOut{from: "spec.security_enhancement", value: s.SecurityEnhancement, follows: "the cluster is as Quorate secures it", remedy: "add what is missing to the extra_args"},
 		leftOut{from: "spec.certs", value: s.Certs, follows: ownCA},
 		leftOut{from: "spec.zone", value: s.Zone, follows: ownWork},
@@ -149,7 +149,7 @@ func (m *importer) kubernetesV4(k *kubernetesV4) {
 		leftOut{from: from.Key("certs.ca_key"), value: k.Certs.CAKey, follows: ownCA},
 		leftOut{from: from.Key("certs.front_proxy_cert"), value: k.Certs.FrontProxyCert, follows: ownCA},
 		leftOut{from: from.Key("certs.front_proxy_key"), value: k.Certs.FrontProxyKey, follows: ownCA},
-		leftOut{from: from.Key("certs.renew"), value: k.Certs.Renew, follows: noRenewing, remedy: renewWay},
+		leftOut{from: from.Key("certs.renew"), value: k.Certs.Renew, follows: noRenewing, remedy: renewWay, lost: lostTimer},
 		leftOut{from: from.Key("patches"), value: k.Patches, follows: "kubeadm's files are not patched", remedy: "most settings have a flag: apiserver.extra_args and the like"},
 		leftOut{from: from.Key("skip_phases"), value: k.SkipPhases, follows: "no phase of kubeadm's is skipped"},
 	)

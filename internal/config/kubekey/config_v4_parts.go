@@ -75,8 +75,8 @@ func (m *importer) dnsV4(d *dnsV4) {
 		leftOut{from: from.Key("nodelocaldns.enabled"), value: d.NodeLocalDNS.Enabled, follows: noCache, remedy: "install NodeLocal DNSCache once the cluster is up, if it is needed", lost: lostCache},
 		leftOut{from: from.Key("nodelocaldns.ip"), value: d.NodeLocalDNS.IP, harmless: []any{"169.254.25.10"}, follows: noCache},
 		leftOut{from: from.Key("coredns.ip"), value: d.CoreDNS.IP, follows: "the DNS service has the tenth address of the service network"},
-		leftOut{from: from.Key("coredns.dns_etc_hosts"), value: d.CoreDNS.DNSEtcHosts, follows: "CoreDNS does not know these names", remedy: editDNS},
-		leftOut{from: from.Key("coredns.zone_configs"), value: d.CoreDNS.ZoneConfigs, follows: "CoreDNS has kubeadm's configuration", remedy: editDNS},
+		leftOut{from: from.Key("coredns.dns_etc_hosts"), value: d.CoreDNS.DNSEtcHosts, follows: "CoreDNS does not know these names", remedy: editDNS, lost: lostNames},
+		leftOut{from: from.Key("coredns.zone_configs"), value: d.CoreDNS.ZoneConfigs, follows: "CoreDNS has kubeadm's configuration", remedy: editDNS, lost: lostNames},
 	)
 }
 

@@ -127,14 +127,14 @@ func (m *importer) leaveOut(rows ...leftOut) {
 			continue
 		}
 		told[row.follows] = true
-		names, verb := name(row.from), "is"
+		names, verb, lost := name(row.from), "is", row.lost
 		for _, other := range rows[i+1:] {
 			if other.follows == row.follows {
 				names += fmt.Sprintf(", %s (line %d)", name(other.from), m.place(other.from).Position.Line)
-				verb = "are"
+				verb, lost = "are", cmp.Or(lost, other.lost)
 			}
 		}
-		m.lose(row.from, row.remedy, row.lost, "%s %s not taken over: %s", names, verb, row.follows)
+		m.lose(row.from, row.remedy, lost, "%s %s not taken over: %s", names, verb, row.follows)
 	}
 }
 

@@ -17,10 +17,16 @@ const (
 	lostStorage = "a storage class"
 	lostAddons  = "add-ons"
 	lostMulti   = "further network interfaces of pods"
+	lostTimer   = "certificates renewed by a timer"
+	lostHub     = "an image registry of its own"
+	lostNames   = "settings of CoreDNS"
+	lostAudit   = "the audit log"
 )
 
-// auditWay is how to have an audit log all the same.
-const auditWay = "put a policy below /etc/kubernetes/pki on every control-plane host, which the API servers' pods see, and add the flags audit-policy-file=/etc/kubernetes/pki/FILE and audit-log-path=- to apiserverArgs: the log is then what the container prints"
+// auditWay is how to have an audit log all the same, where flags are given in a field.
+func auditWay(field string) string {
+	return "put a policy below /etc/kubernetes/pki on every control-plane host, which the API servers' pods see, and add the flags audit-policy-file, /etc/kubernetes/pki/FILE, and audit-log-path, -, to " + field + ": the log is then what the container prints"
+}
 
 // podPidsLimit is KubeKey's default; Kubernetes' own is none.
 const podPidsLimit = int64(10000)
@@ -50,7 +56,7 @@ func (m *importer) kubernetes(k *kubernetes) {
 		leftOut{from: from.Key("disableKubeProxy"), value: k.DisableKubeProxy, follows: "kube-proxy is installed, and each apply puts it back where it was removed",
 			remedy: "give the plugin a setup that works beside kube-proxy; doing without it is not built"},
 		leftOut{from: from.Key("nodeCidrMaskSizeIPv6"), value: k.NodeCidrMaskSizeIPv6, harmless: []any{120, 64}, follows: "clusters of this version are IPv4 only"},
-		leftOut{from: from.Key("autoRenewCerts"), value: k.AutoRenewCerts, follows: noRenewing, remedy: renewWay},
+		leftOut{from: from.Key("autoRenewCerts"), value: k.AutoRenewCerts, follows: noRenewing, remedy: renewWay, lost: lostTimer},
 		leftOut{from: from.Key("nodelocaldns"), value: k.Nodelocaldns, follows: "pods ask the cluster's DNS service itself, there is no cache on each node",
 			remedy: "install NodeLocal DNSCache once the cluster is up, if it is needed", lost: lostCache},
 		leftOut{from: from.Key("containerRuntimeEndpoint"), value: k.ContainerRuntimeEndpoint,
@@ -59,7 +65,7 @@ func (m *importer) kubernetes(k *kubernetes) {
 		leftOut{from: from.Key("nodeFeatureDiscovery"), value: k.NodeFeatureDiscovery, follows: "nodes are not labelled by their hardware", remedy: "install Node Feature Discovery once the cluster is up", lost: "Node Feature Discovery"},
 		leftOut{from: from.Key("kata"), value: k.Kata, follows: "no Kata runtime is installed", remedy: "install Kata Containers once the cluster is up", lost: "Kata Containers"},
 		leftOut{from: from.Key("nvidiaRuntime"), value: k.NvidiaRuntime, follows: "containerd has no runtime for NVIDIA's cards", remedy: "install NVIDIA's GPU operator once the cluster is up", lost: "NVIDIA's runtime"},
-		leftOut{from: from.Key("audit"), value: k.Audit, follows: "the API servers keep no audit log", remedy: auditWay, lost: "the audit log"},
+		leftOut{from: from.Key("audit"), value: k.Audit, follows: "the API servers keep no audit log", remedy: auditWay("apiserverArgs"), lost: lostAudit},
 		leftOut{from: from.Key("imageRepo"), value: k.ImageRepo, follows: "Kubernetes' images come from the bundle", remedy: "remove it"},
 		leftOut{from: from.Key("etcdBackupDir"), value: k.EtcdBackupDir, follows: noBackups, remedy: backUp, lost: lostBackups},
 		leftOut{from: from.Key("etcdBackupPeriod"), value: k.EtcdBackupPeriod, follows: noBackups, remedy: backUp, lost: lostBackups},

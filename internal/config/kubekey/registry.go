@@ -27,7 +27,7 @@ func (m *importer) registry(r *registry) {
 		leftOut{from: from.Key("namespaceOverride"), value: r.NamespaceOverride, follows: "Kubernetes' images come from the bundle, under their own names"},
 		leftOut{from: from.Key("namespaceRewrite"), value: r.NamespaceRewrite, follows: "Kubernetes' images come from the bundle, under their own names"},
 		leftOut{from: from.Key("remoteMirrors"), value: r.RemoteMirrors, follows: "images are pulled from where they are named", remedy: "name mirrors of Docker Hub in registryMirrors"},
-		leftOut{from: from.Key("type"), value: r.Type, follows: "no image registry is installed", remedy: "set one up yourself"},
+		leftOut{from: from.Key("type"), value: r.Type, follows: "no image registry is installed", remedy: "set one up yourself", lost: lostHub},
 		leftOut{from: from.Key("port"), value: r.Port, follows: "no image registry is installed", remedy: "set one up yourself"},
 		leftOut{from: from.Key("registryDataDir"), value: r.RegistryDataDir, follows: "no image registry is installed", remedy: "set one up yourself"},
 		leftOut{from: from.Key("dataRoot"), value: r.DataRoot, harmless: []any{"/var/lib/containerd"}, follows: folders, remedy: mount},

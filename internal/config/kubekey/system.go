@@ -48,12 +48,12 @@ func (m *importer) dns(d *dns) {
 	const edit = "kubectl -n kube-system edit configmap coredns, once the cluster is up"
 	const noCache = "there is no DNS cache on each node"
 	m.leaveOut(
-		leftOut{from: from.Key("dnsEtcHosts"), value: d.DNSEtcHosts, follows: "CoreDNS does not know these names", remedy: edit},
+		leftOut{from: from.Key("dnsEtcHosts"), value: d.DNSEtcHosts, follows: "CoreDNS does not know these names", remedy: edit, lost: lostNames},
 		leftOut{from: from.Key("nodeEtcHosts"), value: d.NodeEtcHosts, follows: "the hosts' hosts files do not get these lines", remedy: "add them to /etc/hosts yourself; Quorate keeps lines that it did not write"},
-		leftOut{from: from.Key("coredns.additionalConfigs"), value: d.CoreDNS.AdditionalConfigs, follows: "CoreDNS has kubeadm's configuration", remedy: edit},
-		leftOut{from: from.Key("coredns.externalZones"), value: d.CoreDNS.ExternalZones, follows: "CoreDNS asks the nodes' own resolvers for these zones", remedy: edit},
-		leftOut{from: from.Key("coredns.rewriteBlock"), value: d.CoreDNS.RewriteBlock, follows: "CoreDNS rewrites no names", remedy: edit},
-		leftOut{from: from.Key("coredns.upstreamDNSServers"), value: d.CoreDNS.UpstreamDNSServers, follows: "CoreDNS asks the nodes' own resolvers", remedy: edit},
+		leftOut{from: from.Key("coredns.additionalConfigs"), value: d.CoreDNS.AdditionalConfigs, follows: "CoreDNS has kubeadm's configuration", remedy: edit, lost: lostNames},
+		leftOut{from: from.Key("coredns.externalZones"), value: d.CoreDNS.ExternalZones, follows: "CoreDNS asks the nodes' own resolvers for these zones", remedy: edit, lost: lostNames},
+		leftOut{from: from.Key("coredns.rewriteBlock"), value: d.CoreDNS.RewriteBlock, follows: "CoreDNS rewrites no names", remedy: edit, lost: lostNames},
+		leftOut{from: from.Key("coredns.upstreamDNSServers"), value: d.CoreDNS.UpstreamDNSServers, follows: "CoreDNS asks the nodes' own resolvers", remedy: edit, lost: lostNames},
 		leftOut{from: from.Key("nodelocaldns.externalZones"), value: d.NodeLocalDNS.ExternalZones, follows: noCache, remedy: edit, lost: lostCache},
 	)
 }
