@@ -94,6 +94,7 @@ func TestSlipsSayWhatToWrite(t *testing.T) {
 		own(good, "  kubernetes:\n<<<<<<< HEAD\n    maxPods: 1\n=======\n    maxPods: 2\n>>>>>>> x\n"): "keep one of the two versions",
 		own(good, "  registry: {insecure: [192.0.2.0/24]}\n"):                                          "name each registry by itself",
 		own(good, "  etcd: true\n"):                                                                    "indented too little",
+		header + "spec:\n  hosts: []\netcd:\n    mode: stacked\n  network: {}\n":                       "too far to the left",
 		"  apiVersion: x/v1\n  kind: Cluster\n  ---\n  apiVersion: y/v1\n":                             "begin --- in the first column",
 		own(good, "  kubernetes:\n    extraSANs:\n    - a.example\n    -b.example\n  network: {}\n"):   "a blank",
 		own(good, "  kubernetes:\n    extraSANs:\n    -b.example\n"):                                   "a blank before the element",
