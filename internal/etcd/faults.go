@@ -31,6 +31,12 @@ func (m Membership) Faults(c *cluster.Cluster, in Intent) []Fault {
 	}
 	m = m.started(in.Starts)
 	var out []Fault
+	if why, hint := m.Corruption(c); why != "" {
+		if changes := slices.Concat(in.Adds, in.Restarts); len(changes) > 0 {
+			return []Fault{{beforeCorruption(changes, why), hint, true}}
+		}
+		out = append(out, Fault{why, hint, false})
+	}
 	if why, hint := m.MayAdd(c, in.Adds...); why != "" {
 		out = append(out, Fault{why, hint, true})
 	}
@@ -40,10 +46,18 @@ func (m Membership) Faults(c *cluster.Cluster, in Intent) []Fault {
 			break // it is the same for the others
 		}
 	}
-	if len(out) > 0 {
+	if slices.ContainsFunc(out, func(f Fault) bool { return f.Refuses }) {
 		return out
 	}
-	return m.strangers(c)
+	return append(out, m.strangers(c)...)
+}
+
+// beforeCorruption tells why no member is restarted or added while members' data
+// differ: one that starts compares its data with all others' and ends where some
+// are not the same, also if its own are right; a new one takes the leader's,
+// whether they are or not.
+func beforeCorruption(hosts []string, why string) string {
+	return fmt.Sprintf("no etcd member is started on %s now, for it may not come up, or take the wrong data: %s", and(hosts), why)
 }
 
 // started is the membership once the members of some hosts run.
@@ -64,6 +78,9 @@ func (m Membership) started(hosts []string) Membership {
 func (m Membership) MayTakeDown(c *cluster.Cluster, host string) (why, hint string) {
 	if why, hint := m.Divided(c); why != "" {
 		return why, hint
+	}
+	if why, hint := m.Corruption(c); why != "" {
+		return beforeCorruption([]string{host}, why), hint
 	}
 	if m.Members == nil {
 		if len(c.EtcdHosts()) == 1 || !m.formed {
@@ -106,6 +123,9 @@ func (m Membership) MayAdd(c *cluster.Cluster, hosts ...string) (why, hint strin
 	}
 	if m.Members == nil {
 		return fmt.Sprintf("etcd is given no member on %s now: no member tells who the others are (%s)", and(hosts), m.Silence), "bring the other members back first"
+	}
+	if why, hint := m.Corruption(c); why != "" {
+		return beforeCorruption(hosts, why), hint
 	}
 	var who, cures []string
 	for _, p := range m.Members {

@@ -39,6 +39,8 @@ type Membership struct {
 	// Silence says why no running member could be asked, where none could.
 	Silence string
 
+	corrupt []string // whom the alarm CORRUPT names, by ID
+
 	formed bool // some member was once seen healthy in a quorum
 }
 
@@ -48,7 +50,8 @@ func Assess(c *cluster.Cluster, snap *state.Snapshot) Membership {
 	hosts := c.EtcdHosts()
 	m := Membership{Situations: map[string]Situation{}, Clusters: clusters(snap)}
 	if len(m.Clusters) > 0 {
-		m.Members = membersOf(c, snap, m.Clusters)
+		m.corrupt = corrupted(snap, m.Clusters[0].Hosts)
+		m.Members = membersOf(c, snap, m.Clusters, m.corrupt)
 	}
 	m.formed = slices.ContainsFunc(hosts, func(h *cluster.Host) bool {
 		f := snap.Facts(h.Name)
@@ -171,11 +174,15 @@ func (m Membership) Refusal(c *cluster.Cluster, h *cluster.Host) (why, hint stri
 	case Lost:
 		why = fmt.Sprintf("the etcd member of %s has lost its data folder %s", h.Name, c.Etcd.DataDir)
 		p, _ := m.Of(h.Name)
+		back := "put the data back if you have it; or"
+		if slices.Contains(m.corrupt, p.ID) {
+			back = "it was not the others' data:"
+		}
 		if !m.After(Change{Remove: []string{p.ID}}).Holds() {
 			return why, "bring the other members back first: without them there is no quorum to add it anew"
 		}
-		return why, fmt.Sprintf("put the data back if you have it; or remove the member, so that apply adds it anew (nothing is lost while the others have quorum): on %s, `%s`",
-			m.asker(), Command(c, "member remove "+p.HexID()))
+		return why, fmt.Sprintf("%s remove the member, so that apply adds it anew (nothing is lost while the others have quorum): on %s, `%s`",
+			back, m.asker(), Command(c, "member remove "+p.HexID()))
 	case Foreign:
 		why = fmt.Sprintf("%s holds etcd data at %s, but the cluster does not list it as a member", h.Name, c.Etcd.DataDir)
 		if left := m.LeftOut(); left != nil {

@@ -172,14 +172,6 @@ func Believed(snap *state.Snapshot) (View, bool) {
 // timeout, and a leader steps down.
 func HasLeader(m state.EtcdMember) bool { return m.Error == "" && m.Leader != "" && m.Leader != "0" }
 
-// Corrupt tells whether a member's data differs from the others'. Each member
-// tells the alarms of all.
-func Corrupt(m state.EtcdMember) bool {
-	return slices.ContainsFunc(m.Errors, func(e string) bool {
-		return strings.Contains(e, "CORRUPT") && (m.ID == "" || strings.Contains(e+" ", "memberID:"+m.ID+" "))
-	})
-}
-
 // Full tells whether a member says that a database reached its quota, so that
 // no write is taken.
 func Full(m state.EtcdMember) bool {
@@ -196,7 +188,7 @@ func sortedHosts(snap *state.Snapshot) []string {
 }
 
 // membersOf makes the member list that is believed, that of the first cluster.
-func membersOf(c *cluster.Cluster, snap *state.Snapshot, clusters []View) []Member {
+func membersOf(c *cluster.Cluster, snap *state.Snapshot, clusters []View, corrupt []string) []Member {
 	v := clusters[0]
 	var out []Member
 	taken := map[string]bool{} // hosts at whose address there is a member
@@ -218,6 +210,9 @@ func membersOf(c *cluster.Cluster, snap *state.Snapshot, clusters []View) []Memb
 	}
 	for i := range out {
 		out[i].Why, out[i].Detail = unwell(snap, clusters, out[i])
+		if out[i].Why == "" && slices.Contains(corrupt, out[i].ID) {
+			out[i].Why = "its data is corrupt"
+		}
 	}
 	return out
 }
@@ -276,8 +271,6 @@ func unwell(snap *state.Snapshot, clusters []View, m Member) (why, detail string
 		return "of another etcd cluster", ""
 	case !HasLeader(said):
 		return noLeader, ""
-	case Corrupt(said):
-		return "its data is corrupt", ""
 	}
 	return "", ""
 }

@@ -97,11 +97,12 @@ func read(r protocol.HTTPReply, into any) error {
 }
 
 // HealthQuery asks a host's own member whether it takes part in a quorum: through
-// the metrics listener, which needs no certificate and is bound to loopback. That
-// the database is full is no answer to it: the alarm is the whole cluster's, and
-// members must be restarted with a higher quota while it is raised.
+// the metrics listener, which needs no certificate and is bound to loopback. That an
+// alarm is raised is no answer to it, for it is the whole cluster's: members must be
+// restarted with a higher quota while the database is full, and whose data is corrupt
+// each member tells with its status (Membership.Corruption).
 func HealthQuery() protocol.HTTPQuery {
-	return protocol.HTTPQuery{URL: fmt.Sprintf("http://127.0.0.1:%d/health?exclude=NOSPACE", MetricsPort), TimeoutMillis: 2000}
+	return protocol.HTTPQuery{URL: fmt.Sprintf("http://127.0.0.1:%d/health?exclude=NOSPACE&exclude=CORRUPT", MetricsPort), TimeoutMillis: 2000}
 }
 
 // HealthOf turns the answer into an error; nil means healthy.

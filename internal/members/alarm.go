@@ -4,37 +4,54 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/plan"
 )
 
-// planAlarm plans to disarm the alarm NOSPACE where the database has room again,
-// because the quota is raised by this plan or was, or because it was compacted and
-// defragmented. etcd never does so by itself, and takes no write until then.
-func planAlarm(in component.Input, out *component.Output) {
+// planAlarm plans to disarm alarms that nothing stands behind any more, since etcd
+// never does so by itself and takes no write until then: NOSPACE where the database
+// has room again, because the quota is raised by this plan or was, or because it was
+// compacted and defragmented; CORRUPT where whose data it was is no member any more.
+// etcdctl disarms all or none.
+func planAlarm(in component.Input, m etcd.Membership, out *component.Output) {
 	full, most, known := etcd.FullMembers(in.Snapshot)
-	if full == nil {
-		return
-	}
+	corrupt, outlived := m.CorruptRaised()
 	quota := in.Cluster.Etcd.QuotaBackendBytes
-	if !known || most > etcd.RoomBelow(quota) {
-		out.Warn(etcd.MakeRoom(in.Cluster), "etcd takes no write: its database reached the quota (alarm NOSPACE), %s", etcd.Fills(most, quota))
+	step := plan.Step{ID: component.StepEtcdAlarm}
+	var names, why []string
+	if full != nil {
+		if !known || most > etcd.RoomBelow(quota) {
+			out.Warn(etcd.MakeRoom(in.Cluster), "etcd takes no write: its database reached the quota (alarm NOSPACE), %s", etcd.Fills(most, quota))
+			return
+		}
+		names, why = append(names, "NOSPACE"), append(why, etcd.Fills(most, quota))
+		step.Needs = component.Each(component.StepEtcdMember, in.Cluster.EtcdHosts())
+	}
+	switch {
+	case corrupt && !outlived:
+		return // told as a fault
+	case corrupt:
+		names, why = append(names, "CORRUPT"), append(why, "whose data it was is no member any more")
+	case full == nil:
 		return
 	}
 	var via []string
 	for _, h := range in.Cluster.EtcdHosts() {
 		via = append(via, h.Name)
 	}
-	out.Add(plan.Step{
-		ID: component.StepEtcdAlarm, Title: "disarm etcd's alarm NOSPACE, so that writes are taken again",
-		Why: etcd.Fills(most, quota), Needs: component.Each(component.StepEtcdMember, in.Cluster.EtcdHosts()),
-		Changes: []plan.Change{{What: "etcd alarm NOSPACE", Action: "remove"}},
-	}, disarm{via: via, pki: etcd.PKI(in.Cluster)})
+	for _, name := range names {
+		step.Changes = append(step.Changes, plan.Change{What: "etcd alarm " + name, Action: "remove"})
+	}
+	step.Title = "disarm etcd's alarm " + strings.Join(names, " and ") + ", so that writes are taken again"
+	step.Why = strings.Join(why, "; ")
+	out.Add(step, disarm{via: via, pki: etcd.PKI(in.Cluster)})
 }
 
-// disarm is the work of disarming NOSPACE.
+// disarm is the work of disarming alarms.
 type disarm struct {
 	via []string
 	pki string
@@ -46,18 +63,27 @@ func (o disarm) Check(ctx context.Context, rt *component.Runtime) (bool, error) 
 	return err == nil && len(alarms) == 0, err
 }
 
-// Apply implements component.Op. etcdctl disarms all alarms or none, and CORRUPT is
-// not to be disarmed for a database that was full.
+// Apply implements component.Op. What was raised since the plan was made may be of
+// a member whose data stands in the way.
 func (o disarm) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	alarms, err := o.alarms(ctx, rt)
 	if err != nil {
 		return err
 	}
+	var members []Member
+	err = tryEach(rt, o.via, o.pki, func(c Client) (err error) {
+		members, err = c.Members(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for _, a := range alarms {
-		if a.Alarm != alarmNoSpace {
+		member := slices.ContainsFunc(members, func(m Member) bool { return m.ID == a.MemberID })
+		if a.Alarm != alarmNoSpace && (a.Alarm != alarmCorrupt || a.MemberID == 0 || member) {
 			return &refused{
-				fmt.Sprintf("member %x has raised another alarm than NOSPACE, too, and etcdctl would disarm both", a.MemberID),
-				"replace the member whose data is corrupt first",
+				fmt.Sprintf("member %x has an alarm that still holds, and etcdctl would disarm it, too", a.MemberID),
+				"`quorate status` says which, and what to do about it",
 			}
 		}
 	}
@@ -68,7 +94,7 @@ func (o disarm) Apply(ctx context.Context, rt *component.Runtime, _ func(string)
 func (o disarm) Verify(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	alarms, err := o.alarms(ctx, rt)
 	if err == nil && len(alarms) > 0 {
-		err = errors.New("etcd raised the alarm again at once: its database has no room yet")
+		err = errors.New("etcd raised an alarm again at once")
 	}
 	return err
 }

@@ -84,8 +84,11 @@ type Alarm struct {
 	Alarm    int    `json:"alarm"`
 }
 
-// alarmNoSpace is NOSPACE (etcdserverpb.AlarmType).
-const alarmNoSpace = 1
+// Kinds of alarms (etcdserverpb.AlarmType).
+const (
+	alarmNoSpace = 1
+	alarmCorrupt = 2
+)
 
 // Alarms lists what is raised.
 func (c Client) Alarms(ctx context.Context) ([]Alarm, error) {

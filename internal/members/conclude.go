@@ -11,7 +11,7 @@ import (
 
 // Conclude ends the planning of members, once each host has its step: restarts
 // follow one another, after all that only start; what the votes do not bear is
-// refused before anything is changed; and an alarm that is mended is disarmed.
+// refused before anything is changed; and alarms that are mended are disarmed.
 func Conclude(in component.Input, m etcd.Membership, out *component.Output) {
 	var intent etcd.Intent
 	var before []plan.ID
@@ -45,5 +45,5 @@ func Conclude(in component.Input, m etcd.Membership, out *component.Output) {
 			out.Warn(f.Hint, "%s", f.Why)
 		}
 	}
-	planAlarm(in, out)
+	planAlarm(in, m, out)
 }

@@ -35,6 +35,7 @@ type club struct {
 	away    map[string]int // how often a member still does not answer what it is asked of itself
 	young   bool           // it never formed
 	full    bool           // the alarm NOSPACE is raised
+	corrupt uint64         // of whose data the alarm CORRUPT is raised; 0: it is not
 }
 
 const (
@@ -68,6 +69,10 @@ func (c *club) etcdctl(name string, argv []string) (protocol.RunReply, error) {
 	}
 	if c.down[name] {
 		return fail("context deadline exceeded")
+	}
+	if i := slices.Index(argv, "alarm"); i >= 0 {
+		c.did = append(c.did, argv[i]+" "+argv[i+1])
+		return protocol.RunReply{Stdout: fmt.Appendf(nil, `{"alarms":[{"memberID":%d,"alarm":2}]}`, c.corrupt)}, nil
 	}
 	at := slices.Index(argv, "member")
 	for _, want := range []string{"/pki/ca.crt", "/pki/healthcheck-client.crt", "https://127.0.0.1:2379"} {
@@ -119,13 +124,17 @@ func (c *club) answers(name string, queries []protocol.HTTPQuery) []protocol.HTT
 		case at < 0, c.down[name], c.away[name] > 0, !strings.Contains(q.URL, "//127.0.0.1:"):
 			out = append(out, protocol.HTTPReply{Error: "connection refused"})
 		case strings.Contains(q.URL, "/health"):
-			if c.full && !strings.Contains(q.URL, "exclude=NOSPACE") {
-				out = append(out, protocol.HTTPReply{Status: 503, Body: `{"health":"false","reason":"ALARM NOSPACE"}`})
+			if c.full && !strings.Contains(q.URL, "exclude=NOSPACE") || c.corrupt != 0 && !strings.Contains(q.URL, "exclude=CORRUPT") {
+				out = append(out, protocol.HTTPReply{Status: 503, Body: `{"health":"false","reason":"ALARM"}`})
 				continue
 			}
 			out = append(out, protocol.HTTPReply{Status: 200})
 		case strings.Contains(q.URL, "/status"):
-			out = append(out, protocol.HTTPReply{Status: 200, Body: fmt.Sprintf(`{"header":{"cluster_id":"7","member_id":"%d"},"leader":"1"}`, c.members[at].ID)})
+			errors := ""
+			if c.corrupt != 0 {
+				errors = fmt.Sprintf(`"memberID:%d alarm:CORRUPT "`, c.corrupt)
+			}
+			out = append(out, protocol.HTTPReply{Status: 200, Body: fmt.Sprintf(`{"header":{"cluster_id":"7","member_id":"%d"},"leader":"1","errors":[%s]}`, c.members[at].ID, errors)})
 		default:
 			var list []map[string]any
 			for _, m := range c.members {

@@ -192,6 +192,10 @@ func (m *machine) askEtcd(path string) protocol.HTTPReply {
 		if w.full {
 			status["errors"] = []string{"memberID:" + id + " alarm:NOSPACE "}
 		}
+		if w.corrupt != "" {
+			text := "memberID:" + w.corrupt + " alarm:CORRUPT "
+			status["errors"] = []string{strings.TrimPrefix(text, "memberID:0 ")}
+		}
 		return answer(status)
 	}
 	list := []map[string]any{}
@@ -242,12 +246,16 @@ func (m *machine) etcdctl(args []string) protocol.RunReply {
 		w.members = append(w.members, member{ID: uint64(100 + len(w.members)), PeerURLs: []string{args[5]}, IsLearner: true})
 		return protocol.RunReply{Stdout: []byte("{}")}
 	case "alarm list":
-		if !w.full {
-			return protocol.RunReply{Stdout: []byte("{}")}
+		var alarms []string
+		if w.full {
+			alarms = append(alarms, `{"memberID":1,"alarm":1}`)
 		}
-		return protocol.RunReply{Stdout: []byte(`{"alarms":[{"memberID":1,"alarm":1}]}`)}
+		if w.corrupt != "" {
+			alarms = append(alarms, `{"memberID":`+w.corrupt+`,"alarm":2}`)
+		}
+		return protocol.RunReply{Stdout: []byte(`{"alarms":[` + strings.Join(alarms, ",") + `]}`)}
 	case "alarm disarm":
-		w.full = false
+		w.full, w.corrupt = false, ""
 		return protocol.RunReply{Stdout: []byte("{}")}
 	case "member promote":
 		id, err := strconv.ParseUint(args[2], 16, 64)

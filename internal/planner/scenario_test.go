@@ -274,6 +274,11 @@ func (s *scene) given(what string, args []string, section func(string) string) {
 		s.settle()
 	case "database": // MB: etcd's database has this size, and reached its quota
 		s.db, s.full = number(0)<<20, true
+	case "corrupt": // [HOST]: etcd found its data to differ; without a host, it does not know whose
+		s.corrupt = "0"
+		if len(args) > 0 {
+			s.corrupt = strconv.FormatUint(m.entry().ID, 10)
+		}
 	case "stop": // HOST UNIT
 		u := m.units[args[1]]
 		u.Active, u.Sub = "inactive", "dead"

@@ -50,6 +50,7 @@ type world struct {
 	etcdRuns  map[string]bool // members that run, by peer URL
 	db        int64           // size of etcd's database
 	full      bool            // etcd's alarm NOSPACE is raised
+	corrupt   string          // whom etcd's alarm CORRUPT names, by ID; "0" for nobody; empty: it is not raised
 	balancer  balancer
 	addons    map[string]bool
 	uploads   int
@@ -217,7 +218,7 @@ func (m *machine) ask(q protocol.HTTPQuery) protocol.HTTPReply {
 			return protocol.HTTPReply{Error: "connection refused"}
 		}
 		return protocol.HTTPReply{Status: 200, Body: "ok"}
-	case strings.HasSuffix(q.URL, ":2381/health?exclude=NOSPACE"):
+	case strings.HasSuffix(q.URL, ":2381/health?exclude=NOSPACE&exclude=CORRUPT"):
 		if why := m.etcdHealth(); why != "" {
 			return protocol.HTTPReply{Error: why}
 		}
@@ -321,7 +322,7 @@ func (w *world) serveAPI(m *machine) {
 	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
 		w.settle()
-		full, clients := w.full, r.TLS.PeerCertificates
+		full, clients := w.full || w.corrupt != "", r.TLS.PeerCertificates
 		ended := len(clients) == 0 || time.Now().Add(w.later).After(clients[0].NotAfter)
 		w.mu.Unlock()
 		if ended {

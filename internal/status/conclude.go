@@ -81,10 +81,18 @@ func (a assessment) seenDown() bool {
 	})
 }
 
-// takesNoWrite reports whether etcd's database reached its quota.
-func (a assessment) takesNoWrite() bool {
-	full, _, _ := etcd.FullMembers(a.s)
-	return full != nil
+// takesNoWrite reports whether etcd has raised an alarm that stops all writes.
+func (a assessment) takesNoWrite() bool { return a.alarmed() != "" }
+
+// alarmed words the alarm that stops all writes; empty where none does.
+func (a assessment) alarmed() string {
+	if raised, _ := a.members.CorruptRaised(); raised {
+		return "etcd's members differ in their data (alarm CORRUPT)"
+	}
+	if full, _, _ := etcd.FullMembers(a.s); full != nil {
+		return "etcd's database reached its quota (alarm NOSPACE)"
+	}
+	return ""
 }
 
 // awayControlPlanes are the control-plane hosts that were not observed.
@@ -156,7 +164,7 @@ func (a assessment) summary() string {
 		return fmt.Sprintf("UNKNOWN: %s %s not answer, and nothing else tells whether the API serves", andList(away), map[bool]string{true: "does", false: "do"}[len(away) == 1])
 	case Down:
 		if a.takesNoWrite() {
-			return "DOWN: no write is taken: etcd's database reached its quota (alarm NOSPACE)"
+			return "DOWN: no write is taken: " + a.alarmed()
 		}
 		if !a.Etcd.HasQuorum && len(a.s.Etcd) > 0 {
 			return "DOWN: etcd has no quorum, writes are stopped"

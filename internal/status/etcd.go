@@ -100,6 +100,7 @@ func (a assessment) etcdProblems() {
 		}
 	}
 	a.space()
+	a.corruption()
 	a.etcdVersions()
 	a.even()
 }
@@ -119,6 +120,15 @@ func (a assessment) space() {
 		a.error(EtcdAlarm, "etcd", "no write is taken: the alarm NOSPACE is raised, though its database has room again ("+etcd.Fills(most, quota)+")", "quorate apply disarms it")
 	default:
 		a.error(EtcdAlarm, "etcd", "no write is taken: its database reached the quota (alarm NOSPACE); "+etcd.Fills(most, quota), etcd.MakeRoom(a.c))
+	}
+}
+
+// corruption tells of members whose data are not the same.
+func (a assessment) corruption() {
+	if why, hint := a.members.Corruption(a.c); why != "" {
+		a.error(EtcdAlarm, "etcd", why, hint)
+	} else if raised, _ := a.members.CorruptRaised(); raised {
+		a.error(EtcdAlarm, "etcd", "no write is taken: the alarm CORRUPT is raised, though whose data it was is no member any more", "quorate apply disarms it")
 	}
 }
 
@@ -180,13 +190,9 @@ func (a assessment) memberProblems(h *cluster.Host) {
 	case said.Learner || p.Learner:
 		a.error(EtcdLearner, h.Name, "its etcd member is a learner and does not count towards the quorum", "quorate apply promotes it once it has caught up")
 	}
-	switch {
-	case a.Etcd.HasQuorum && !etcd.HasLeader(said):
+	if a.Etcd.HasQuorum && !etcd.HasLeader(said) {
 		a.error(EtcdMemberDown, h.Name, "its etcd member runs and is cut off from the others, which have a leader",
 			fmt.Sprintf("check that %s reaches the other members on port 2380", h.Name))
-	case etcd.Corrupt(said):
-		a.error(EtcdAlarm, h.Name, "etcd's alarm CORRUPT: its data differs from the other members'",
-			fmt.Sprintf("give it the others' data: on %s, %s; `quorate plan` then says what comes next", h.Name, etcd.SetAside(a.c)))
 	}
 }
 

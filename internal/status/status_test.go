@@ -324,7 +324,22 @@ func TestProblems(t *testing.T) {
 					member(w, name, func(m *state.EtcdMember) { m.Errors = []string{"memberID:101 alarm:CORRUPT "} })
 				}
 			},
-			[]problem{err(status.EtcdAlarm, "cp-1")}, status.Degraded, 0, []string{"CORRUPT"},
+			[]problem{err(status.EtcdAlarm, "etcd")}, status.Down, 0, []string{
+				"DOWN: no write is taken: etcd's members differ in their data (alarm CORRUPT)", "the data of cp-1 is not that of the other members",
+				"on cp-1, `systemctl stop etcd` and `mv /var/lib/etcd/member /var/lib/etcd/member.aside`",
+			},
+		},
+		{
+			"corrupt, and nobody knows which", func(w statustest.World) {
+				member(w, "cp-2", func(m *state.EtcdMember) { m.Errors = []string{"alarm:CORRUPT "} })
+			},
+			[]problem{err(status.EtcdAlarm, "etcd")}, status.Down, 0, []string{"no majority of them agrees", "keep all", "endpoint hashkv"},
+		},
+		{
+			"whose data was corrupt is gone, and the alarm is still raised", func(w statustest.World) {
+				member(w, "cp-2", func(m *state.EtcdMember) { m.Errors = []string{"memberID:99 alarm:CORRUPT "} })
+			},
+			[]problem{err(status.EtcdAlarm, "etcd")}, status.Down, 0, []string{"no member any more", "quorate apply disarms it"},
 		},
 		{
 			"nearly full", func(w statustest.World) {
