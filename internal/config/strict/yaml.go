@@ -77,7 +77,7 @@ func syntaxError(r *Report, err error) {
 		hint = "indent with spaces, YAML takes no tabs"
 	case strings.Contains(message, "cannot start any token"):
 		hint = "put a value that begins with @, % or ` in quotes"
-	case strings.Contains(message, "did not find expected"):
+	case strings.Contains(message, "did not find expected key"):
 		hint = "does the line stand in the column that it should, and the one that begins the block before it? A line too far to the left ends all that it was in"
 	case strings.Contains(message, "mapping values are not allowed"):
 		hint = "is the line indented as its neighbours are, and is a value with \": \" in it in quotes?"
