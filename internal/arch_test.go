@@ -6,8 +6,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
 	"io"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -177,5 +183,45 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 		if !strings.HasPrefix(p.Doc, want) && (p.Name != "main" || p.Doc == "") {
 			t.Errorf("%s: its doc comment begins with %q, want %q", p.name(), p.Doc, want)
 		}
+	}
+}
+
+// Check and Verify of an op are optional, so the compiler misses one whose signature
+// is another: it would never be called.
+func TestOpsAreCalled(t *testing.T) {
+	want := map[string]string{"Check": "func(context.Context, *Runtime) (bool, error)", "Verify": "func(context.Context, *Runtime, func(string)) error"}
+	count := 0
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || !(below(path, "component") || below(path, "members")) {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Recv == nil || want[f.Name.Name] == "" {
+				continue
+			}
+			count++
+			for _, p := range f.Type.Params.List {
+				p.Names = nil
+			}
+			for _, r := range f.Type.Results.List {
+				r.Names = nil
+			}
+			var got strings.Builder
+			if err := format.Node(&got, token.NewFileSet(), f.Type); err != nil {
+				return err
+			}
+			if text := strings.ReplaceAll(got.String(), "component.", ""); text != want[f.Name.Name] && !below(path, "component/component.go") {
+				t.Errorf("%s: %s is %s, not %s", path, f.Name.Name, text, want[f.Name.Name])
+			}
+		}
+		return nil
+	})
+	if err != nil || count < 20 {
+		t.Errorf("%d found: %v", count, err)
 	}
 }

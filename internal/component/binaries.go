@@ -110,9 +110,6 @@ type Binaries struct {
 	Unit string
 }
 
-// Check implements Op. The agent itself leaves alone what is already so.
-func (b Binaries) Check(context.Context, *Runtime) (bool, error) { return false, nil }
-
 // Apply implements Op.
 func (b Binaries) Apply(ctx context.Context, rt *Runtime, say func(string)) error {
 	var files []bundle.File
@@ -137,6 +134,3 @@ func (b Binaries) Apply(ctx context.Context, rt *Runtime, say func(string)) erro
 	say(fmt.Sprintf("sending %d files, %d MB", len(files), total>>20))
 	return sendFiles(ctx, rt, b.Host, files, func(f bundle.File) string { return f.InstallPath })
 }
-
-// Verify implements Op: the agent verified every digest while it wrote.
-func (b Binaries) Verify(context.Context, *Runtime, func(string)) error { return nil }

@@ -5,7 +5,7 @@
 //
 //	query.go  what it wants to know of a host     (pure)
 //	plan.go   desired + observed → steps          (pure)
-//	ops.go    the steps' Check, Apply and Verify  (I/O)
+//	ops.go    the steps' work                     (I/O)
 //
 // Parts never import each other; a step names the steps it needs by ID, and
 // the IDs they share are in ids.go.
@@ -159,12 +159,20 @@ func (o *Output) note(severity diag.Severity, hint, format string, args ...any) 
 	o.Refusals = append(o.Refusals, diag.Diagnostic{Severity: severity, Summary: summary, Hint: hint})
 }
 
-// Op is the work of a step. Check answers whether there is nothing to do,
-// Apply does it, Verify waits (with the context's deadline) until it took.
-// Say tells people what is being waited for.
+// Op is the work of a step. Say tells people what is being waited for. Applying
+// what is there already changes nothing, so an op need not look before.
 type Op interface {
-	Check(ctx context.Context, rt *Runtime) (done bool, err error)
 	Apply(ctx context.Context, rt *Runtime, say func(string)) error
+}
+
+// Checker is an Op that answers first whether there is nothing to do: the plan may
+// have been made when less was known.
+type Checker interface {
+	Check(ctx context.Context, rt *Runtime) (done bool, err error)
+}
+
+// Verifier is an Op that waits, with the context's deadline, until the work took.
+type Verifier interface {
 	Verify(ctx context.Context, rt *Runtime, say func(string)) error
 }
 
@@ -238,10 +246,10 @@ type Executor struct{ *Runtime }
 // Check implements the engine's Executor.
 func (x Executor) Check(ctx context.Context, s plan.Step) (bool, error) {
 	op, err := opOf(s)
-	if err != nil {
-		return false, err
+	if checker, ok := op.(Checker); ok {
+		return checker.Check(ctx, x.Runtime)
 	}
-	return op.Check(ctx, x.Runtime)
+	return false, err
 }
 
 // Apply implements the engine's Executor.
@@ -256,10 +264,10 @@ func (x Executor) Apply(ctx context.Context, s plan.Step, say func(string)) erro
 // Verify implements the engine's Executor.
 func (x Executor) Verify(ctx context.Context, s plan.Step, say func(string)) error {
 	op, err := opOf(s)
-	if err != nil {
-		return err
+	if verifier, ok := op.(Verifier); ok {
+		return verifier.Verify(ctx, x.Runtime, say)
 	}
-	return op.Verify(ctx, x.Runtime, say)
+	return err
 }
 
 func opOf(s plan.Step) (Op, error) {

@@ -126,7 +126,7 @@ type PlainFiles struct {
 	Files []File
 }
 
-// Check implements Op.
+// Check implements Checker.
 func (p PlainFiles) Check(ctx context.Context, rt *Runtime) (bool, error) {
 	return FilesAreSo(ctx, rt, p.Host, p.Files)
 }
@@ -136,8 +136,5 @@ func (p PlainFiles) Apply(ctx context.Context, rt *Runtime, _ func(string)) erro
 	_, err := WriteFiles(ctx, rt, p.Host, p.Files)
 	return err
 }
-
-// Verify implements Op: the agent verified what it wrote.
-func (p PlainFiles) Verify(context.Context, *Runtime, func(string)) error { return nil }
 
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

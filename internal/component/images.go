@@ -46,9 +46,6 @@ type Images struct {
 	Names []string
 }
 
-// Check implements Op.
-func (i Images) Check(context.Context, *Runtime) (bool, error) { return false, nil }
-
 // Apply implements Op.
 func (i Images) Apply(ctx context.Context, rt *Runtime, say func(string)) error {
 	h, err := rt.Host(i.Host)
@@ -69,7 +66,7 @@ func (i Images) Apply(ctx context.Context, rt *Runtime, say func(string)) error 
 	return err
 }
 
-// Verify implements Op.
+// Verify implements Verifier.
 func (i Images) Verify(ctx context.Context, rt *Runtime, _ func(string)) error {
 	h, err := rt.Host(i.Host)
 	if err != nil {

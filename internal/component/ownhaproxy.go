@@ -78,9 +78,6 @@ type ownHAProxy struct {
 	record     File
 }
 
-// Check implements Op.
-func (o ownHAProxy) Check(context.Context, *Runtime) (bool, error) { return false, nil }
-
 // Apply implements Op: its unit, where it runs already, owes a restart.
 func (o ownHAProxy) Apply(ctx context.Context, rt *Runtime, say func(string)) error {
 	h, err := rt.Host(o.host)
@@ -96,7 +93,7 @@ func (o ownHAProxy) Apply(ctx context.Context, rt *Runtime, say func(string)) er
 	return sendFiles(ctx, rt, o.host, files, func(f bundle.File) string { return f.InstallPath })
 }
 
-// Verify implements Op: the agent verified every digest while it wrote.
+// Verify implements Verifier: the agent verified every digest while it wrote.
 func (o ownHAProxy) Verify(ctx context.Context, rt *Runtime, _ func(string)) error {
 	_, err := WriteFiles(ctx, rt, o.host, []File{o.record})
 	return err

@@ -25,9 +25,6 @@ type Packages struct {
 // packageFolder holds package files while they are installed.
 const packageFolder = "/var/lib/quorate/packages"
 
-// Check implements Op.
-func (p Packages) Check(context.Context, *Runtime) (bool, error) { return false, nil }
-
 // Apply implements Op.
 func (p Packages) Apply(ctx context.Context, rt *Runtime, say func(string)) error {
 	h, err := rt.Host(p.Host)
@@ -101,7 +98,7 @@ func ownUnit(name string) string {
 	return ""
 }
 
-// Verify implements Op.
+// Verify implements Verifier.
 func (p Packages) Verify(ctx context.Context, rt *Runtime, _ func(string)) error {
 	h, err := rt.Host(p.Host)
 	if err != nil {

@@ -68,9 +68,6 @@ func ServiceChanges(facts *protocol.Facts, s Service) (changes []plan.Change, im
 	return changes, impact
 }
 
-// Check implements Op.
-func (s Service) Check(context.Context, *Runtime) (bool, error) { return false, nil }
-
 // Apply implements Op.
 func (s Service) Apply(ctx context.Context, rt *Runtime, say func(string)) error {
 	h, err := rt.Host(s.Host)
@@ -131,7 +128,7 @@ func oweRestart(ctx context.Context, h *host.Host, unit string) (owed bool, err 
 	return owed, err
 }
 
-// Verify implements Op.
+// Verify implements Verifier.
 func (s Service) Verify(ctx context.Context, rt *Runtime, say func(string)) error {
 	if s.Stopped {
 		return nil

@@ -19,10 +19,6 @@ func (e *UnauthorizedError) Error() string {
 	return fmt.Sprintf("%s: the API server does not take the credentials in %s: %s", e.Host, adminConf, e.Reason)
 }
 
-// UnauthorizedHint is what to look at where no API server takes the administrator's
-// credentials though they are whole, have not ended and fit the CA on their host.
-const UnauthorizedHint = "the API server goes by the CA that it was started with: put that one back as /etc/kubernetes/pki/ca.crt and ca.key if it was replaced, and look at the host's clock"
-
 // NoneAnswers is why no API server told anything. It wraps the first that refused
 // the administrator's credentials.
 func NoneAnswers(reasons []error) error {

@@ -57,7 +57,7 @@ type disarm struct {
 	pki string
 }
 
-// Check implements component.Op.
+// Check implements component.Checker.
 func (o disarm) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
 	alarms, err := o.alarms(ctx, rt)
 	return err == nil && len(alarms) == 0, err
@@ -90,7 +90,7 @@ func (o disarm) Apply(ctx context.Context, rt *component.Runtime, _ func(string)
 	return tryEach(rt, o.via, o.pki, func(c Client) error { return c.Disarm(ctx) })
 }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o disarm) Verify(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	alarms, err := o.alarms(ctx, rt)
 	if err == nil && len(alarms) > 0 {

@@ -29,7 +29,7 @@ type Join struct {
 // joinTimeout bounds catching up: a snapshot of a few GB takes minutes.
 const joinTimeout = 8 * time.Minute
 
-// Check implements component.Op.
+// Check implements component.Checker.
 func (j Join) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
 	m, _, err := j.find(ctx, rt)
 	return err == nil && m != nil && !m.IsLearner && m.Name != "", err
@@ -83,7 +83,7 @@ func (j Join) add(ctx context.Context, rt *component.Runtime, say func(string)) 
 	return err
 }
 
-// Verify implements component.Op: it promotes the learner, which etcd
+// Verify implements component.Verifier: it promotes the learner, which etcd
 // refuses until it has caught up.
 func (j Join) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	return component.Until(ctx, joinTimeout, "the etcd learner on "+j.Host+" to catch up", say, func(ctx context.Context) error {

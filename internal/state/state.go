@@ -29,6 +29,10 @@ type Snapshot struct {
 	APIUnauthorized bool `json:"apiUnauthorized,omitempty"`
 }
 
+// UnauthorizedHint is what to look at where no API server takes the administrator's
+// credentials though they are whole, have not expired and fit the CA on their host.
+const UnauthorizedHint = "the API server goes by the CA that it was started with: put that one back as /etc/kubernetes/pki/ca.crt and ca.key if it was replaced, and look at the host's clock"
+
 // Host is one observed host.
 type Host struct {
 	Name string `json:"name"`

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/diag"
-	"github.com/quorate/quorate/internal/kube"
+	"github.com/quorate/quorate/internal/state"
 )
 
 // leaseStale is how old a lease's last renewal may be. Its holder renews it
@@ -110,7 +110,7 @@ func (a assessment) apiUnusable() {
 		Detail: a.s.APIError, Hint: "check /etc/kubernetes/admin.conf on the control-plane hosts",
 	}
 	if a.s.APIUnauthorized {
-		p.Hint = kube.UnauthorizedHint
+		p.Hint = state.UnauthorizedHint
 	}
 	if shortly(a.s.APIError) == slow {
 		p.Summary = "API servers are ready, but do not answer questions in time"

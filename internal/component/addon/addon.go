@@ -40,13 +40,10 @@ func Plan(in component.Input, out *component.Output) {
 // settled is the work of waiting: there is nothing to apply.
 type settled struct{ workloads []string }
 
-// Check implements component.Op.
-func (o settled) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o settled) Apply(context.Context, *component.Runtime, func(string)) error { return nil }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o settled) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	for _, name := range o.workloads {
 		if err := component.WorkloadReady(ctx, rt, name, say); err != nil {

@@ -134,9 +134,6 @@ type registries struct {
 	before, after component.File
 }
 
-// Check implements component.Op.
-func (o registries) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o registries) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	h, err := rt.Host(o.host)
@@ -154,6 +151,3 @@ func (o registries) Apply(ctx context.Context, rt *component.Runtime, _ func(str
 	_, err = component.WriteFiles(ctx, rt, o.host, []component.File{o.after})
 	return err
 }
-
-// Verify implements component.Op: the agent verified what it wrote.
-func (o registries) Verify(context.Context, *component.Runtime, func(string)) error { return nil }

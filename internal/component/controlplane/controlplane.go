@@ -14,7 +14,6 @@ import (
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/etcd"
-	"github.com/quorate/quorate/internal/kube"
 	"github.com/quorate/quorate/internal/members"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/state"
@@ -102,7 +101,7 @@ func Plan(in component.Input, out *component.Output) {
 	}
 	if in.Snapshot.APIUnauthorized && !renewed {
 		// All that the API holds would be taken for absent.
-		out.Refuse(kube.UnauthorizedHint, "%s", in.Snapshot.APIError)
+		out.Refuse(state.UnauthorizedHint, "%s", in.Snapshot.APIError)
 	}
 	if in.Cluster.Etcd.Mode == cluster.EtcdStacked {
 		members.Conclude(in, membership, out)

@@ -50,9 +50,6 @@ type certificates struct {
 	restarts bool // an API server may run with the certificate of before
 }
 
-// Check implements component.Op: kubeadm keeps what is there.
-func (o certificates) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o certificates) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	handle, err := rt.Host(o.name)
@@ -79,7 +76,7 @@ func (o certificates) Apply(ctx context.Context, rt *component.Runtime, _ func(s
 // minute where it does not.
 const servedTimeout = 2 * time.Minute
 
-// Verify implements component.Op: an API server that runs proves itself with the
+// Verify implements component.Verifier: an API server that runs proves itself with the
 // certificate that is on disk, so that those who go by a new name come after it.
 // One that does not answer reads it when it starts.
 func (o certificates) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
@@ -123,15 +120,12 @@ type startKubelet struct {
 	finalize bool
 }
 
-// Check implements component.Op.
-func (o startKubelet) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o startKubelet) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	return o.phase(ctx, rt, "kubelet-start")
 }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o startKubelet) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if err := (component.Service{Host: o.name, Unit: "kubelet.service"}).Verify(ctx, rt, say); err != nil {
 		return err
@@ -177,7 +171,7 @@ type mark struct {
 	tainted bool // whether pods of users are kept away
 }
 
-// Check implements component.Op: the plan may have been made while no API
+// Check implements component.Checker: the plan may have been made while no API
 // server answered.
 func (o mark) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
 	client, err := rt.Kube(ctx)
@@ -207,7 +201,7 @@ func (o mark) Apply(ctx context.Context, rt *component.Runtime, say func(string)
 	return o.phase(ctx, rt, "kubelet-finalize", "all")
 }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o mark) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	return component.NodeReady(ctx, rt, o.name, say)
 }
@@ -223,7 +217,7 @@ type clusterPhases struct {
 	workload   string // whose pods must run then; empty for none
 }
 
-// Check implements component.Op: the plan may have been made while no API
+// Check implements component.Checker: the plan may have been made while no API
 // server answered.
 func (o clusterPhases) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
 	return component.Recorded(ctx, rt, o.subject, o.digest)
@@ -318,7 +312,7 @@ func (o kubeProxy) Apply(ctx context.Context, rt *component.Runtime, say func(st
 	return insist(func(ctx context.Context, c *kube.Client) error { return c.ReplacePods(ctx, o.workload, o.digest) })
 }
 
-// Verify implements component.Op: it records what was applied.
+// Verify implements component.Verifier: it records what was applied.
 func (o clusterPhases) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if o.workload != "" {
 		if err := component.WorkloadReady(ctx, rt, o.workload, say); err != nil {

@@ -129,7 +129,7 @@ type stackedJoin struct {
 	pod  staticPod
 }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o stackedJoin) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if err := o.Join.Verify(ctx, rt, say); err != nil {
 		return err
@@ -150,9 +150,6 @@ type stackedMember struct {
 	restarts bool // it runs, and is taken down
 }
 
-// Check implements component.Op.
-func (o stackedMember) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o stackedMember) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if o.restarts {
@@ -166,7 +163,7 @@ func (o stackedMember) Apply(ctx context.Context, rt *component.Runtime, say fun
 	return o.makePods(ctx, rt, []staticPod{o.pod}, "etcd", "local")
 }
 
-// Verify implements component.Op: a member that ran before must have been
+// Verify implements component.Verifier: a member that ran before must have been
 // replaced, since the old one is healthy until it ends.
 func (o stackedMember) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if o.restarts {

@@ -21,9 +21,6 @@ import (
 // answers, but a small host starts everything at once.
 const readyTimeout = 4 * time.Minute
 
-// Check implements component.Op.
-func (o runStaticPods) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o runStaticPods) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	files := append([]component.File{recordOf(podRecord, without(o.record, o.pods))}, o.files...)
@@ -80,7 +77,7 @@ func (h host) makePods(ctx context.Context, rt *component.Runtime, pods []static
 	return h.phase(ctx, rt, phase...)
 }
 
-// Verify implements component.Op: the host's own API server must be ready, and
+// Verify implements component.Verifier: the host's own API server must be ready, and
 // where pods ran before, all must have been replaced first: until the kubelet has
 // taken a manifest in, the old API server answers as ever. Then the settings are
 // recorded.

@@ -159,9 +159,6 @@ type leaveAddresses struct {
 	keepalived runKeepalived
 }
 
-// Check implements component.Op.
-func (o leaveAddresses) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op: who still comes by an address is refused before
 // nobody has it any more.
 func (o leaveAddresses) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
@@ -174,7 +171,7 @@ func (o leaveAddresses) Apply(ctx context.Context, rt *component.Runtime, say fu
 	return o.keepalived.Apply(ctx, rt, say)
 }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o leaveAddresses) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	return o.keepalived.Verify(ctx, rt, say)
 }

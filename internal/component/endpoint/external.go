@@ -94,15 +94,12 @@ type proveBalancer struct {
 	nodes  []string // that lack the record
 }
 
-// Check implements component.Op.
-func (o proveBalancer) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o proveBalancer) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	return Prove(ctx, rt, ProofTime, say)
 }
 
-// Verify implements component.Op: it records what was proved.
+// Verify implements component.Verifier: it records what was proved.
 func (o proveBalancer) Verify(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	for _, name := range o.nodes {
 		if _, err := component.WriteFiles(ctx, rt, name, []component.File{o.record}); err != nil {
@@ -133,7 +130,7 @@ func planBackends(in component.Input, out *component.Output) {
 // server for active.
 type followBackends struct{ digest string }
 
-// Check implements component.Op: the plan may have been made while no API
+// Check implements component.Checker: the plan may have been made while no API
 // server answered.
 func (o followBackends) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
 	return component.Recorded(ctx, rt, recordBackends, o.digest)
@@ -142,7 +139,7 @@ func (o followBackends) Check(ctx context.Context, rt *component.Runtime) (bool,
 // Apply implements component.Op: there is nothing to do but to look.
 func (o followBackends) Apply(context.Context, *component.Runtime, func(string)) error { return nil }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o followBackends) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if err := Prove(ctx, rt, activeTime, say); err != nil {
 		return err

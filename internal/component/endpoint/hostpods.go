@@ -43,9 +43,6 @@ type hostPods struct {
 	clients []hostClient
 }
 
-// Check implements component.Op.
-func (o hostPods) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op. Its kubelet, which looks the name up at each
 // connection, must be back: it starts the new ones.
 func (o hostPods) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
@@ -63,6 +60,3 @@ func (o hostPods) Apply(ctx context.Context, rt *component.Runtime, say func(str
 	}
 	return h.Remove(ctx, component.HostPodsOwed)
 }
-
-// Verify implements component.Op: the new pods were seen to be ready.
-func (o hostPods) Verify(context.Context, *component.Runtime, func(string)) error { return nil }

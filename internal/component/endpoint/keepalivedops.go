@@ -118,7 +118,7 @@ func (o runKeepalived) accepted(ctx context.Context, rt *component.Runtime, h *h
 // carries the VIP: less than a second where all is well.
 const carriedTimeout = 20 * time.Second
 
-// Verify implements component.Op: the unit runs, and the endpoint's port on
+// Verify implements component.Verifier: the unit runs, and the endpoint's port on
 // the VIP is answered.
 func (o runKeepalived) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if err := o.Service.Verify(ctx, rt, say); err != nil {
@@ -146,9 +146,6 @@ type leave struct {
 	keepalived, haproxy program
 }
 
-// Check implements component.Op.
-func (o leave) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op: another host has the VIP before HAProxy ends.
 func (o leave) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	h, err := rt.Host(o.host)
@@ -169,7 +166,7 @@ func (o leave) Apply(ctx context.Context, rt *component.Runtime, say func(string
 	return removeProgram(ctx, h, o.keepalived)
 }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o leave) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	return retire{host: o.host, programs: []program{o.keepalived, o.haproxy}}.Verify(ctx, rt, say)
 }

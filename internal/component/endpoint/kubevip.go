@@ -126,9 +126,6 @@ func planKubeVIPImage(in component.Input, h *cluster.Host, facts *protocol.Facts
 // pullImage is the work of pulling an image from its registry.
 type pullImage struct{ host, image string }
 
-// Check implements component.Op.
-func (o pullImage) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o pullImage) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	h, err := rt.Host(o.host)
@@ -146,7 +143,7 @@ func (o pullImage) Apply(ctx context.Context, rt *component.Runtime, say func(st
 	return nil
 }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o pullImage) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	return component.Images{Host: o.host, Names: []string{o.image}}.Verify(ctx, rt, say)
 }
@@ -158,16 +155,13 @@ type runKubeVIP struct {
 	url      string // of the API under the shared address
 }
 
-// Check implements component.Op.
-func (o runKubeVIP) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op: the kubelet runs what is in the folder.
 func (o runKubeVIP) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	_, err := component.WriteFiles(ctx, rt, o.host, []component.File{o.manifest})
 	return err
 }
 
-// Verify implements component.Op: an API server must answer under the shared
+// Verify implements component.Verifier: an API server must answer under the shared
 // address, whoever has it.
 func (o runKubeVIP) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	h, err := rt.Host(o.host)

@@ -35,9 +35,6 @@ type learnName struct {
 	way  cluster.Way
 }
 
-// Check implements component.Op.
-func (o learnName) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o learnName) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	h, err := rt.Host(o.host)
@@ -46,9 +43,6 @@ func (o learnName) Apply(ctx context.Context, rt *component.Runtime, _ func(stri
 	}
 	return editHosts(ctx, h, func(text string) string { return component.WithWay(o.way, text) })
 }
-
-// Verify implements component.Op: the agent verified what it wrote.
-func (o learnName) Verify(context.Context, *component.Runtime, func(string)) error { return nil }
 
 // editHosts changes a host's hosts file as it is now.
 func editHosts(ctx context.Context, h *host.Host, edit func(string) string) error {
@@ -70,9 +64,6 @@ type move struct {
 
 	leads []netip.Addr // where the name led when it was looked up last
 }
-
-// Check implements component.Op.
-func (o *move) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
 
 // Apply implements component.Op.
 func (o *move) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
@@ -242,7 +233,7 @@ func (o *move) judge(connections []protocol.Connection, program string) error {
 	return nil
 }
 
-// Verify implements component.Op: the node is Ready, and all that runs on it uses
+// Verify implements component.Verifier: the node is Ready, and all that runs on it uses
 // the new way, as its kubelet was seen to. Then that is recorded.
 func (o *move) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	h, err := rt.Host(o.host)

@@ -158,9 +158,6 @@ type back struct {
 	external  bool     // the user's balancer carries, too
 }
 
-// Check implements component.Op.
-func (o back) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op: HAProxy finds it by itself.
 func (o back) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	return o.nginx.Apply(ctx, rt, say)
@@ -170,7 +167,7 @@ func (o back) Apply(ctx context.Context, rt *component.Runtime, say func(string)
 // ready: it asks every second.
 const foundTimeout = time.Minute
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o back) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if err := o.nginx.Verify(ctx, rt, say); err != nil {
 		return err
@@ -262,16 +259,13 @@ func setNginx(in component.Input, nodes []*cluster.Host, aside []string) setAsid
 	return o
 }
 
-// Check implements component.Op.
-func (o setAside) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op. A node that is lost meanwhile keeps nobody's API
 // server from its restart: what it has is put right by the next run.
 func (o setAside) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	return o.each(ctx, rt, func(ctx context.Context, n runNginx) error { return n.Apply(ctx, rt, say) })
 }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o setAside) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	return o.each(ctx, rt, func(ctx context.Context, n runNginx) error { return n.Verify(ctx, rt, say) })
 }

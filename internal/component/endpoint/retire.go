@@ -156,9 +156,6 @@ type retire struct {
 	names    bool // there are names from before in the hosts file
 }
 
-// Check implements component.Op.
-func (o retire) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o retire) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	h, err := rt.Host(o.host)
@@ -203,7 +200,7 @@ func removeProgram(ctx context.Context, h *host.Host, p program) error {
 // at its folder every 20 seconds, and gives the pod 30.
 const podEndTimeout = 2 * time.Minute
 
-// Verify implements component.Op: systemd forgets the units, and the container
+// Verify implements component.Verifier: systemd forgets the units, and the container
 // runtime has the pod no more.
 func (o retire) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	h, err := rt.Host(o.host)

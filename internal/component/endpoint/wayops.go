@@ -25,9 +25,6 @@ type proveWay struct {
 	single  bool              // one API server at a time is behind it
 }
 
-// Check implements component.Op.
-func (o proveWay) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o proveWay) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	p := &proof{cluster: rt.Cluster, port: apiPort(rt.Cluster), began: time.Now(), say: say, single: o.single}
@@ -77,9 +74,6 @@ func (p *proof) missed() error {
 	return fmt.Errorf("the new way does not lead everywhere; no node was given it, and all go on as before: %w", errors.Join(errs...))
 }
 
-// Verify implements component.Op.
-func (o proveWay) Verify(context.Context, *component.Runtime, func(string)) error { return nil }
-
 // lookedUp is how long a program may go by what it read in a hosts file: those
 // written in Go look again after five seconds.
 const lookedUp = 6 * time.Second
@@ -91,13 +85,10 @@ type leftBehind struct {
 	left map[string][]int // by node, ports that none of its programs may be connected to any more
 }
 
-// Check implements component.Op.
-func (o leftBehind) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op: there is nothing to do but to look.
 func (o leftBehind) Apply(context.Context, *component.Runtime, func(string)) error { return nil }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o leftBehind) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	began := time.Now()
 	return component.Until(ctx, moveTimeout, "programs of the nodes to look the endpoint's name up again", say, func(ctx context.Context) error {

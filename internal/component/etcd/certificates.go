@@ -72,9 +72,6 @@ func wrongWith(facts *protocol.Facts, l leaf, authority string) string {
 // certificates is the work of making the leaves that are wanted anew.
 type certificates struct{ wanted }
 
-// Check implements component.Op.
-func (o certificates) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op. The authority's key passes through the
 // operator's memory; it is not kept.
 func (o certificates) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
@@ -106,9 +103,6 @@ func (o certificates) Apply(ctx context.Context, rt *component.Runtime, _ func(s
 	_, err = component.WriteFiles(ctx, rt, o.host, files)
 	return err
 }
-
-// Verify implements component.Op: the agent verified what it wrote.
-func (o certificates) Verify(context.Context, *component.Runtime, func(string)) error { return nil }
 
 func readAuthority(ctx context.Context, rt *component.Runtime, holders []string) (pki.Pair, error) {
 	var last error

@@ -39,7 +39,7 @@ func (m member) Apply(ctx context.Context, rt *component.Runtime, say func(strin
 	return m.Service.Apply(ctx, rt, say)
 }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (m member) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if err := members.WaitHealthy(ctx, rt, m.Host, formTimeout, unit, say); err != nil {
 		return fmt.Errorf("%w (see `journalctl -u %s` on %s)", err, unit, m.Host)

@@ -93,7 +93,7 @@ type restart struct {
 // healthTimeout bounds a kubelet's start.
 const healthTimeout = 2 * time.Minute
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (r restart) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	h, err := rt.Host(r.Host)
 	if err != nil {

@@ -96,7 +96,7 @@ type flannel struct {
 	enough   int // pods to wait for; 0 for all
 }
 
-// Check implements component.Op: the plan may have been made while no API
+// Check implements component.Checker: the plan may have been made while no API
 // server answered.
 func (o flannel) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
 	return component.Recorded(ctx, rt, subject, o.digest)
@@ -117,7 +117,7 @@ func (o flannel) Apply(ctx context.Context, rt *component.Runtime, say func(stri
 	})
 }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o flannel) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if err := component.PodsReady(ctx, rt, component.Flannel, o.enough, say); err != nil {
 		return err

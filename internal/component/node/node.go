@@ -40,9 +40,6 @@ type label struct {
 	labels map[string]string
 }
 
-// Check implements component.Op: applying labels that are so changes nothing.
-func (o label) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o label) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	client, err := rt.Kube(ctx)
@@ -51,6 +48,3 @@ func (o label) Apply(ctx context.Context, rt *component.Runtime, _ func(string))
 	}
 	return client.LabelNode(ctx, o.host, o.labels)
 }
-
-// Verify implements component.Op: the API answered with what it stored.
-func (o label) Verify(context.Context, *component.Runtime, func(string)) error { return nil }

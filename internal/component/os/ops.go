@@ -23,10 +23,6 @@ type settings struct {
 	owesPods bool
 }
 
-// Check is never satisfied: the plan asked for this step because something
-// differs, and every part of Apply is harmless to repeat.
-func (o settings) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 func (o settings) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	h, err := rt.Host(o.host)
 	if err != nil {

@@ -143,9 +143,6 @@ type authorities struct {
 	shared []shared
 }
 
-// Check implements component.Op: Apply reads before it writes.
-func (o authorities) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o authorities) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -202,6 +199,3 @@ func (s shared) makeFor(ctx context.Context, rt *component.Runtime) (pki.Pair, e
 	}
 	return s.make(now)
 }
-
-// Verify implements component.Op: what was written was verified as it was written.
-func (o authorities) Verify(context.Context, *component.Runtime, func(string)) error { return nil }

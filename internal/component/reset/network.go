@@ -15,7 +15,6 @@ import (
 
 // network is the work of reset/network.
 type network struct {
-	always
 	host string
 	// pods is the range whose routes are removed; empty where none are made
 	// that would outlive their interface.

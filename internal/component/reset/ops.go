@@ -9,19 +9,8 @@ import (
 	"github.com/quorate/quorate/internal/host"
 )
 
-// always is for work that looks for itself what there is to do, and is done
-// when it returns: the whole reset is verified by observing anew.
-type always struct{}
-
-// Check implements component.Op.
-func (always) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
-// Verify implements component.Op.
-func (always) Verify(context.Context, *component.Runtime, func(string)) error { return nil }
-
 // stop is the work of reset/stop.
 type stop struct {
-	always
 	host  string
 	parts []part
 }
@@ -84,7 +73,6 @@ func stopUnit(ctx context.Context, h *host.Host, unit string) error {
 
 // data is the work of reset/data.
 type data struct {
-	always
 	host  string
 	parts []part
 }
@@ -108,7 +96,6 @@ func (o data) Apply(ctx context.Context, rt *component.Runtime, say func(string)
 
 // programs is the work of reset/programs.
 type programs struct {
-	always
 	host     string
 	parts    []part
 	binaries []string
@@ -154,7 +141,6 @@ func (o programs) Apply(ctx context.Context, rt *component.Runtime, _ func(strin
 
 // settings is the work of reset/settings.
 type settings struct {
-	always
 	host string
 }
 

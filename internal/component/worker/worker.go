@@ -93,9 +93,6 @@ type join struct {
 	again   bool           // it has joined before, and cannot go on as it is
 }
 
-// Check implements component.Op.
-func (o join) Check(context.Context, *component.Runtime) (bool, error) { return false, nil }
-
 // Apply implements component.Op.
 func (o join) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	h, err := rt.Host(o.host)
@@ -193,7 +190,7 @@ func (o join) forget(ctx context.Context, h *host.Host, client *kube.Client, t t
 	_ = client.DeleteSecret(ctx, t.secretName())
 }
 
-// Verify implements component.Op.
+// Verify implements component.Verifier.
 func (o join) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	if err := component.NodeReady(ctx, rt, o.host, say); err != nil {
 		return err
