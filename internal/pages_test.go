@@ -1,0 +1,143 @@
+package internal_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// page is one Markdown file of the repository.
+type page struct {
+	path     string // from the top of the repository
+	words    int    // as `wc -w` counts them
+	headings []string
+	anchors  []string // of its headings, as GitHub makes them, and of its marks
+	links    []string
+}
+
+var (
+	pageLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	pageMark = regexp.MustCompile(`<a id="([^"]+)">`)
+	codeSpan = regexp.MustCompile("`[^`]*`")
+)
+
+// pages reads every page, by its path.
+func pages(t *testing.T) map[string]page {
+	t.Helper()
+	out := map[string]page{}
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && (name == ".git" || name == "bin" || name == "testdata") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".md" {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel("..", path)
+		out[rel] = readPage(rel, string(text))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) < 15 {
+		t.Fatalf("found %d pages, want them all", len(out))
+	}
+	return out
+}
+
+func readPage(path, text string) page {
+	p := page{path: path, words: len(strings.Fields(text))}
+	fence := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "```"):
+			if fence == "" {
+				fence = line
+			} else {
+				fence = ""
+			}
+		case fence != "":
+		default:
+			if level := strings.IndexFunc(line, func(r rune) bool { return r != '#' }); level > 0 && line[level] == ' ' {
+				title := strings.TrimSpace(line[level:])
+				p.headings = append(p.headings, line[:level]+" "+title)
+				p.anchors = append(p.anchors, anchor(title, p.anchors))
+			}
+			for _, m := range pageMark.FindAllStringSubmatch(line, -1) {
+				p.anchors = append(p.anchors, m[1])
+			}
+			for _, m := range pageLink.FindAllStringSubmatch(codeSpan.ReplaceAllString(line, "`"), -1) {
+				p.links = append(p.links, m[1])
+			}
+		}
+	}
+	return p
+}
+
+// anchor is the name that GitHub gives a heading, among those that the page has before it.
+func anchor(title string, before []string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, title)
+	unique := name
+	for n := 1; slices.Contains(before, unique); n++ {
+		unique = fmt.Sprint(name, "-", n)
+	}
+	return unique
+}
+
+// TestLinksLeadSomewhere follows every link of a page that stays in the repository.
+func TestLinksLeadSomewhere(t *testing.T) {
+	all, followed := pages(t), 0
+	for _, p := range all {
+		for _, link := range p.links {
+			if strings.Contains(link, ":") {
+				continue // another site's
+			}
+			followed++
+			file, heading, _ := strings.Cut(link, "#")
+			target := p.path
+			if file != "" {
+				target = filepath.Join(filepath.Dir(p.path), file)
+			}
+			if _, err := os.Stat(filepath.Join("..", target)); err != nil {
+				t.Errorf("%s links to %s, and there is no %s", p.path, link, target)
+			} else if heading != "" && !slices.Contains(all[target].anchors, heading) {
+				t.Errorf("%s links to %s, and %s has no heading #%s", p.path, link, target, heading)
+			}
+		}
+	}
+	if followed < 60 {
+		t.Errorf("followed %d links, want at least 60: they are not found any more", followed)
+	}
+}
+
+// TestFirstPagesStayShort holds what a newcomer reads first to what is read at one sitting.
+func TestFirstPagesStayShort(t *testing.T) {
+	all := pages(t)
+	for path, most := range map[string]int{"ARCHITECTURE.md": 1600} {
+		if got := all[path].words; got == 0 || got > most {
+			t.Errorf("%s has %d words, want at most %d: move what is not needed first to a page in docs", path, got, most)
+		}
+	}
+}
