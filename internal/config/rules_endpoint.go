@@ -25,6 +25,10 @@ func checkEndpoint(r *strict.Report, c *cluster.Cluster) {
 		checkExternalBalancer(r, c)
 	case cluster.BalancerKubeVIP:
 		checkVIP(r, c, "the control-plane hosts")
+		if lb.KubeVIP.Image == "" && !r.IsBad(balancerPath.Key("kubeVIP").Key("image")) {
+			r.Warnf(balancerPath.Key("mode"), "name one that the control-plane hosts can pull, loadBalancer.kubeVIP.image; or use mode managed, which needs none",
+				"no image of kube-vip is named, and Quorate's bundles have none: plan refuses, unless the control-plane hosts have it already")
+		}
 	}
 	if lb.Type != "" && lb.Mode != cluster.BalancerLocalhost && r.Given(balancerPath.Key("type")) {
 		r.Warnf(balancerPath.Key("type"), "remove type", "loadBalancer.type has no effect in mode %s", lb.Mode)
