@@ -5,11 +5,12 @@ import "time"
 // SSH says how to reach hosts. Secrets are references: where the value is, not
 // the value.
 type SSH struct {
-	// User is who to log in as. Whoever is not root needs sudo.
+	// User is who to log in as. Whoever is not root needs sudo. Default: as
+	// ~/.ssh/config says, else root.
 	//
 	// Example: ubuntu
 	User string `yaml:"user,omitempty"`
-	// Port is the SSH server's TCP port.
+	// Port is the SSH server's TCP port. Default: as ~/.ssh/config says, else 22.
 	//
 	// Example: 2222
 	Port int `yaml:"port,omitempty"`

@@ -223,9 +223,12 @@ func connectHost(ctx context.Context, h *cluster.Host, secrets *secret.Resolver,
 }
 
 func sshOptions(name, address string, s cluster.SSH, secrets *secret.Resolver, acceptNew bool) ssh.Options {
-	who := s.User + "@" + address
+	who := address
+	if s.User != "" {
+		who = s.User + "@" + address
+	}
 	o := ssh.Options{
-		Name: name, Address: address, Port: s.Port, User: s.User,
+		Name: name, Address: address, Port: s.Port, User: s.User, DefaultUser: "root",
 		Password:           asker(secrets, s.Password, "SSH password of "+who),
 		PrivateKeyPath:     s.PrivateKeyPath,
 		Passphrase:         asker(secrets, s.PrivateKeyPassphrase, "passphrase of "+s.PrivateKeyPath),

@@ -13,10 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/host/ssh"
 	"github.com/quorate/quorate/internal/observe"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/planner"
 	"github.com/quorate/quorate/internal/printable"
+	"github.com/quorate/quorate/internal/secret"
 	"github.com/quorate/quorate/internal/state"
 	"github.com/quorate/quorate/internal/status"
 	"github.com/quorate/quorate/internal/ui"
@@ -207,8 +209,8 @@ func (s *session) askSSH(r status.Report) []ui.NextCommand {
 
 func sshCommand(h *cluster.Host) string {
 	who := h.Address
-	if h.SSH.User != "" {
-		who = h.SSH.User + "@" + h.Address
+	if login, _, err := ssh.Login(sshOptions(h.Name, h.Address, h.SSH, secret.NewResolver(nil), false)); err == nil {
+		who = login + "@" + h.Address
 	}
 	command := "ssh"
 	if h.SSH.Port != 0 && h.SSH.Port != 22 {

@@ -28,7 +28,7 @@ func TestMinimal(t *testing.T) {
 	if len(list) != 0 {
 		t.Errorf("findings: %v", list)
 	}
-	ssh := cluster.SSH{User: "root", Port: 22, Timeout: 10 * time.Second}
+	ssh := cluster.SSH{Timeout: 10 * time.Second}
 	want := &cluster.Cluster{
 		Name: "kubernetes",
 		Kubernetes: cluster.Kubernetes{
@@ -63,7 +63,7 @@ func TestSSHInheritance(t *testing.T) {
 		KnownHostsPath: "/files/known_hosts", HostKeyFingerprint: "SHA256:" + strings.Repeat("A", 43), Timeout: 90 * time.Second,
 	}}
 	inner := &cluster.Bastion{Address: "bastion.example.com", SSH: outer.SSH}
-	inner.SSH.Port, inner.SSH.HostKeyFingerprint, inner.SSH.Bastion = 22, "", outer
+	inner.SSH.Port, inner.SSH.HostKeyFingerprint, inner.SSH.Bastion = 0, "", outer
 	want := map[string]cluster.SSH{
 		"cp-1": {Local: true, SudoPassword: cluster.Secret{Prompt: true}},
 		"cp-2": { // another key, so not the first one's passphrase
@@ -196,7 +196,7 @@ func TestDefaultsExplained(t *testing.T) {
 		"spec.kubernetes.kubeProxy.configuration": true, "spec.etcd.snapshotCount": true, "spec.etcd.autoCompactionRetention": true,
 		"spec.etcd.maxRequestBytes": true, "spec.etcd.maxSnapshots": true, "spec.etcd.maxWALs": true, "spec.etcd.metrics": true,
 		"spec.etcd.logLevel": true, "spec.network.flannel.directRouting": true, "spec.registry.mirrors": true, "spec.registry.insecure": true,
-		"spec.kubernetes.extraSANs": true, "spec.ssh.privateKeyPath": true, "spec.ssh.privateKeyPassphraseFrom": true,
+		"spec.kubernetes.extraSANs": true, "spec.ssh.user": true, "spec.ssh.port": true, "spec.ssh.privateKeyPath": true, "spec.ssh.privateKeyPassphraseFrom": true,
 		"spec.ssh.passwordFrom": true, "spec.ssh.password": true, "spec.ssh.sudoPasswordFrom": true, "spec.ssh.sudoPassword": true,
 		"spec.ssh.knownHostsPath": true, "spec.ssh.hostKeyFingerprint": true, "spec.ssh.bastion": true,
 		"spec.endpoint.loadBalancer.vip": true, "spec.endpoint.loadBalancer.address": true, "spec.endpoint.loadBalancer.noHairpin": true,

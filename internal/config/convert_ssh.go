@@ -51,7 +51,6 @@ func (c *converter) ssh(p strict.Path, what string, s *v1alpha1.SSH, base cluste
 func (c *converter) bastion(p strict.Path, what string, b *v1alpha1.Bastion, around cluster.SSH) *cluster.Bastion {
 	base := cluster.SSH{
 		User:                 around.User,
-		Port:                 defaultSSHPort,
 		PrivateKeyPath:       around.PrivateKeyPath,
 		PrivateKeyPassphrase: around.PrivateKeyPassphrase,
 		KnownHostsPath:       around.KnownHostsPath,

@@ -35,7 +35,6 @@ const (
 	defaultEtcdQuota   = int64(2 << 30)
 	defaultPodCIDR     = "10.233.64.0/18"
 	defaultServiceCIDR = "10.233.0.0/18"
-	defaultSSHUser     = "root"
 	defaultSSHPort     = 22
 	defaultSSHTimeout  = 10 * time.Second
 )
@@ -52,8 +51,6 @@ func defaultsTable(doc *v1alpha1.Cluster, o Options) []defaulted {
 		{"spec.kubernetes.nodeCIDRMaskSize", &s.Kubernetes.NodeCIDRMaskSize, 24, "254 addresses a node, twice its pods"},
 		{"spec.kubernetes.proxyMode", &s.Kubernetes.ProxyMode, "nftables", "faster than iptables with many services, and IPVS is on its way out"},
 		{"spec.kubernetes.apiServer.port", &s.Kubernetes.APIServer.Port, defaultPort, "Kubernetes' own"},
-		{"spec.ssh.user", &s.SSH.User, defaultSSHUser, "needs no sudo"},
-		{"spec.ssh.port", &s.SSH.Port, defaultSSHPort, "SSH's own"},
 		{"spec.ssh.timeout", &s.SSH.Timeout, defaultSSHTimeout, "long for a live host, short for a dead one"},
 	}
 	for i := range s.Hosts {

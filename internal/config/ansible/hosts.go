@@ -135,7 +135,7 @@ func (m *importer) checkUser(logins []login) {
 		h := m.members[i]
 		if !l.isLocal && !h.isBroken && m.inv.lookup(h, "ansible_user") == nil && m.inv.lookup(h, "ansible_ssh_user") == nil {
 			m.inv.warn(h.at, "say ansible_user for all hosts",
-				"no ansible_user is given: Ansible logs in as you or as ansible.cfg says, Quorate as root")
+				"no ansible_user is given: Ansible logs in as you or as ansible.cfg says, Quorate as ~/.ssh/config says, else as root")
 			return
 		}
 	}

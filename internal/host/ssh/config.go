@@ -1,8 +1,10 @@
 package ssh
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"os/user"
 	"strconv"
 	"strings"
 
@@ -13,7 +15,7 @@ import (
 const maxJumps = 8
 
 // applySSHConfig fills in from the user's ssh_config(5) what the options leave
-// empty: HostName, User, Port, IdentityFile, UserKnownHostsFile, ProxyJump.
+// empty: HostName, User, Port, HostKeyAlias, IdentityFile, UserKnownHostsFile, ProxyJump.
 func applySSHConfig(o *Options) error {
 	path := o.SSHConfigPath
 	if path == "" {
@@ -54,7 +56,9 @@ func (o *Options) fillFrom(config *ssh_config.Config, path string, depth int) er
 		o.Name = alias
 	}
 	if hostName != "" {
-		o.Address = strings.ReplaceAll(hostName, "%h", alias)
+		if o.Address, err = expandTokens(hostName, map[byte]string{'h': alias}); err != nil {
+			return fmt.Errorf("%s: %s: HostName: %w", o.title(), path, err)
+		}
 	}
 	if o.User == "" {
 		if o.User, err = get("User"); err != nil {
@@ -72,13 +76,22 @@ func (o *Options) fillFrom(config *ssh_config.Config, path string, depth int) er
 			}
 		}
 	}
+	if o.hostKeyAlias, err = get("HostKeyAlias"); err != nil {
+		return err
+	}
+	if strings.ContainsAny(o.hostKeyAlias, " ,*?!|%[]") {
+		return fmt.Errorf("%s: %s: HostKeyAlias %q is not a name", o.title(), path, o.hostKeyAlias)
+	}
 	if o.PrivateKeyPath == "" && len(o.PrivateKey) == 0 && o.Password == nil {
 		identity, err := get("IdentityFile")
 		if err != nil {
 			return err
 		}
 		if identity != "" {
-			o.PrivateKeyPath, o.UseAgent = identity, true
+			if o.PrivateKeyPath, err = o.expandFile(identity, alias); err != nil {
+				return fmt.Errorf("%s: %s: IdentityFile: %w", o.title(), path, err)
+			}
+			o.UseAgent = true
 		}
 	}
 	if len(o.KnownHostsPaths) == 0 {
@@ -87,6 +100,12 @@ func (o *Options) fillFrom(config *ssh_config.Config, path string, depth int) er
 			return err
 		}
 		for _, file := range strings.Fields(files) {
+			if file == "none" {
+				file = os.DevNull
+			}
+			if file, err = o.expandFile(file, alias); err != nil {
+				return fmt.Errorf("%s: %s: UserKnownHostsFile: %w", o.title(), path, err)
+			}
 			o.KnownHostsPaths = append(o.KnownHostsPaths, expandHome(file))
 		}
 	}
@@ -106,6 +125,54 @@ func (o *Options) fillFrom(config *ssh_config.Config, path string, depth int) er
 	}
 	o.Bastion, err = o.jumps(jump, config, path, depth)
 	return err
+}
+
+// expandFile expands what ssh_config(5) lets stand in the name of a file.
+func (o *Options) expandFile(file, alias string) (string, error) {
+	if strings.Contains(file, "${") {
+		return "", fmt.Errorf("%s: variables of the environment are not expanded here: write the path, or give the file in the cluster file", file)
+	}
+	if inner, ok := strings.CutPrefix(file, `"`); ok {
+		if inner, ok = strings.CutSuffix(inner, `"`); ok {
+			file = inner
+		}
+	}
+	if strings.ContainsAny(file, `"'`) {
+		return "", fmt.Errorf("%s: quotes are not understood here: give a path without spaces, or the file in the cluster file", file)
+	}
+	me, err := user.Current()
+	if err != nil {
+		return "", err
+	}
+	return expandTokens(file, map[byte]string{
+		'd': expandHome("~"), 'h': o.Address, 'n': alias, 'k': cmp.Or(o.hostKeyAlias, alias),
+		'p': strconv.Itoa(cmp.Or(o.Port, 22)), 'r': cmp.Or(o.User, o.DefaultUser, me.Username), 'u': me.Username, 'i': me.Uid,
+	})
+}
+
+// expandTokens replaces the tokens of ssh_config(5); one that is not among the known
+// ones is refused, since a path with it in is not the one that was meant.
+func expandTokens(text string, known map[byte]string) (string, error) {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '%' {
+			out.WriteByte(text[i])
+			continue
+		}
+		if i++; i == len(text) {
+			return "", fmt.Errorf("%s: a %% stands alone at its end", text)
+		}
+		value, ok := known[text[i]]
+		switch {
+		case text[i] == '%':
+			out.WriteByte('%')
+		case ok:
+			out.WriteString(value)
+		default:
+			return "", fmt.Errorf("%s: %%%c is not expanded here: write the path, or give the file in the cluster file", text, text[i])
+		}
+	}
+	return out.String(), nil
 }
 
 // jumps reads "user@a:1,b": b is the nearest to the host, a is b's bastion.

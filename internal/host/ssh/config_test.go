@@ -1,7 +1,9 @@
 package ssh
 
 import (
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,6 +55,44 @@ func TestSSHConfig(t *testing.T) {
 	}
 	if outer := inner.Bastion; outer == nil || outer.endpoint() != "outer:2200" || outer.User != "ops" || outer.Bastion != nil {
 		t.Errorf("the farther bastion: %+v", outer)
+	}
+}
+
+// What known_hosts is looked up by is what OpenSSH would take, or is refused by name:
+// a key that is known must not look new.
+func TestTokensOfSSHConfig(t *testing.T) {
+	t.Setenv("HOME", "/home/me")
+	config := func(line string) string {
+		return "Host cp-1\n  HostName 192.0.2.1\n  Port 2222\n  User op\n  " + line + "\n"
+	}
+	o, err := resolveWith(t, config("HostKeyAlias known-as\n  IdentityFile %d/keys/%n-%%\n  UserKnownHostsFile %d/hosts/%h ~/hosts/%k:%p-%r none"), Options{Address: "cp-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"/home/me/hosts/192.0.2.1", "/home/me/hosts/known-as:2222-op", os.DevNull}
+	if !slices.Equal(o.KnownHostsPaths, want) || o.PrivateKeyPath != "/home/me/keys/cp-1-%" || o.keyName() != "known-as:22" {
+		t.Errorf("known hosts %q, want %q; key %s; looked up as %s", o.KnownHostsPaths, want, o.PrivateKeyPath, o.keyName())
+	}
+	for line, want := range map[string]string{
+		"UserKnownHostsFile ~/hosts/%C":          "%C is not expanded",
+		"UserKnownHostsFile ${HOME}/hosts":       "variables of the environment are not expanded",
+		`UserKnownHostsFile "/my hosts" /others`: "quotes are not understood",
+		"IdentityFile ~/keys/%j":                 "%j is not expanded",
+		"HostKeyAlias *":                         `HostKeyAlias "*" is not a name`,
+	} {
+		if o, err := resolveWith(t, config(line), Options{Name: "first", Address: "cp-1"}); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "first: ") {
+			t.Errorf("%s: %v (%+v), want %q of first", line, err, o, want)
+		}
+	}
+}
+
+// What neither the options nor ~/.ssh/config say is as the caller wants it.
+func TestDefaultUser(t *testing.T) {
+	for address, want := range map[string]string{"cp-1": "ubuntu", "inner": "jump", "192.0.2.9": "root"} {
+		o, err := resolveWith(t, sshConfig, Options{Address: address, DefaultUser: "root"})
+		if err != nil || o.User != want {
+			t.Errorf("%s: %v, %v; want %s", address, o, err, want)
+		}
 	}
 }
 

@@ -73,6 +73,15 @@ func (e *lostError) Unwrap() error        { return e.cause }
 
 var errEnded = errors.New("its SSH server ended it before the agent was up")
 
+// Login is who logs in at a host, and at which port.
+func Login(options Options) (user string, port int, err error) {
+	o, err := resolve(options)
+	if err != nil {
+		return "", 0, err
+	}
+	return o.User, o.Port, nil
+}
+
 // resolve fills in what the options leave open, for the bastions too.
 func resolve(options Options) (*Options, error) {
 	o := options
@@ -95,6 +104,9 @@ func resolve(options Options) (*Options, error) {
 	}
 	if o.Port == 0 {
 		o.Port = 22
+	}
+	if o.User == "" {
+		o.User = o.DefaultUser
 	}
 	if o.User == "" {
 		current, err := user.Current()

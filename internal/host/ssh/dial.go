@@ -167,8 +167,8 @@ func dialOne(ctx context.Context, options *Options, behind *client, shown []stri
 	config := &ssh.ClientConfig{
 		User: options.User,
 		Auth: offered.methods(),
-		HostKeyCallback: func(hostname string, remote net.Addr, key ssh.PublicKey) error {
-			err := keys.check(hostname, remote, key)
+		HostKeyCallback: func(_ string, remote net.Addr, key ssh.PublicKey) error {
+			err := keys.check(remote, key)
 			if err == nil && asksPerson(options) {
 				clock.stop()
 			}

@@ -112,7 +112,7 @@ func copyOf(content []byte) (path string, err error) {
 // first, in OpenSSH's order, which is also the one that people pin.
 func (k *hostKeys) algorithms() []string {
 	if k.options.HostKeyFingerprint == "" {
-		if known := k.db.HostKeyAlgorithms(k.options.endpoint()); len(known) > 0 {
+		if known := k.db.HostKeyAlgorithms(k.options.keyName()); len(known) > 0 {
 			return known
 		}
 	}
@@ -127,9 +127,9 @@ func (k *hostKeys) algorithms() []string {
 }
 
 // check is the handshake's question whether the key is the host's.
-func (k *hostKeys) check(hostname string, remote net.Addr, key ssh.PublicKey) error {
+func (k *hostKeys) check(remote net.Addr, key ssh.PublicKey) error {
 	k.asked = true
-	k.refused = k.verify(hostname, remote, key)
+	k.refused = k.verify(k.options.keyName(), remote, key)
 	return k.refused
 }
 

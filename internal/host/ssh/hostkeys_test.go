@@ -67,6 +67,27 @@ func TestAcceptNewHostKeys(t *testing.T) {
 	mustConnect(t, options)
 }
 
+// A host that ~/.ssh/config gives a name for its keys is known by that, and a new one's
+// key is noted under it, as OpenSSH does.
+func TestHostKeyAlias(t *testing.T) {
+	server := serve(t, withPassword("right"))
+	options := server.options()
+	options.SSHConfig, options.SSHConfigPath = true, filepath.Join(t.TempDir(), "config")
+	writeTestFile(t, options.SSHConfigPath, "Host 127.0.0.1\n  HostKeyAlias the-host\n", 0o600)
+	if _, err := Connect(t.Context(), options); !errors.Is(err, ErrUnknownHostKey) || !strings.Contains(err.Error(), "the-host") {
+		t.Errorf("known by its address alone: %v", err)
+	}
+	known := "the-host " + string(ssh.MarshalAuthorizedKey(server.hostKey.PublicKey()))
+	writeTestFile(t, options.KnownHostsPaths[0], known, 0o600)
+	mustConnect(t, options)
+	writeTestFile(t, options.KnownHostsPaths[0], "", 0o600)
+	options.AcceptNewHostKeys = true
+	mustConnect(t, options)
+	if got, err := os.ReadFile(options.KnownHostsPaths[0]); err != nil || string(got) != known {
+		t.Errorf("noted as %q, %v; want %q", got, err, known)
+	}
+}
+
 func TestAcceptKeepsAnUnendedLastLine(t *testing.T) {
 	server := serve(t, withPassword("right"))
 	options := server.options()

@@ -22,7 +22,10 @@ type Options struct {
 	Name    string
 	Address string // host name, alias of ~/.ssh/config, or IP address
 	Port    int    // 0 means 22
-	User    string // empty means the user who runs quorate
+	User    string // empty means DefaultUser
+	// DefaultUser is who logs in where neither User nor ~/.ssh/config says; empty means
+	// the user who runs quorate.
+	DefaultUser string
 
 	// Password is asked for at most once, and only if the server wants one.
 	Password func(context.Context) (string, error)
@@ -61,6 +64,10 @@ type Options struct {
 	// SSHConfigPath is read instead of ~/.ssh/config when set.
 	SSHConfigPath string
 
+	// hostKeyAlias is the name of the host's keys in known_hosts, of ~/.ssh/config;
+	// empty means its address and port.
+	hostKeyAlias string
+
 	// Warn is told of what is passed over in the user's files; nil discards it.
 	Warn func(message string)
 	// Log receives what the agent says outside any operation; nil discards it.
@@ -83,6 +90,14 @@ func (o *Options) title() string {
 		return o.Name
 	}
 	return o.Address
+}
+
+// keyName is what known_hosts calls the host, as host:port: the port 22 is left out there.
+func (o *Options) keyName() string {
+	if o.hostKeyAlias != "" {
+		return net.JoinHostPort(o.hostKeyAlias, "22")
+	}
+	return o.endpoint()
 }
 
 // endpoint is where the host's SSH server listens, as host:port.
