@@ -60,7 +60,7 @@ func (o runStaticPods) withClients(ctx context.Context, rt *component.Runtime) (
 	}
 	pods := slices.Clone(o.pods)
 	for i, pod := range pods {
-		pods[i].client = clientIn(facts.Files[pod.kubeconfig()])
+		pods[i].client = component.ClientIn(facts.Files[pod.kubeconfig()])
 	}
 	return pods, nil
 }

@@ -1,8 +1,6 @@
 package controlplane
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"net/netip"
 	"slices"
@@ -30,11 +28,6 @@ const (
 	// settingsLabel is on every static pod: it names the settings that the pod was
 	// made with. The container runtime tells it of the pods that it runs.
 	settingsLabel = "quorate.dev/settings"
-	// clientLabel is on static pods that go by a kubeconfig, which they read when they
-	// start: it names the client certificate that was in it.
-	clientLabel = "quorate.dev/client"
-	// maxLabel is how long a label's value may be.
-	maxLabel = 63
 )
 
 // staticPod is a static pod to be made.
@@ -51,9 +44,9 @@ type made struct {
 
 // labels name what the pod is made of.
 func (m made) labels() map[string]string {
-	out := map[string]string{settingsLabel: m.settings[:min(len(m.settings), maxLabel)]}
+	out := map[string]string{settingsLabel: component.LabelValue(m.settings)}
 	if m.client != "" {
-		out[clientLabel] = m.client[:min(len(m.client), maxLabel)]
+		out[component.ClientLabel] = component.LabelValue(m.client)
 	}
 	return out
 }
@@ -76,16 +69,6 @@ func kubeconfigOf(pod string) string {
 		return component.KubernetesDir + "/" + staticPod{name: pod}.phase() + ".conf"
 	}
 	return ""
-}
-
-// clientIn is the digest of the client certificate in a kubeconfig; empty where
-// there is none.
-func clientIn(f protocol.File) string {
-	if f.Certificates == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(f.Certificates))
-	return hex.EncodeToString(sum[:])
 }
 
 // phase is the part of kubeadm's control-plane phase that makes the pod.
@@ -116,7 +99,7 @@ func planStaticPods(in component.Input, h *cluster.Host, facts *protocol.Facts, 
 			reason = name + " made with other settings"
 		case slices.Contains(anew, kubeconfig):
 			reason = name + " goes by " + kubeconfig + ", which is made anew"
-		case have[name].client != "" && have[name].client != clientIn(facts.Files[kubeconfig]):
+		case have[name].client != "" && have[name].client != component.ClientIn(facts.Files[kubeconfig]):
 			reason = name + " runs with a client certificate that was replaced in " + kubeconfig
 		case component.Edited(facts, manifest(name)):
 			reason = manifest(name) + " was edited by hand: apply makes it as the cluster file says"

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,22 +46,64 @@ func imageOfKubeVIP(c *cluster.Cluster) string {
 // Here nothing needs the address before workers join: each control-plane host
 // uses its own API server. So kube-vip starts once the role is bound, and
 // super-admin.conf stays with kubeadm.
-func kubeVIPManifest(c *cluster.Cluster, h *cluster.Host, iface string) component.File {
+//
+// It reads the client certificate in admin.conf when it starts; client is the digest
+// of that, so that another one makes another pod.
+func kubeVIPManifest(c *cluster.Cluster, h *cluster.Host, iface, client string) component.File {
 	lb := &c.Endpoint.LoadBalancer
 	return component.File{Path: kubeVIPFile, Mode: 0o600, Content: component.Render(templates, "kube-vip.yaml.tmpl", struct {
 		Image, Node, Interface, Kubeconfig string
+		ClientLabel, Client                string
 		VIP, Address                       netip.Addr
 		Port                               int
 		AS                                 uint32
 		Peers                              []cluster.BGPPeer
 	}{
 		Image: imageOfKubeVIP(c), Node: h.Name, Interface: iface, Kubeconfig: component.AdminConf,
+		ClientLabel: component.ClientLabel, Client: component.LabelValue(client),
 		VIP: lb.VIP, Address: h.InternalAddress, Port: apiPort(c), AS: lb.KubeVIP.AS, Peers: lb.KubeVIP.Peers,
 	})}
 }
 
 // queryKubeVIP asks for what planKubeVIP compares.
-func queryKubeVIP(q *protocol.FactsRequest) { component.AskFiles(q, kubeVIPFile) }
+func queryKubeVIP(q *protocol.FactsRequest) {
+	component.AskFiles(q, kubeVIPFile)
+	q.Files = append(q.Files, adminQuery())
+}
+
+func adminQuery() protocol.FileQuery {
+	return protocol.FileQuery{Path: component.AdminConf, Certificate: true}
+}
+
+var kubeVIPClient = regexp.MustCompile(`(?m)^ *` + regexp.QuoteMeta(component.ClientLabel) + `: "([0-9a-f]+)"$`)
+
+// kubeVIPChanges compares a host's kube-vip with what it is to be.
+func kubeVIPChanges(facts *protocol.Facts, manifest func(client string) component.File, remade bool) (why string, changes []plan.Change) {
+	client := component.ClientIn(facts.Files[component.AdminConf])
+	_, changes = component.FileChanges(facts, []component.File{manifest(client)})
+	why = component.WhyOf(changes)
+	found := kubeVIPClient.FindStringSubmatch(facts.Files[kubeVIPFile].Content)
+	if found == nil {
+		return why, changes
+	}
+	_, others := component.FileChanges(facts, []component.File{manifest(found[1])})
+	switch again := []plan.Change{{What: kubeVIPFile, Action: "update"}}; {
+	case others != nil:
+		return why, changes
+	case remade:
+		return "kube-vip goes by " + component.AdminConf + ", which is made anew", again
+	case len(changes) > 0:
+		return "kube-vip runs with a client certificate that was replaced in " + component.AdminConf, again
+	}
+	return "", nil
+}
+
+// remade reports whether a plan makes one of kubeadm's kubeconfigs on a host anew.
+func remade(out *component.Output, host, path string) bool {
+	return slices.ContainsFunc(out.Steps, func(s plan.Step) bool {
+		return s.ID == plan.On(component.StepCertificates, host) && slices.ContainsFunc(s.Changes, func(c plan.Change) bool { return c.What == path })
+	})
+}
 
 // planKubeVIP plans a control-plane host's kube-vip.
 func planKubeVIP(in component.Input, h *cluster.Host, facts *protocol.Facts, out *component.Output) {
@@ -73,15 +117,15 @@ func planKubeVIP(in component.Input, h *cluster.Host, facts *protocol.Facts, out
 		}
 	}
 	planKubeVIPImage(in, h, facts, out)
-	manifest := kubeVIPManifest(in.Cluster, h, iface)
-	_, changes := component.FileChanges(facts, []component.File{manifest})
+	manifest := func(client string) component.File { return kubeVIPManifest(in.Cluster, h, iface, client) }
+	why, changes := kubeVIPChanges(facts, manifest, remade(out, h.Name, component.AdminConf))
 	if len(changes) == 0 {
 		return
 	}
 	s := plan.Step{
 		ID: plan.On(component.StepVIP, h.Name), Host: h.Name, Title: "run kube-vip, which shares " + lb.VIP.String(),
-		Why: component.WhyOf(changes), Changes: changes,
-		Needs: []plan.ID{component.StepClusterInit, plan.On(stepVIPImage, h.Name)},
+		Why: why, Changes: changes,
+		Needs: []plan.ID{component.StepClusterInit, plan.On(component.StepCertificates, h.Name), plan.On(stepVIPImage, h.Name)},
 	}
 	if !in.LeavesAPIPort() { // else the API servers run, and are restarted in the end
 		s.Needs = append(s.Needs, plan.On(component.StepControlPlane, h.Name))
@@ -151,13 +195,22 @@ func (o pullImage) Verify(ctx context.Context, rt *component.Runtime, say func(s
 // runKubeVIP is the work of running kube-vip on a host.
 type runKubeVIP struct {
 	host     string
-	manifest component.File
+	manifest func(client string) component.File
 	url      string // of the API under the shared address
 }
 
-// Apply implements component.Op: the kubelet runs what is in the folder.
+// Apply implements component.Op: the kubelet runs what is in the folder. The client
+// certificate may have been made by this plan.
 func (o runKubeVIP) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
-	_, err := component.WriteFiles(ctx, rt, o.host, []component.File{o.manifest})
+	h, err := rt.Host(o.host)
+	if err != nil {
+		return err
+	}
+	facts, err := h.Facts(ctx, protocol.FactsRequest{Brief: true, Files: []protocol.FileQuery{adminQuery()}})
+	if err != nil {
+		return err
+	}
+	_, err = component.WriteFiles(ctx, rt, o.host, []component.File{o.manifest(component.ClientIn(facts.Files[component.AdminConf]))})
 	return err
 }
 

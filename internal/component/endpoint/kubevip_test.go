@@ -48,7 +48,7 @@ func TestKubeVIPManifests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := kubeVIPCluster(tt.kubeVIP)
-			f := kubeVIPManifest(c, c.Host("cp-2"), tt.iface)
+			f := kubeVIPManifest(c, c.Host("cp-2"), tt.iface, strings.Repeat("ab", 32))
 			goldenFiles(t, "kube-vip-"+name, txtar.File{Name: f.Path, Data: f.Content})
 			var pod corev1.Pod
 			if err := yaml.UnmarshalStrict(f.Content, &pod); err != nil {
