@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // page is one Markdown file of the repository.
@@ -19,6 +21,7 @@ type page struct {
 	headings []string
 	anchors  []string // of its headings, as GitHub makes them, and of its marks
 	links    []string
+	console  []string // its blocks of commands and what they print, without comments
 }
 
 var (
@@ -70,6 +73,9 @@ func readPage(path, text string) page {
 			} else {
 				fence = ""
 			}
+		case fence == "```console":
+			command, _, _ := strings.Cut(line, " #")
+			p.console = append(p.console, strings.TrimSpace(command))
 		case fence != "":
 		default:
 			if level := strings.IndexFunc(line, func(r rune) bool { return r != '#' }); level > 0 && line[level] == ' ' {
@@ -135,9 +141,29 @@ func TestLinksLeadSomewhere(t *testing.T) {
 // TestFirstPagesStayShort holds what a newcomer reads first to what is read at one sitting.
 func TestFirstPagesStayShort(t *testing.T) {
 	all := pages(t)
-	for path, most := range map[string]int{"ARCHITECTURE.md": 1600} {
+	for path, most := range map[string]int{"README.md": 1200, "ARCHITECTURE.md": 1600} {
 		if got := all[path].words; got == 0 || got > most {
 			t.Errorf("%s has %d words, want at most %d: move what is not needed first to a page in docs", path, got, most)
 		}
+	}
+}
+
+// TestReadmesAreTwins compares the two languages: as many headings of each level, in the
+// same order, and the same commands with the same output.
+func TestReadmesAreTwins(t *testing.T) {
+	all := pages(t)
+	english, chinese := all["README.md"], all["README.zh.md"]
+	levels := func(p page) (out []string) {
+		for _, h := range p.headings {
+			level, _, _ := strings.Cut(h, " ")
+			out = append(out, level)
+		}
+		return out
+	}
+	if got, want := levels(chinese), levels(english); !slices.Equal(got, want) {
+		t.Errorf("README.zh.md has the headings %q, want those of README.md: %q", chinese.headings, english.headings)
+	}
+	if d := cmp.Diff(english.console, chinese.console); d != "" {
+		t.Errorf("the blocks of commands differ (-README.md +README.zh.md):\n%s", d)
 	}
 }
