@@ -22,7 +22,9 @@ func echo(conn net.PacketConn, nonce string) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err == nil && string(buffer[:n]) == nonce {
+		if err != nil {
+			time.Sleep(acceptPause)
+		} else if string(buffer[:n]) == nonce {
 			_, _ = conn.WriteTo(buffer[:n], from) // one that is lost is asked for again
 		}
 	}

@@ -112,19 +112,30 @@ func sendLine(w http.ResponseWriter, value any) error {
 	return http.NewResponseController(w).Flush()
 }
 
-// greet sends the nonce to everyone who connects, one after another, until
-// the listener is closed.
-func greet(l net.Listener, nonce string) {
+// acceptPause is how long a listener rests after it could take nobody in: where no file
+// descriptor is left, it would be told so again at once, and again.
+const acceptPause = 50 * time.Millisecond
+
+// acceptAll takes connections until the listener is closed, one after another.
+func acceptAll(l net.Listener, each func(net.Conn)) {
 	for {
 		conn, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
+		switch {
+		case errors.Is(err, net.ErrClosed):
 			return
+		case err != nil:
+			time.Sleep(acceptPause)
+		default:
+			each(conn)
 		}
-		if err != nil {
-			continue // the peer was gone before it was accepted
-		}
+	}
+}
+
+// greet sends the nonce to everyone who connects.
+func greet(l net.Listener, nonce string) {
+	acceptAll(l, func(conn net.Conn) {
 		conn.SetDeadline(time.Now().Add(time.Second))
 		io.WriteString(conn, nonce)
 		conn.Close()
-	}
+	})
 }

@@ -95,16 +95,7 @@ func standInCertificate() (tls.Certificate, error) {
 
 // serve takes connections until the listener is closed.
 func (s *standIn) serve(l net.Listener) {
-	for {
-		conn, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			continue // the peer was gone before it was accepted
-		}
-		s.wg.Go(func() { s.shake(conn) })
-	}
+	acceptAll(l, func(conn net.Conn) { s.wg.Go(func() { s.shake(conn) }) })
 }
 
 // shake sets TLS up on a connection and hands it to the HTTP server.
