@@ -223,8 +223,8 @@ func lockHolder(path string) int {
 // forbidServiceStarts keeps Debian's packages from starting their services
 // as they are installed: a proxy must not run before it has its configuration.
 // An administrator's own policy is left in force. The policy permits
-// everything again once this process is gone, so that a cut connection cannot
-// leave a host whose packages never start anything.
+// everything again once this process is gone, whoever has its number then, so
+// that a cut connection cannot leave a host whose packages never start anything.
 func (a *Agent) forbidServiceStarts() (restore func(), err error) {
 	path := filepath.Join("/", a.root, "usr/sbin/policy-rc.d")
 	const mark = "# Written by quorate for the length of one installation."
@@ -232,8 +232,10 @@ func (a *Agent) forbidServiceStarts() (restore func(), err error) {
 		return func() {}, nil
 	}
 	policy := fmt.Sprintf("#!/bin/sh\n%s\n"+
-		"[ \"$(cat /proc/sys/kernel/random/boot_id)\" = %s ] && [ -e /proc/%d/exe ] && exit 101\nexit 0\n",
-		mark, firstLine("/proc/sys/kernel/random/boot_id"), os.Getpid())
+		"[ \"$(cat /proc/sys/kernel/random/boot_id)\" = %s ] || exit 0\n"+
+		// The 22nd field, counted from the name's end: a name may hold spaces.
+		"[ \"$(sed 's/.*) //' /proc/%d/stat 2>/dev/null | cut -d' ' -f20)\" = %s ] && exit 101\nexit 0\n",
+		mark, firstLine("/proc/sys/kernel/random/boot_id"), os.Getpid(), startOf(os.Getpid()))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -134,6 +136,46 @@ func aptHost(t *testing.T, s *script) *Agent {
 	a := New(Options{Root: root, Exec: s.run})
 	t.Cleanup(a.Close)
 	return a
+}
+
+// The policy holds for this process alone, and not for another one that has its number
+// after it was killed: nothing would start on the host for as long as that one runs.
+func TestServiceStartsAreForbiddenByOneProcess(t *testing.T) {
+	a := New(Options{Root: t.TempDir()})
+	defer a.Close()
+	restore, err := a.forbidServiceStarts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(a.root, "usr/sbin/policy-rc.d")
+	policy, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := "/proc/" + strconv.Itoa(os.Getpid()) + "/"
+	other := exec.Command("sleep", "60")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { other.Process.Kill(); other.Wait() }()
+	for name, c := range map[string]struct {
+		proc string
+		want int
+	}{
+		"this process":              {self, 101},
+		"another one of its number": {"/proc/" + strconv.Itoa(other.Process.Pid) + "/", 0},
+		"none":                      {"/proc/0/", 0},
+	} {
+		changed := strings.ReplaceAll(string(policy), self, c.proc)
+		cmd := exec.Command("/bin/sh", "-c", changed)
+		if cmd.Run(); cmd.ProcessState.ExitCode() != c.want {
+			t.Errorf("%s: the policy ends with %d, want %d:\n%s", name, cmd.ProcessState.ExitCode(), c.want, changed)
+		}
+	}
+	restore()
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the policy is still there: %v", err)
+	}
 }
 
 func TestAptInstallsFilesThatAreMissingOrOlder(t *testing.T) {
