@@ -32,13 +32,19 @@ func (a *Agent) describeMachine(facts *protocol.Facts) {
 	}
 	facts.OS = parseOSRelease(osRelease)
 	facts.Resolv = parseResolv(a.text("/etc/resolv.conf"))
+	facts.SELinux = seLinux()
+	facts.PackageTool = a.packageToolName()
+}
+
+// seLinux is enforcing, permissive, or empty where the kernel has none.
+func seLinux() string {
 	switch firstLine("/sys/fs/selinux/enforce") {
 	case "1":
-		facts.SELinux = "enforcing"
+		return "enforcing"
 	case "0":
-		facts.SELinux = "permissive"
+		return "permissive"
 	}
-	facts.PackageTool = a.packageToolName()
+	return ""
 }
 
 // packageToolName is apt, dnf or empty.

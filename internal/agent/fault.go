@@ -98,7 +98,7 @@ const (
 // network fault is about to be.
 func (a *Agent) arm(ctx context.Context, dir string, request protocol.FaultRequest) (protocol.FaultReply, error) {
 	var reply protocol.FaultReply
-	run, err := a.exec(ctx, Command{Argv: armArgv(dir, request), Timeout: armTime})
+	run, err := a.exec(ctx, Command{Argv: armArgv(dir, request, seLinux() != ""), Timeout: armTime})
 	if err != nil {
 		return reply, err
 	}
@@ -113,18 +113,22 @@ func (a *Agent) arm(ctx context.Context, dir string, request protocol.FaultReque
 }
 
 // armArgv starts the fault's unit. The unit is told how to undo before its
-// process starts, and ends by itself when its time is over.
-func armArgv(dir string, request protocol.FaultRequest) []string {
+// process starts, and ends by itself when its time is over. Under SELinux it is told
+// what to run as: systemd's own context may run nothing that lies below /var/lib.
+func armArgv(dir string, request protocol.FaultRequest, seLinux bool) []string {
 	agent := filepath.Join(dir, "agent")
-	return []string{
+	argv := []string{
 		"systemd-run", "--quiet", "--collect", "--unit=" + FaultUnit(request.ID), "--service-type=notify",
 		"--description=A drill of quorate; ends by itself",
 		fmt.Sprintf("--property=RuntimeMaxSec=%dms", request.LastsMillis),
 		"--property=TimeoutStartSec=" + unitTime.String(),
 		"--property=TimeoutStopSec=" + unitTime.String(),
 		fmt.Sprintf("--property=ExecStopPost=%s %s %s", agent, FaultUndo, dir),
-		agent, FaultHold, dir,
 	}
+	if seLinux {
+		argv = append(argv, "--property=SELinuxContext="+protocol.SELinuxUnconfined)
+	}
+	return append(argv, agent, FaultHold, dir)
 }
 
 // FaultUnit is the systemd unit of a fault.

@@ -79,6 +79,22 @@ func TestArmedBeforeTheFault(t *testing.T) {
 	}
 }
 
+// Under SELinux, the unit may run the fault's own agent.
+func TestFaultUnderSELinux(t *testing.T) {
+	for seLinux, want := range map[bool]int{true: 1, false: 0} {
+		argv := armArgv("/var/lib/quorate/faults/a", protocol.FaultRequest{ID: "a", LastsMillis: 1000}, seLinux)
+		got := 0
+		for _, word := range argv[:len(argv)-3] { // what follows is the program
+			if word == "--property=SELinuxContext=system_u:system_r:unconfined_service_t:s0" {
+				got++
+			}
+		}
+		if got != want {
+			t.Errorf("with SELinux %v: %d contexts in %q, want %d", seLinux, got, argv, want)
+		}
+	}
+}
+
 // hold runs a fault in this process as its unit would.
 func hold(t *testing.T, request protocol.FaultRequest) (dir string, end func() error) {
 	t.Helper()

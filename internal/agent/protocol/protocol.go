@@ -22,6 +22,10 @@ const ArgsHeader = "Quorate-Args"
 // operator's side passes over all that a login shell printed before it.
 const Greeting = "quorate-agent/1 ready"
 
+// SELinuxUnconfined is the context of a unit that runs what SELinux' targeted policy
+// would let no unit run where it lies.
+const SELinuxUnconfined = "system_u:system_r:unconfined_service_t:s0"
+
 // AgentFolder is where agents live on a host: root's, mode 0700. A file's name
 // there is the beginning of the hex sha256 of its content.
 const AgentFolder = "/var/lib/quorate/agent"

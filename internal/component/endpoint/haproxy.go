@@ -51,6 +51,9 @@ type haproxyConfig struct {
 	Servers                 []server
 }
 
+// SELinuxContext is what a HAProxy of ours runs as.
+func (haproxyConfig) SELinuxContext() string { return protocol.SELinuxUnconfined }
+
 // listener is a port that HAProxy carries beside the endpoint's.
 type listener struct {
 	Name           string
