@@ -13,6 +13,7 @@ import (
 
 // describeFiles describes each path; a missing one is described as missing.
 func (a *Agent) describeFiles(queries []protocol.FileQuery) map[string]protocol.File {
+	queries = a.matched(queries)
 	files := make(map[string]protocol.File, len(queries))
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -29,6 +30,35 @@ func (a *Agent) describeFiles(queries []protocol.FileQuery) map[string]protocol.
 	}
 	wg.Wait()
 	return files
+}
+
+// matched puts the files that patterns match in their place.
+func (a *Agent) matched(queries []protocol.FileQuery) []protocol.FileQuery {
+	var out []protocol.FileQuery
+	asked := map[string]bool{}
+	for _, q := range queries {
+		if !q.Pattern {
+			out, asked[q.Path] = append(out, q), true
+		}
+	}
+	for _, q := range queries {
+		pattern, err := a.path(q.Path)
+		if !q.Pattern || err != nil {
+			continue
+		}
+		found, _ := filepath.Glob(pattern) // a pattern that is none matches nothing
+		for _, path := range found[:min(len(found), protocol.MaxMatches)] {
+			name := path
+			if a.root != "" && a.root != "/" {
+				name = strings.TrimPrefix(path, filepath.Clean(a.root))
+			}
+			if !asked[name] {
+				asked[name] = true
+				out = append(out, protocol.FileQuery{Path: name, Content: q.Content, Digest: q.Digest})
+			}
+		}
+	}
+	return out
 }
 
 func (a *Agent) describeFile(query protocol.FileQuery) protocol.File {

@@ -3,6 +3,9 @@ package protocol
 // FileQuery asks for one file.
 type FileQuery struct {
 	Path string `json:"path"`
+	// Pattern tells that Path is one, as of a shell: every file that it matches (at
+	// most MaxMatches) is described under its own path, unless it is asked for by that.
+	Pattern bool `json:"pattern,omitempty"`
 	// Content asks for the text too (at most MaxContent bytes, else it is
 	// left out). Never set it for a file that holds a secret.
 	Content bool `json:"content,omitempty"`
@@ -17,6 +20,9 @@ type FileQuery struct {
 	// the key is not.
 	Key string `json:"key,omitempty"`
 }
+
+// MaxMatches is how many files a pattern describes at most.
+const MaxMatches = 256
 
 // File describes one path.
 type File struct {

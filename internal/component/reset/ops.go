@@ -18,14 +18,19 @@ type stop struct {
 // stopTimeout bounds the stop of one unit: systemd kills it after 90 seconds.
 const stopTimeout = 2 * time.Minute
 
-// Apply implements component.Op. What starts others is stopped first: the
-// kubelet, then the containers, then the runtime with the shims that outlive it.
+// Apply implements component.Op. What drills do ends before anything: that it is
+// undone starts units, and puts back what is then removed. What starts others is
+// stopped first: the kubelet, then the containers, then the runtime with the shims
+// that outlive it.
 func (o stop) Apply(ctx context.Context, rt *component.Runtime, say func(string)) error {
 	h, err := rt.Host(o.host)
 	if err != nil {
 		return err
 	}
 	if _, err := h.WriteFile(ctx, marker, []byte("A reset of this host was begun. Run `quorate reset` to finish it.\n"), 0o644); err != nil {
+		return err
+	}
+	if _, err := h.Undo(ctx, ""); err != nil {
 		return err
 	}
 	for _, p := range o.parts {

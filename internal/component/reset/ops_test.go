@@ -112,6 +112,7 @@ func TestFilesAreRemovedAndOthersStay(t *testing.T) {
 func TestStopOrder(t *testing.T) {
 	h, fake := hosttest.New(t, "cp-1")
 	fake.Expect("marker", func(c hosttest.Call) bool { return c.Op == protocol.OpWrite }).Reply(protocol.WriteReply{Changed: true})
+	fake.Expect("undo", func(c hosttest.Call) bool { return c.Op == protocol.OpUndo }).Reply(protocol.UndoReply{})
 	fake.Expect("units", func(c hosttest.Call) bool { return c.Op == protocol.OpUnit }).Any()
 	fake.Expect("kill", func(c hosttest.Call) bool { return c.Op == protocol.OpKill }).Any()
 	in := inputOf(t, nil)
@@ -123,6 +124,8 @@ func TestStopOrder(t *testing.T) {
 		switch {
 		case strings.HasPrefix(call, "write "):
 			order = append(order, "marker")
+		case strings.HasPrefix(call, "undo "):
+			order = append(order, "faults")
 		case strings.HasPrefix(call, "kill "):
 			order = append(order, call)
 		case strings.Contains(call, `"verb":"stop"`):
@@ -132,7 +135,7 @@ func TestStopOrder(t *testing.T) {
 	}
 	pods := `kill {"cgroups":["/kubepods.slice","/kubepods"]}`
 	want := []string{
-		"marker", "stop kubelet.service", pods, "stop kubepods.slice", pods,
+		"marker", "faults", "stop kubelet.service", pods, "stop kubepods.slice", pods,
 		"stop containerd.service", `kill {"cgroups":["/system.slice/containerd.service"],"programs":["/usr/local/bin/containerd-shim-runc-v2"]}`,
 		"stop etcd.service", "stop quorate-keepalived.service", "stop quorate-haproxy.service", "stop quorate-nginx.service",
 	}

@@ -85,8 +85,12 @@ func (f findings) why() string {
 func find(in component.Input, facts *protocol.Facts) findings {
 	f := findings{}
 	all := partsOf(in.Cluster)
+	all = append(all, formerParts(facts, all)...)
 	f.settings = settingsLeft(facts)
-	f.ours = len(f.settings) > 0 || slices.ContainsFunc(all, func(p part) bool { return isOurs(facts, p) })
+	for _, id := range facts.Dirs[protocol.FaultFolder] {
+		f.stops = append(f.stops, plan.Change{What: "the drill's fault " + id, Action: "stop"})
+	}
+	f.ours = len(f.settings)+len(f.stops) > 0 || slices.ContainsFunc(all, func(p part) bool { return isOurs(facts, p) })
 	for _, p := range all {
 		// Quorate's marks are on the host: a part that nobody else runs is a
 		// rest of ours, of an apply or a reset that was interrupted.
@@ -119,7 +123,7 @@ func (f findings) hasKubelet() bool {
 
 // note words what is there of a part that is ours.
 func (f *findings) note(facts *protocol.Facts, p part) {
-	if u := facts.Units[p.unit]; u.Load == "loaded" && u.Active != "inactive" {
+	if u := facts.Units[p.unit]; p.former || u.Load == "loaded" && u.Active != "inactive" {
 		f.stops = append(f.stops, plan.Change{What: p.unit, Action: "stop"})
 	}
 	for _, path := range slices.Concat([]string{p.unitFile}, p.files, p.settings) {

@@ -113,6 +113,28 @@ func TestEverythingOfOurs(t *testing.T) {
 	}
 }
 
+// A drill's fault that holds still would start units, and put data back, after the
+// reset; a unit of an older Quorate would run on. One that another names so is his.
+func TestFaultsAndFormerUnits(t *testing.T) {
+	for _, test := range []struct {
+		what  string
+		facts *protocol.Facts
+		want  []string
+	}{
+		{"a fault", &protocol.Facts{Dirs: map[string][]string{protocol.FaultFolder: {"etcd-stopped-1"}}}, []string{"stop the drill's fault etcd-stopped-1"}},
+		{"a former unit", &protocol.Facts{Files: map[string]protocol.File{"/etc/systemd/system/quorate-relay.service": ourFile()}},
+			[]string{"stop quorate-relay.service", "remove /etc/systemd/system/quorate-relay.service"}},
+		{"another's", &protocol.Facts{Files: map[string]protocol.File{
+			"/etc/systemd/system/quorate-own.service": {Exists: true, Content: "[Unit]\n"}, "/etc/systemd/system/relay.service": ourFile(),
+		}}, nil},
+	} {
+		changes, _ := planOf(t, inputOf(t, test.facts))
+		if d := cmp.Diff(test.want, changes); d != "" {
+			t.Errorf("%s (-want +got):\n%s", test.what, d)
+		}
+	}
+}
+
 // A host with somebody else's kubelet and containerd, where nothing is ours.
 func TestOthersAreLeftAlone(t *testing.T) {
 	facts := &protocol.Facts{

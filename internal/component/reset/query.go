@@ -8,6 +8,7 @@
 package reset
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -54,6 +55,8 @@ type part struct {
 	settings, data []string
 	// emptied are removed only when nothing is left in them; in this order.
 	emptied []string
+	// former tells that it is an older Quorate's, whose unit was not asked for.
+	former bool
 	// owns tells which of the catalog's binaries belong to the part.
 	owns func(catalog.Binary) bool
 }
@@ -129,6 +132,27 @@ func binariesOf(r catalog.Release) []catalog.Binary {
 	return out
 }
 
+// ownUnits are the unit files that only Quorate names so. Those that bear its header
+// and are none of partsOf are an older Quorate's: a change that was cut off, and
+// finished by nobody, leaves them.
+const ownUnits = systemdDir + "/quorate-*.service"
+
+// formerParts are an older Quorate's units, of which nothing else is known.
+func formerParts(facts *protocol.Facts, known []part) []part {
+	var out []part
+	for _, file := range slices.Sorted(maps.Keys(facts.Files)) {
+		former, _ := path.Match(ownUnits, file)
+		if !former || slices.ContainsFunc(known, func(p part) bool { return p.unitFile == file }) {
+			continue
+		}
+		p := part{unit: path.Base(file), unitFile: file, former: true, owns: func(catalog.Binary) bool { return false }}
+		if isOurs(facts, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // Query asks for what Plan looks at.
 func Query(c *cluster.Cluster, r catalog.Release, q *protocol.FactsRequest) {
 	component.AskFiles(q, modulesFile, sysctlFile, hostsFile, fstabFile)
@@ -144,6 +168,7 @@ func Query(c *cluster.Cluster, r catalog.Release, q *protocol.FactsRequest) {
 		q.Dirs = append(q.Dirs, p.data...)
 	}
 	component.AskBinaries(q, binariesOf(r))
-	q.Dirs = append(q.Dirs, linksDir, netnsDir)
+	q.Dirs = append(q.Dirs, linksDir, netnsDir, protocol.FaultFolder)
+	q.Files = append(q.Files, protocol.FileQuery{Path: ownUnits, Pattern: true, Content: true})
 	q.Units = slices.Compact(slices.Sorted(slices.Values(q.Units)))
 }
