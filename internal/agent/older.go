@@ -3,14 +3,17 @@ package agent
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
+// inUse is how long an agent, or an upload, is taken for one that another operator is
+// about to start: who finds an agent on the host touches it before starting it.
+const inUse = time.Hour
+
 // RemoveOlder removes the agents of other versions from folder, keeping the
-// one named keep, and uploads that were cut off. One under way, which another
-// operator may be making this minute, is left alone. What cannot be removed
-// does no harm and is tried again next time.
+// one named keep, and uploads that were cut off. What another operator may be
+// about to start is left alone. What cannot be removed does no harm and is tried
+// again next time.
 func RemoveOlder(folder, keep string) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -20,11 +23,8 @@ func RemoveOlder(folder, keep string) {
 		if entry.Name() == keep {
 			continue
 		}
-		if strings.HasPrefix(entry.Name(), ".") {
-			info, err := entry.Info()
-			if err != nil || time.Since(info.ModTime()) < time.Hour {
-				continue
-			}
+		if info, err := entry.Info(); err != nil || time.Since(info.ModTime()) < inUse {
+			continue
 		}
 		os.Remove(filepath.Join(folder, entry.Name()))
 	}

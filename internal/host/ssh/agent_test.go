@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/quorate/quorate/internal/agent/embedded"
 	"go.uber.org/goleak"
@@ -57,6 +58,61 @@ func TestRealServer(t *testing.T) {
 	entries, err := os.ReadDir(options.agentFolder)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("the agent's folder holds %v, %v", entries, err)
+	}
+}
+
+// What lies where others may write is not run as root, whoever has put it there.
+func TestUnsafeFolder(t *testing.T) {
+	server := startSSHD(t)
+	for name, spoil := range map[string]func(above, folder string) error{
+		"above is writable by its group": func(above, _ string) error { return os.Chmod(above, 0o775) },
+		"above is writable by all":       func(above, _ string) error { return os.Chmod(above, 0o757) },
+		"the folder is writable by all":  func(_, folder string) error { return os.Chmod(folder, 0o722) },
+		"above is another's":             func(above, _ string) error { return os.Chown(above, 65534, 65534) },
+		"the folder is another's":        func(_, folder string) error { return os.Chown(folder, 65534, 65534) },
+		"the folder is a link to such": func(_, folder string) error {
+			theirs := filepath.Join(t.TempDir(), "theirs")
+			return errors.Join(os.Rename(folder, theirs), os.Chown(theirs, 65534, 65534), os.Symlink(theirs, folder))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options := server.options(t)
+			above := filepath.Dir(options.agentFolder)
+			if err := os.MkdirAll(options.agentFolder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(above, options.agentFolder); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Connect(t.Context(), options)
+			if !errors.Is(err, ErrAgentStart) || !strings.Contains(err.Error(), "others than root may write where the agent is run from, "+above) {
+				t.Errorf("got %v", err)
+			}
+			if entries, _ := os.ReadDir(options.agentFolder); len(entries) != 0 {
+				t.Errorf("something was put there: %v", entries)
+			}
+		})
+	}
+}
+
+// An agent that is found is touched, so that another version's does not take it for one
+// that nobody needs before it is started.
+func TestFoundAgentIsTouched(t *testing.T) {
+	server := startSSHD(t)
+	options := server.options(t)
+	mustConnect(t, options)
+	entries, err := os.ReadDir(options.agentFolder)
+	if err != nil || len(entries) != 1 {
+		t.Fatal(entries, err)
+	}
+	path := filepath.Join(options.agentFolder, entries[0].Name())
+	before := time.Now().Add(-48 * time.Hour)
+	if err := os.Chtimes(path, before, before); err != nil {
+		t.Fatal(err)
+	}
+	mustConnect(t, options)
+	if info, err := os.Stat(path); err != nil || time.Since(info.ModTime()) > time.Hour {
+		t.Errorf("the agent is of %v, %v", info.ModTime(), err)
 	}
 }
 

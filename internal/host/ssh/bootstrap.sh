@@ -12,6 +12,16 @@ case $machine in
   *) echo "quorate-agent unsupported $machine"; exit 1 ;;
 esac;
 name=$(printf %.16s "$sum");
+me=$(id -u);
+for d in "${folder%/*}" "$folder"; do
+  [ -e "$d" ] || continue;
+  seen=$(stat -L -c "%u %A" "$d");
+  case $seen in
+    "$me d"????-??-?*) ;;
+    *) echo "quorate-agent unsafe $d ($seen)"; exit 1 ;;
+  esac;
+done;
+touch -c "$folder/$name" 2>/dev/null;
 if [ -x "$folder/$name" ] && echo "$sum  $folder/$name" | sha256sum -c >/dev/null 2>&1;
 then exec "$folder/$name" "$folder"; fi;
 packing=raw;

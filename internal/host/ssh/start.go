@@ -153,6 +153,9 @@ func (s *starter) converse(out *bufio.Reader, p *process, agents map[string]embe
 		case strings.Contains(text, "quorate-agent unsupported "):
 			_, machine, _ := strings.Cut(text, "quorate-agent unsupported ")
 			return "", &AgentStartError{Host: s.host, Reason: fmt.Sprintf("the machine is %s; x86_64 and aarch64 are supported", machine)}
+		case strings.Contains(text, "quorate-agent unsafe "):
+			_, folder, _ := strings.Cut(text, "quorate-agent unsafe ")
+			return "", &AgentStartError{Host: s.host, Reason: fmt.Sprintf("others than root may write where the agent is run from, %s: see whose it is and what they left there, then remove it, or chown it to root and chmod it go-w", folder)}
 		case strings.Contains(text, "quorate-agent missing "):
 			_, rest, _ := strings.Cut(text, "quorate-agent missing ")
 			quiet.Stop() // the keepalives watch over the upload
