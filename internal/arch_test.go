@@ -125,6 +125,12 @@ func TestLayers(t *testing.T) {
 			if below(imported, "internal/cli") && p.name() != "cmd/quorate" {
 				t.Errorf("%s imports %s; only cmd/quorate does", p.name(), imported)
 			}
+			if below(imported, "internal/session") && !below(p.name(), "internal/cli") {
+				t.Errorf("%s imports %s; only who faces people does", p.name(), imported)
+			}
+			if p.name() == "internal/session" && slices.ContainsFunc([]string{"internal/ui", "internal/lab", "internal/drill"}, func(no string) bool { return below(imported, no) }) {
+				t.Errorf("%s imports %s; it prints nothing, and works on any cluster", p.name(), imported)
+			}
 			for _, r := range rules() {
 				if !below(p.name(), r.folder) {
 					continue

@@ -12,16 +12,12 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/quorate/quorate/internal/component"
-	"github.com/quorate/quorate/internal/diag"
 	"github.com/quorate/quorate/internal/engine"
-	"github.com/quorate/quorate/internal/event"
-	"github.com/quorate/quorate/internal/journal"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/printable"
+	"github.com/quorate/quorate/internal/session"
 	"github.com/quorate/quorate/internal/status"
 	"github.com/quorate/quorate/internal/ui"
-	"github.com/quorate/quorate/internal/version"
 )
 
 // applyOptions are the flags of `apply`.
@@ -80,11 +76,6 @@ from; -f says where it is now.`,
 	return cmd
 }
 
-// refusal is why a plan was not made.
-type refusal struct{ list diag.List }
-
-func (e *refusal) Error() string { return e.list.Err().Error() }
-
 func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) error {
 	if err := ignorable(o.ignore); err != nil {
 		return err
@@ -101,56 +92,56 @@ func runApply(ctx context.Context, o applyOptions, stdout, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.Close()
 	if reviewed != nil {
-		if err := reviewed.sameFiles(o.target, s.inputs); err != nil {
+		if err := reviewed.sameFiles(o.target, s.Inputs); err != nil {
 			return err
 		}
 	}
-	s.connect(ctx, o.acceptNewHostKeys, stderr)
+	s.Connect(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := mayWriteKubeconfig(kubeconfigPath(o, s.cluster), s.cluster); err != nil {
+	if err := mayWriteKubeconfig(kubeconfigPath(o, s.Cluster), s.Cluster); err != nil {
 		return err
 	}
-	ctx, unlock, err := s.lock(ctx, "apply", o.breakLock)
+	ctx, unlock, err := s.Lock(ctx, "apply", o.breakLock)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	in := s.input(ctx)
+	in := s.Input(ctx)
 	p, err := planFrom(ctx, in, o.ignore, stderr)
 	if err != nil {
 		return err
 	}
 	if reviewed != nil {
-		if err := reviewed.compare(o.target, s.bundle, p); err != nil {
+		if err := reviewed.compare(o.target, s.Bundle, p); err != nil {
 			return err
 		}
 		o.yes = true // the review was the consent
 	}
 	if p.Empty() {
-		return s.conclude(ctx, o, &judgement{plan: p, report: status.Of(s.cluster, in.Snapshot)}, stderr)
+		return conclude(ctx, s, o, &session.Judgement{Plan: p, Report: status.Of(s.Cluster, in.Snapshot)}, stderr)
 	}
 	fmt.Fprint(stderr, ui.PlanSummary(p))
 	if err := confirm(ctx, o.yes, "Do this?", stderr); err != nil {
 		return err
 	}
-	result, err := s.run(ctx, p, o.output, kubeconfigPath(o, s.cluster), stdout, stderr)
+	result, err := carryOut(ctx, s, p, o.output, kubeconfigPath(o, s.Cluster), stdout, stderr)
 	if err != nil {
 		return err
 	}
 	if err := verdict(ctx, result); err != nil {
-		s.keepKubeconfig(ctx, o, stderr)
+		keepKubeconfig(ctx, s, o, stderr)
 		return err
 	}
-	return s.conclude(ctx, o, nil, stderr)
+	return conclude(ctx, s, o, nil, stderr)
 }
 
-// run walks a plan, shows it and records it. The kubeconfig is written as soon as
+// carryOut walks a plan, shows it and records it. The kubeconfig is written as soon as
 // there is an API, where a place is named for it.
-func (s *session) run(ctx context.Context, p *plan.Plan, output, kubeconfig string, stdout, stderr io.Writer) (engine.Result, error) {
+func carryOut(ctx context.Context, s *session.Session, p *plan.Plan, output, kubeconfig string, stdout, stderr io.Writer) (engine.Result, error) {
 	out := printable.File(stderr)
 	if output == string(ui.JSON) {
 		out = printable.File(stdout)
@@ -164,27 +155,8 @@ func (s *session) run(ctx context.Context, p *plan.Plan, output, kubeconfig stri
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	early := s.earlyKubeconfig(ctx, kubeconfig)
-	defer early.wait()
 	view := ui.New(mode, out, ui.Options{Interrupt: cancel, Force: func() { os.Exit(exitInterrupted) }})
-	sinks := []event.Sink{view.Send, early.send}
-	runID := s.runID
-	if dir, err := journal.Dir(s.cluster.Name); err == nil {
-		warn := func(err error) { fmt.Fprintln(stderr, "warning:", err) }
-		j, err := journal.Open(dir, journal.Header{RunID: runID, Cluster: p.Cluster, Verb: p.Verb, Tool: version.String(), Plan: p}, warn)
-		if err != nil {
-			warn(err)
-		} else {
-			defer j.Close()
-			sinks = append(sinks, j.Send)
-		}
-	}
-	told := event.Fan(sinks...)
-	rt := &component.Runtime{
-		Cluster: s.cluster, Release: s.release, Bundle: s.bundle, Hosts: s.hosts,
-		Notes: func(host, text string) { told.Emit(event.Note{Host: host, Text: text}) },
-	}
-	result := engine.Run(ctx, p, component.Executor{Runtime: rt}, told, engine.Options{RunID: runID})
+	result := s.Run(ctx, p, kubeconfig, view.Send)
 	if err := view.Close(); err != nil {
 		return result, err
 	}

@@ -196,24 +196,24 @@ func runDrillEnd(ctx context.Context, t target, breakLock bool, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	s.connect(ctx, t.acceptNewHostKeys, stderr)
-	ctx, unlock, err := s.lock(ctx, "drill end", breakLock)
+	defer s.Close()
+	s.Connect(ctx)
+	ctx, unlock, err := s.Lock(ctx, "drill end", breakLock)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	ended, failures := endFaults(ctx, s.cluster, s.hosts)
+	ended, failures := endFaults(ctx, s.Cluster, s.Hosts)
 	for _, line := range ended {
 		fmt.Fprintln(stderr, line)
 	}
-	for _, h := range s.cluster.Hosts {
-		if err := s.failed[h.Name]; err != nil {
+	for _, h := range s.Cluster.Hosts {
+		if err := s.Failed[h.Name]; err != nil {
 			failures = append(failures, err)
 		}
 	}
 	if len(failures) == 0 && len(ended) == 0 {
-		fmt.Fprintf(stderr, "No fault is under way on the hosts of %s.\n", s.cluster.Name)
+		fmt.Fprintf(stderr, "No fault is under way on the hosts of %s.\n", s.Cluster.Name)
 	}
 	return errors.Join(failures...)
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/quorate/quorate/internal/drill"
 	"github.com/quorate/quorate/internal/etcd"
 	"github.com/quorate/quorate/internal/host"
+	"github.com/quorate/quorate/internal/session"
 )
 
 // drillHosts are a session's hosts while some of them are being broken: a
 // connection that a fault took is made anew.
 type drillHosts struct {
-	session   *session
-	acceptNew bool
-	targeted  func(string) bool
+	session  *session.Session
+	targeted func(string) bool
 
 	mu      sync.Mutex
 	hosts   map[string]*host.Host
@@ -28,10 +28,10 @@ type drillHosts struct {
 	gates   map[string]*sync.Mutex // one at a time connects to a host
 }
 
-func newDrillHosts(s *session, acceptNew bool) *drillHosts {
-	d := &drillHosts{session: s, acceptNew: acceptNew, hosts: map[string]*host.Host{}, suspect: map[string]bool{}, gates: map[string]*sync.Mutex{}}
-	for _, h := range s.cluster.Hosts {
-		d.hosts[h.Name], d.gates[h.Name] = s.hosts[h.Name], &sync.Mutex{}
+func newDrillHosts(s *session.Session) *drillHosts {
+	d := &drillHosts{session: s, hosts: map[string]*host.Host{}, suspect: map[string]bool{}, gates: map[string]*sync.Mutex{}}
+	for _, h := range s.Cluster.Hosts {
+		d.hosts[h.Name], d.gates[h.Name] = s.Hosts[h.Name], &sync.Mutex{}
 	}
 	return d
 }
@@ -67,11 +67,7 @@ func (d *drillHosts) get(ctx context.Context, name string) (*host.Host, error) {
 		}
 		_ = h.Close(ctx)
 	}
-	connecting, cancel := context.WithTimeout(ctx, reconnectTimeout)
-	defer cancel()
-	described := *d.session.cluster.Host(name)
-	waitAtMost(&described.SSH, reconnectTimeout)
-	h, err := connectHost(connecting, &described, d.session.resolver(func(string) {}), d.acceptNew)
+	h, err := d.session.Reconnect(ctx, name, reconnectTimeout)
 	if err != nil {
 		d.keep(name, nil, true)
 		return nil, err
@@ -86,7 +82,7 @@ func (d *drillHosts) keep(name string, h *host.Host, suspect bool) {
 	defer d.mu.Unlock()
 	d.hosts[name], d.suspect[name] = h, suspect
 	if h != nil {
-		d.session.hosts[name] = h
+		d.session.Hosts[name] = h
 	}
 }
 
@@ -142,8 +138,8 @@ func (room *drillRoom) leaders(ctx context.Context, without []string) drill.Lead
 		defer mu.Unlock()
 		out.Etcd = leader
 	})
-	vip := room.cluster.Endpoint.LoadBalancer.VIP
-	ask(room.cluster.Balancers(), func(ctx context.Context, name string, h *host.Host) {
+	vip := room.Cluster.Endpoint.LoadBalancer.VIP
+	ask(room.Cluster.Balancers(), func(ctx context.Context, name string, h *host.Host) {
 		reply, err := h.Run(ctx, host.Command{Argv: []string{"ip", "-oneline", "address", "show", "to", vip.String()}})
 		if err == nil && len(reply.Stdout) > 0 {
 			mu.Lock()
@@ -166,12 +162,12 @@ func (room *drillRoom) leaders(ctx context.Context, without []string) drill.Lead
 // etcdLeader asks the members one after another until one tells who leads: to
 // ask all of them every second would weigh on what is measured.
 func (room *drillRoom) etcdLeader(ctx context.Context, skip map[string]bool) string {
-	for _, h := range room.cluster.EtcdHosts() {
+	for _, h := range room.Cluster.EtcdHosts() {
 		handle := room.hosts.current(h.Name)
 		if handle == nil || skip[h.Name] {
 			continue
 		}
-		facts, err := handle.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: etcd.StatusQueries(room.cluster)})
+		facts, err := handle.Facts(ctx, protocol.FactsRequest{Brief: true, LocalHTTP: etcd.StatusQueries(room.Cluster)})
 		if err != nil || len(facts.LocalHTTP) != 2 {
 			continue
 		}
@@ -180,7 +176,7 @@ func (room *drillRoom) etcdLeader(ctx context.Context, skip map[string]bool) str
 			if peer.ID != m.Leader {
 				continue
 			}
-			if h := etcd.HostOf(room.cluster, peer); h != nil {
+			if h := etcd.HostOf(room.Cluster, peer); h != nil {
 				return h.Name
 			}
 		}
@@ -191,8 +187,8 @@ func (room *drillRoom) etcdLeader(ctx context.Context, skip map[string]bool) str
 // lockForDrill takes the hosts' lock. The context it returns ends when the
 // lock of a host is lost that is no target: of a target, its loss is a part of
 // the drill.
-func (s *session) lockForDrill(ctx context.Context, breakLock bool, targeted func(string) bool) (context.Context, func(), error) {
-	held, err := s.acquire(ctx, "drill", breakLock)
+func lockForDrill(ctx context.Context, s *session.Session, breakLock bool, targeted func(string) bool) (context.Context, func(), error) {
+	held, err := s.Acquire(ctx, "drill", breakLock)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -21,8 +21,8 @@ const mostEyes = 2
 
 // load prepares the clients and what they need in the cluster; clean removes it.
 func (room *drillRoom) load(ctx context.Context, credentials kube.Credentials, picks []drill.Pick) (*drill.Load, func(), error) {
-	load := &drill.Load{Namespace: drill.NamespacePrefix + room.runID, Every: room.every, Timeout: room.wait}
-	operator, err := room.viewpoint("", credentials)
+	load := &drill.Load{Namespace: drill.NamespacePrefix + room.RunID, Every: room.every, Timeout: room.wait}
+	operator, err := viewpoint(room.Session, "", credentials)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -30,15 +30,15 @@ func (room *drillRoom) load(ctx context.Context, credentials kube.Credentials, p
 		room.notes = append(room.notes, "this machine does not reach the endpoint, so nothing is seen from here: "+err.Error())
 		operator.Dial = nil
 	} else {
-		load.Eyes = append(load.Eyes, drill.Eyes{Viewpoint: operator, Writes: true, Unbalanced: room.cluster.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost})
+		load.Eyes = append(load.Eyes, drill.Eyes{Viewpoint: operator, Writes: true, Unbalanced: room.Cluster.Endpoint.LoadBalancer.Mode == cluster.BalancerLocalhost})
 	}
 	workers := room.lookers(picks)
 	for i, name := range workers {
-		view, err := room.viewpoint(name, credentials)
+		view, err := viewpoint(room.Session, name, credentials)
 		if err != nil {
 			return nil, nil, err
 		}
-		endpoint := net.JoinHostPort(room.cluster.Endpoint.Domain, strconv.Itoa(room.cluster.Endpoint.Port))
+		endpoint := net.JoinHostPort(room.Cluster.Endpoint.Domain, strconv.Itoa(room.Cluster.Endpoint.Port))
 		view.Dial = room.hosts.dial(name, func(ctx context.Context, h *host.Host) (net.Conn, error) { return h.Dial(ctx, "tcp", endpoint) })
 		if operator.Dial == nil && i == 0 {
 			if err := load.SetUp(ctx, view); err != nil {
@@ -68,15 +68,15 @@ func (room *drillRoom) load(ctx context.Context, credentials kube.Credentials, p
 // podView starts a pod on a worker and looks from its network at the service
 // address.
 func (room *drillRoom) podView(ctx context.Context, load *drill.Load, worker string, credentials kube.Credentials) (drill.Eyes, error) {
-	ip, err := load.Pod(ctx, worker, room.release.PauseImage())
+	ip, err := load.Pod(ctx, worker, room.Release.PauseImage())
 	if err != nil {
 		return drill.Eyes{}, err
 	}
-	view, err := room.viewpoint(worker, credentials)
+	view, err := viewpoint(room.Session, worker, credentials)
 	if err != nil {
 		return drill.Eyes{}, err
 	}
-	service := net.JoinHostPort(room.cluster.ServiceIP().String(), "443")
+	service := net.JoinHostPort(room.Cluster.ServiceIP().String(), "443")
 	view.Name = "pod on " + worker
 	pod := &podEyes{address: ip, ask: load.PodAddress}
 	view.Dial = room.hosts.dial(worker, func(ctx context.Context, h *host.Host) (net.Conn, error) {
@@ -94,7 +94,7 @@ func (room *drillRoom) podView(ctx context.Context, load *drill.Load, worker str
 func (room *drillRoom) lookers(picks []drill.Pick) []string {
 	var out []string
 	add := func(name string) {
-		h := room.cluster.Host(name)
+		h := room.Cluster.Host(name)
 		if h != nil && len(out) < mostEyes && !slices.Contains(out, name) && h.IsNode() && !h.Has(cluster.RoleControlPlane) {
 			out = append(out, name)
 		}
@@ -104,7 +104,7 @@ func (room *drillRoom) lookers(picks []drill.Pick) []string {
 			add(string(p.Target))
 		}
 	}
-	for _, h := range room.cluster.Workers() {
+	for _, h := range room.Cluster.Workers() {
 		add(h.Name)
 	}
 	return out

@@ -60,7 +60,7 @@ func runDrillReport(cmd *cobra.Command, o drillReportOptions, args []string) err
 		if err != nil {
 			return "", err
 		}
-		return drillRecords(s.cluster.Name)
+		return drillRecords(s.Cluster.Name)
 	}, args)
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/kube"
 	"github.com/quorate/quorate/internal/printable"
+	"github.com/quorate/quorate/internal/session"
 	"github.com/quorate/quorate/internal/status"
 	"github.com/quorate/quorate/internal/version"
 )
@@ -28,8 +29,8 @@ func runDrill(ctx context.Context, o drillOptions, seeded bool, stdout, stderr i
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	s.connect(ctx, o.acceptNewHostKeys, stderr)
+	defer s.Close()
+	s.Connect(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -54,12 +55,12 @@ func runDrill(ctx context.Context, o drillOptions, seeded bool, stdout, stderr i
 	if err != nil {
 		return err
 	}
-	return s.concludeDrill(o, record, history, ctx.Err() != nil, stdout, stderr)
+	return concludeDrill(s, o, record, history, ctx.Err() != nil, stdout, stderr)
 }
 
 // drillRoom is everything that a run of drills needs.
 type drillRoom struct {
-	*session
+	*session.Session
 	ctx    context.Context // ends when the lock is lost, or with the command's
 	runner *drill.Runner
 	hosts  *drillHosts
@@ -73,22 +74,22 @@ type drillRoom struct {
 }
 
 // enterDrill takes the lock and prepares the runner.
-func enterDrill(ctx context.Context, s *session, o drillOptions, stderr io.Writer) (*drillRoom, error) {
-	room := &drillRoom{session: s, every: o.every, wait: o.timeout, say: func(text string) {
+func enterDrill(ctx context.Context, s *session.Session, o drillOptions, stderr io.Writer) (*drillRoom, error) {
+	room := &drillRoom{Session: s, every: o.every, wait: o.timeout, say: func(text string) {
 		fmt.Fprintf(stderr, "%s  %s\n", time.Now().Format("15:04:05"), text)
 	}}
-	machines, lab, err := labMachines(s.cluster)
+	machines, lab, err := labMachines(s.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	room.hosts = newDrillHosts(s, o.acceptNewHostKeys)
+	room.hosts = newDrillHosts(s)
 	room.runner = &drill.Runner{
-		Cluster: s.cluster, Allowed: drill.Allowed{Lab: lab, Hard: o.hard, PowerOff: o.powerOff, BreakQuorum: o.breakQuorum},
+		Cluster: s.Cluster, Allowed: drill.Allowed{Lab: lab, Hard: o.hard, PowerOff: o.powerOff, BreakQuorum: o.breakQuorum},
 		Host: room.hosts.get, Observe: room.observe, Leaders: room.leaders, Machines: machines,
-		Random: rand.New(rand.NewPCG(o.seed, 1)), Say: room.say, PauseImage: s.release.PauseImage(),
+		Random: rand.New(rand.NewPCG(o.seed, 1)), Say: room.say, PauseImage: s.Release.PauseImage(),
 	}
 	room.hosts.targeted = room.runner.Targeted
-	locked, unlock, err := s.lockForDrill(ctx, o.breakLock, room.runner.Targeted)
+	locked, unlock, err := lockForDrill(ctx, s, o.breakLock, room.runner.Targeted)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func enterDrill(ctx context.Context, s *session, o drillOptions, stderr io.Write
 	// What a run that was killed has left under way comes first: there is never more
 	// than one fault at a time. A host that cannot be reached is told by the look at
 	// the cluster that follows.
-	ended, failures := endFaults(locked, s.cluster, s.hosts)
+	ended, failures := endFaults(locked, s.Cluster, s.Hosts)
 	for _, line := range ended {
 		room.say(line + ", which an earlier run had left")
 	}
@@ -109,10 +110,10 @@ func enterDrill(ctx context.Context, s *session, o drillOptions, stderr io.Write
 
 // observe judges the cluster as it is now.
 func (room *drillRoom) observe(ctx context.Context) status.Report {
-	observer := room.observer()
+	observer := room.Observer()
 	observer.Wait = func(name string) (*host.Host, error) { return room.hosts.get(ctx, name) }
 	observer.APITimeout, observer.Health = statusAPITimeout, true
-	return status.Of(room.cluster, observer.Snapshot(ctx))
+	return status.Of(room.Cluster, observer.Snapshot(ctx))
 }
 
 // findPossible finds the drills that this cluster has hosts for, that are
@@ -122,12 +123,12 @@ func (room *drillRoom) findPossible(ctx context.Context, lasts time.Duration) {
 		room.notes = append(room.notes, note)
 		room.say(note)
 	}
-	for _, note := range drill.LeftOut(room.cluster) {
+	for _, note := range drill.LeftOut(room.Cluster) {
 		leaveOut(note)
 	}
-	for _, d := range drill.Possible(room.cluster, room.runner.Allowed) {
+	for _, d := range drill.Possible(room.Cluster, room.runner.Allowed) {
 		var why error
-		for _, name := range drill.Candidates(room.cluster, d) {
+		for _, name := range drill.Candidates(room.Cluster, d) {
 			if why == nil && d.Asks() {
 				why = room.runner.Unable(ctx, d, name)
 			}
@@ -145,7 +146,7 @@ func (room *drillRoom) findPossible(ctx context.Context, lasts time.Duration) {
 // the picks that are left.
 func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []drill.Pick, stderr io.Writer) ([]drill.Pick, error) {
 	r := room.observe(ctx)
-	for look := 1; look < looks && !r.Healthy && ctx.Err() == nil; look++ {
+	for look := 1; look < session.Looks && !r.Healthy && ctx.Err() == nil; look++ {
 		r = room.observe(ctx)
 	}
 	if ctx.Err() != nil {
@@ -172,11 +173,11 @@ func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []dril
 	leaders.VIP = room.leaders(ctx, nil).VIP
 	var left []drill.Pick
 	for _, p := range asked {
-		targets, err := drill.Targets(room.cluster, r, p.Drill, p.Target, leaders, rand.New(rand.NewPCG(o.seed, 1)))
+		targets, err := drill.Targets(room.Cluster, r, p.Drill, p.Target, leaders, rand.New(rand.NewPCG(o.seed, 1)))
 		if err != nil {
 			return nil, usageError(err)
 		}
-		if why := drill.Refuse(room.cluster, r, p.Drill, targets, room.runner.Allowed); len(why) > 0 {
+		if why := drill.Refuse(room.Cluster, r, p.Drill, targets, room.runner.Allowed); len(why) > 0 {
 			refused := &drill.RefusedError{Drill: p.Drill.Name, Reasons: why}
 			if !o.all || !r.Healthy {
 				return nil, refused
@@ -192,14 +193,14 @@ func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []dril
 	if len(left) == 0 {
 		return nil, fmt.Errorf("there is no drill that this cluster stands: %s", strings.Join(room.notes, "; "))
 	}
-	fmt.Fprintf(stderr, "%s is healthy; %s.\nThis will be done to it, one after another:\n%s\n", room.cluster.Name, r.Tolerance, strings.Join(lines, "\n"))
+	fmt.Fprintf(stderr, "%s is healthy; %s.\nThis will be done to it, one after another:\n%s\n", room.Cluster.Name, r.Tolerance, strings.Join(lines, "\n"))
 	return left, confirm(ctx, o.yes, "Do this?", stderr)
 }
 
 // run does the drills, and makes the record whatever became of them.
 func (room *drillRoom) run(o drillOptions, picks []drill.Pick, budget drill.Budget) (drill.Record, drill.History, error) {
 	ctx := room.ctx
-	credentials, err := room.credentials(ctx, func(e *kube.CredentialsError) { room.notes = append(room.notes, e.Error()) })
+	credentials, err := room.Credentials(ctx, func(e *kube.CredentialsError) { room.notes = append(room.notes, e.Error()) })
 	if err != nil {
 		return drill.Record{}, drill.History{}, err
 	}
@@ -222,18 +223,18 @@ func (room *drillRoom) run(o drillOptions, picks []drill.Pick, budget drill.Budg
 		return p, true
 	}
 	if o.soak > 0 {
-		soak := drill.NewSoak(room.cluster, room.possible, o.seed)
+		soak := drill.NewSoak(room.Cluster, room.possible, o.seed)
 		end := time.Now().Add(o.soak)
 		next = func() (drill.Pick, bool) { return soak.Next(), time.Now().Before(end) }
 	}
 	failure := room.runner.Run(ctx, func(d drill.Drill, targets []string) drill.Budget {
-		return drill.OwnBudget(room.cluster, d, targets).With(drill.FileBudget(room.cluster, d)).With(budget)
+		return drill.OwnBudget(room.Cluster, d, targets).With(drill.FileBudget(room.Cluster, d)).With(budget)
 	}, next)
 	record, history := room.runner.Finish(context.WithoutCancel(ctx), failure)
-	record.RunID, record.Cluster, record.Tool = room.runID, room.cluster.Name, version.String()
-	record.Kubernetes, record.Endpoint = room.cluster.Kubernetes.Version, string(room.cluster.Endpoint.LoadBalancer.Mode)
+	record.RunID, record.Cluster, record.Tool = room.RunID, room.Cluster.Name, version.String()
+	record.Kubernetes, record.Endpoint = room.Cluster.Kubernetes.Version, string(room.Cluster.Endpoint.LoadBalancer.Mode)
 	record.Lab, record.Soak, record.Seed, record.Notes = room.runner.Allowed.Lab, o.soak > 0, o.seed, room.notes
-	for _, h := range room.cluster.Hosts {
+	for _, h := range room.Cluster.Hosts {
 		var roles []string
 		for _, r := range h.Roles {
 			roles = append(roles, string(r))
@@ -245,14 +246,14 @@ func (room *drillRoom) run(o drillOptions, picks []drill.Pick, budget drill.Budg
 
 // concludeDrill shows what came of a run, and keeps it. It is shown first: a record
 // that cannot be kept is an error of its own, and takes no verdict away.
-func (s *session) concludeDrill(o drillOptions, record drill.Record, history drill.History, interrupted bool, stdout, stderr io.Writer) error {
+func concludeDrill(s *session.Session, o drillOptions, record drill.Record, history drill.History, interrupted bool, stdout, stderr io.Writer) error {
 	var shown error
 	if o.output == "json" {
 		shown = printable.JSON(stdout, record)
 	} else {
 		_, shown = io.WriteString(stdout, report.Text(record, lookOf(stdout)))
 	}
-	if err := errors.Join(shown, s.keepDrill(o, record, history, stderr)); err != nil {
+	if err := errors.Join(shown, keepDrill(s, o, record, history, stderr)); err != nil {
 		return err
 	}
 	switch {
@@ -267,7 +268,7 @@ func (s *session) concludeDrill(o drillOptions, record drill.Record, history dri
 }
 
 // keepDrill writes the record, and the report where one is wanted, and says where.
-func (s *session) keepDrill(o drillOptions, record drill.Record, history drill.History, stderr io.Writer) error {
+func keepDrill(s *session.Session, o drillOptions, record drill.Record, history drill.History, stderr io.Writer) error {
 	var failures []error
 	if o.html != "" {
 		err := writeReport(o.html, record)
@@ -276,7 +277,7 @@ func (s *session) keepDrill(o drillOptions, record drill.Record, history drill.H
 		}
 		failures = append(failures, err)
 	}
-	dir, err := drillRecords(s.cluster.Name)
+	dir, err := drillRecords(s.Cluster.Name)
 	path := ""
 	if err == nil {
 		path, err = drill.Save(dir, record, history)

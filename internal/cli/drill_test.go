@@ -17,6 +17,7 @@ import (
 	"github.com/quorate/quorate/internal/drill"
 	"github.com/quorate/quorate/internal/host"
 	"github.com/quorate/quorate/internal/host/hosttest"
+	"github.com/quorate/quorate/internal/session"
 )
 
 func TestDrillFlags(t *testing.T) {
@@ -131,7 +132,7 @@ func TestLookers(t *testing.T) {
 	for _, name := range []string{"worker-1", "worker-2", "worker-3"} {
 		c.Hosts = append(c.Hosts, cluster.Host{Name: name, Roles: []cluster.Role{cluster.RoleWorker}})
 	}
-	room := &drillRoom{session: &session{cluster: c}}
+	room := &drillRoom{Session: &session.Session{Cluster: c}}
 	pick, err := drill.ParsePick("haproxy-killed@worker-3")
 	if err != nil {
 		t.Fatal(err)
@@ -196,9 +197,9 @@ func TestVerdictIsShownThoughTheRecordIsNotKept(t *testing.T) {
 	}
 	t.Setenv("XDG_STATE_HOME", file) // where no folder can be made
 	page := filepath.Join(t.TempDir(), "drills.html")
-	s := &session{cluster: &cluster.Cluster{Name: "demo"}}
+	s := &session.Session{Cluster: &cluster.Cluster{Name: "demo"}}
 	var stdout, stderr bytes.Buffer
-	err := s.concludeDrill(drillOptions{output: "text", html: page}, drill.Record{Cluster: "demo", OK: true}, drill.History{}, false, &stdout, &stderr)
+	err := concludeDrill(s, drillOptions{output: "text", html: page}, drill.Record{Cluster: "demo", OK: true}, drill.History{}, false, &stdout, &stderr)
 	if err == nil || !strings.Contains(err.Error(), "keeping the drill's record") {
 		t.Errorf("the error is %v", err)
 	}

@@ -53,7 +53,7 @@ func newEndpointGuideCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = cmd.OutOrStdout().Write(endpoint.Guide(s.cluster, endpoint.GuideFormat(format)))
+			_, err = cmd.OutOrStdout().Write(endpoint.Guide(s.Cluster, endpoint.GuideFormat(format)))
 			return err
 		},
 	}
@@ -103,23 +103,23 @@ func runEndpointCheck(ctx context.Context, o endpointCheckOptions, stdout, stder
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	if mode := s.cluster.Endpoint.LoadBalancer.Mode; mode != cluster.BalancerExternal {
+	defer s.Close()
+	if mode := s.Cluster.Endpoint.LoadBalancer.Mode; mode != cluster.BalancerExternal {
 		return usageError(fmt.Errorf("endpoint.loadBalancer.mode is %s: only a balancer of your own (mode external) is proved like this; `quorate status` tells how the others are", mode))
 	}
-	s.connect(ctx, o.acceptNewHostKeys, stderr)
-	for _, h := range s.cluster.Nodes() {
-		if err := s.failed[h.Name]; err != nil {
+	s.Connect(ctx)
+	for _, h := range s.Cluster.Nodes() {
+		if err := s.Failed[h.Name]; err != nil {
 			return err
 		}
 	}
-	ctx, unlock, err := s.lock(ctx, "endpoint check", o.breakLock)
+	ctx, unlock, err := s.Lock(ctx, "endpoint check", o.breakLock)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	began := time.Now()
-	rt := &component.Runtime{Cluster: s.cluster, Release: s.release, Hosts: s.hosts}
+	rt := &component.Runtime{Cluster: s.Cluster, Release: s.Release, Hosts: s.Hosts}
 	err = endpoint.Prove(ctx, rt, o.timeout, func(line string) { fmt.Fprintln(stderr, line) })
 	unproven, found := errors.AsType[*endpoint.Unproven](err)
 	if err != nil && !found {
@@ -142,6 +142,6 @@ func runEndpointCheck(ctx context.Context, o endpointCheckOptions, stdout, stder
 		return err
 	}
 	fmt.Fprintf(stdout, "Proved in %s: each of %d nodes reaches each of %d control-plane hosts through the balancer.\n",
-		time.Since(began).Round(100*time.Millisecond), len(s.cluster.Nodes()), len(s.cluster.ControlPlanes()))
+		time.Since(began).Round(100*time.Millisecond), len(s.Cluster.Nodes()), len(s.Cluster.ControlPlanes()))
 	return nil
 }

@@ -51,8 +51,8 @@ func runKubectl(ctx context.Context, o applyOptions, args []string, stderr io.Wr
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	path := kubeconfigPath(o, s.cluster)
+	defer s.Close()
+	path := kubeconfigPath(o, s.Cluster)
 	config, err := clientcmd.LoadFromFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return usageError(fmt.Errorf("there is no kubeconfig at %s yet: `quorate apply` writes it", path))
@@ -64,7 +64,7 @@ func runKubectl(ctx context.Context, o applyOptions, args []string, stderr io.Wr
 	if err != nil {
 		return err
 	}
-	kubectl, err := findKubectl(s.bundle)
+	kubectl, err := findKubectl(s.Bundle)
 	if err != nil {
 		return err
 	}

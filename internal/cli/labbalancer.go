@@ -33,7 +33,7 @@ func setUpBalancer(ctx context.Context, l *lab.Lab, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.Close()
 	h, err := ssh.Connect(ctx, ssh.Options{
 		Name: spec.Name, Address: spec.Address.String(), User: "root",
 		PrivateKeyPath: l.KeyPath(), KnownHostsPaths: []string{l.KnownHostsPath()},
@@ -41,7 +41,7 @@ func setUpBalancer(ctx context.Context, l *lab.Lab, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s.hosts[spec.Name] = h // closed with the session
+	s.Hosts[spec.Name] = h // closed with the session
 	facts, err := h.Facts(ctx, protocol.FactsRequest{Packages: []string{"haproxy"}})
 	if err != nil {
 		return err
@@ -49,11 +49,11 @@ func setUpBalancer(ctx context.Context, l *lab.Lab, errOut io.Writer) error {
 	if facts.Packages["haproxy"] != "" {
 		return nil
 	}
-	if s.bundle == nil {
+	if s.Bundle == nil {
 		return errors.New("the external balancer's HAProxy comes from a bundle, and there is none: make one with `quorate bundle build`")
 	}
 	say := func(line string) { fmt.Fprintf(errOut, "%s: %s\n", spec.Name, line) }
-	rt := &component.Runtime{Bundle: s.bundle, Hosts: map[string]*host.Host{spec.Name: h}}
+	rt := &component.Runtime{Bundle: s.Bundle, Hosts: map[string]*host.Host{spec.Name: h}}
 	if err := (component.Packages{Host: spec.Name, OS: facts.OS, Names: []string{"haproxy"}}).Apply(ctx, rt, say); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/quorate/quorate/internal/diag"
 	"github.com/quorate/quorate/internal/printable"
+	"github.com/quorate/quorate/internal/session"
 )
 
 // escapes is what a hostile host says: a title, a clean screen, a forged line, a word
@@ -35,7 +36,7 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 	for name, fail := range map[string]func(*cobra.Command) error{
 		"error":   func(*cobra.Command) error { return hintedError{errors.New("cp-1: " + escapes)} },
 		"file":    func(*cobra.Command) error { return &fileError{list} },
-		"refusal": func(*cobra.Command) error { return &refusal{list} },
+		"refusal": func(*cobra.Command) error { return &session.Refusal{List: list} },
 		"output":  func(cmd *cobra.Command) error { cmd.Print(escapes); cmd.PrintErr(escapes); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {

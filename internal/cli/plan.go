@@ -9,8 +9,8 @@ import (
 
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/plan"
-	"github.com/quorate/quorate/internal/planner"
 	"github.com/quorate/quorate/internal/printable"
+	"github.com/quorate/quorate/internal/session"
 	"github.com/quorate/quorate/internal/ui"
 )
 
@@ -65,8 +65,8 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	in := s.input(ctx)
+	defer s.Close()
+	in := s.Input(ctx)
 	p, err := planFrom(ctx, in, o.ignore, stderr)
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 		return err
 	}
 	if save {
-		if err := s.savePlan(o.output, p, in.Snapshot.Taken, o.files, o.bundleDir); err != nil {
+		if err := savePlan(s, o.output, p, in.Snapshot.Taken, o.files, o.bundleDir); err != nil {
 			return fmt.Errorf("saving the plan: %w", err)
 		}
 		fmt.Fprintf(stderr, "\nThe plan is in %[1]s. To do exactly this: quorate apply %[1]s\n", shellWord(o.output))
@@ -90,20 +90,9 @@ func runPlan(ctx context.Context, o planOptions, stdout, stderr io.Writer) error
 	return nil
 }
 
-// planFrom plans from what was observed. A refusal is an error with every reason. What the named preflight checks would
-// have refused is told as a warning.
+// planFrom plans, and prints the warnings.
 func planFrom(ctx context.Context, in component.Input, ignore []string, stderr io.Writer) (*plan.Plan, error) {
-	in.IgnorePreflight = ignore
-	p, list, err := planner.Apply(in)
-	if err != nil {
-		return nil, err
-	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	if list.HasErrors() {
-		return nil, &refusal{list}
-	}
-	_ = printList(stderr, list)
-	return p, nil
+	p, warnings, err := session.Plan(ctx, in, ignore)
+	_ = printList(stderr, warnings)
+	return p, err
 }

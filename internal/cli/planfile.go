@@ -15,6 +15,7 @@ import (
 	"github.com/quorate/quorate/internal/bundle"
 	"github.com/quorate/quorate/internal/config"
 	"github.com/quorate/quorate/internal/plan"
+	"github.com/quorate/quorate/internal/session"
 	"github.com/quorate/quorate/internal/ui"
 	"github.com/quorate/quorate/internal/version"
 )
@@ -101,12 +102,12 @@ func maySave(path string, from clusterFiles) error {
 }
 
 // savePlan writes a plan into a file that only its owner can read.
-func (s *session) savePlan(path string, p *plan.Plan, made time.Time, files clusterFiles, bundleDir string) error {
-	from, err := clusterSources(s.inputs)
+func savePlan(s *session.Session, path string, p *plan.Plan, made time.Time, files clusterFiles, bundleDir string) error {
+	from, err := clusterSources(s.Inputs)
 	if err != nil {
 		return err
 	}
-	b, err := bundleSource(s.bundle, bundleDir)
+	b, err := bundleSource(s.Bundle, bundleDir)
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (s *session) savePlan(path string, p *plan.Plan, made time.Time, files clus
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, content)
+	return session.ReplaceFile(path, content)
 }
 
 // reviewedPlan is a saved plan that is to be applied as it was reviewed.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/quorate/quorate/internal/config"
 	"github.com/quorate/quorate/internal/plan"
+	"github.com/quorate/quorate/internal/session"
 )
 
 func TestNamesFile(t *testing.T) {
@@ -52,8 +53,8 @@ func saved(t *testing.T) (clusterFile, planFile string) {
 	if err := os.WriteFile(clusterFile, []byte("kind: Cluster\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := session{inputs: inputsOf(t, clusterFile)}
-	if err := s.savePlan(planFile, planOf(t, "missing"), time.Now(), clusterFiles{kubernetes: "v1.36.3", networkPlugin: "flannel"}, ""); err != nil {
+	s := &session.Session{Inputs: inputsOf(t, clusterFile)}
+	if err := savePlan(s, planFile, planOf(t, "missing"), time.Now(), clusterFiles{kubernetes: "v1.36.3", networkPlugin: "flannel"}, ""); err != nil {
 		t.Fatal(err)
 	}
 	return clusterFile, planFile

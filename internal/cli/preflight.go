@@ -17,6 +17,7 @@ import (
 	"github.com/quorate/quorate/internal/preflight"
 	"github.com/quorate/quorate/internal/preflight/probe"
 	"github.com/quorate/quorate/internal/printable"
+	"github.com/quorate/quorate/internal/session"
 	"github.com/quorate/quorate/internal/ui"
 )
 
@@ -122,12 +123,12 @@ func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Wri
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	observation := s.preflightLook(ctx, o, stderr)
+	defer s.Close()
+	observation := preflightLook(ctx, s, o, stderr)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	observation.Probes = s.try(ctx, observation, stderr)
+	observation.Probes = try(ctx, s, observation, stderr)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -149,36 +150,32 @@ func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Wri
 
 // preflightLook connects to the hosts and observes all that planning does, and
 // what only the checks look at.
-func (s *session) preflightLook(ctx context.Context, o preflightOptions, stderr io.Writer) *preflight.Observation {
-	observer := s.observer()
-	o.patience.bound(s.cluster, &observer)
-	observer.Wait = s.startConnecting(ctx, o.acceptNewHostKeys, stderr)
+func preflightLook(ctx context.Context, s *session.Session, o preflightOptions, stderr io.Writer) *preflight.Observation {
+	observer := s.Observer()
+	o.patience.bound(s.Cluster, &observer)
+	observer.Wait = s.StartConnecting(ctx)
 	observer.APITimeout = preflightAPITimeout
-	in := component.Input{Cluster: s.cluster, Release: s.release}
-	if s.bundle != nil {
-		m := s.bundle.Manifest()
-		in.Artefacts = &m
-	}
-	for range looks {
-		if in.Snapshot = observer.Snapshot(ctx); ctx.Err() != nil || len(in.Snapshot.Unknown()) == 0 {
+	var in component.Input
+	for range session.Looks {
+		if in = s.Planned(observer.Snapshot(ctx)); ctx.Err() != nil || len(in.Snapshot.Unknown()) == 0 {
 			break
 		}
 	}
 	silent := map[string]error{}
 	for name, observed := range in.Snapshot.Hosts {
-		if observed.Unreachable && s.hosts[name] != nil {
+		if observed.Unreachable && s.Hosts[name] != nil {
 			silent[name] = errors.New(observed.Error)
 		}
 	}
-	s.leave(silent) // nothing is tried there, and no lock waited for
+	s.Leave(silent) // nothing is tried there, and no lock waited for
 	return &preflight.Observation{Input: in}
 }
 
 // try tries what looking cannot tell. Listeners are opened under the hosts'
 // lock only: a run that starts a part meanwhile must find its port free.
-func (s *session) try(ctx context.Context, o *preflight.Observation, stderr io.Writer) *preflight.Probes {
-	prober := &probe.Prober{Observation: o, Hosts: s.hosts}
-	locked, unlock, err := s.lock(ctx, "preflight", false)
+func try(ctx context.Context, s *session.Session, o *preflight.Observation, stderr io.Writer) *preflight.Probes {
+	prober := &probe.Prober{Observation: o, Hosts: s.Hosts}
+	locked, unlock, err := s.Lock(ctx, "preflight", false)
 	switch refused, ok := errors.AsType[*lock.RefusedError](err); {
 	case err == nil:
 		defer unlock()

@@ -18,6 +18,7 @@ import (
 	"github.com/quorate/quorate/internal/kube"
 	"github.com/quorate/quorate/internal/printable"
 	"github.com/quorate/quorate/internal/probe"
+	"github.com/quorate/quorate/internal/session"
 	"github.com/quorate/quorate/internal/ui"
 )
 
@@ -87,19 +88,19 @@ func runProbe(ctx context.Context, o probeOptions, stdout, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	if o.from != "" && s.cluster.Host(o.from) == nil {
+	defer s.Close()
+	if o.from != "" && s.Cluster.Host(o.from) == nil {
 		return usageError(fmt.Errorf("--from %s: %s has no host of this name", o.from, o.files))
 	}
-	s.connect(ctx, o.acceptNewHostKeys, stderr)
+	s.Connect(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	credentials, err := s.credentials(ctx, warnOf(stderr))
+	credentials, err := s.Credentials(ctx, warnOf(stderr))
 	if err != nil {
 		return err
 	}
-	view, err := s.viewpoint(o.from, credentials)
+	view, err := viewpoint(s, o.from, credentials)
 	if err != nil {
 		return err
 	}
@@ -157,22 +158,22 @@ func watchEndpoint(ctx context.Context, o probeOptions, v probe.Viewpoint, stder
 
 // viewpoint looks at the endpoint from a host, or from this machine when from
 // is empty.
-func (s *session) viewpoint(from string, credentials kube.Credentials) (probe.Viewpoint, error) {
+func viewpoint(s *session.Session, from string, credentials kube.Credentials) (probe.Viewpoint, error) {
 	config := credentials.Config()
-	config.ServerName = s.cluster.Endpoint.Domain
+	config.ServerName = s.Cluster.Endpoint.Domain
 	verified, err := rest.TLSConfigFor(config)
 	if err != nil {
 		return probe.Viewpoint{}, fmt.Errorf("reading the administrator's certificate: %w", err)
 	}
 	if from == "" {
-		dial, turn := probe.AnyOf(operatorAddresses(s.cluster))
+		dial, turn := probe.AnyOf(operatorAddresses(s.Cluster))
 		return probe.Viewpoint{Name: "operator", Dial: dial, Turn: turn, TLS: verified}, nil
 	}
-	h := s.hosts[from]
+	h := s.Hosts[from]
 	if h == nil {
-		return probe.Viewpoint{}, fmt.Errorf("%s cannot be asked from: %w", from, s.failed[from])
+		return probe.Viewpoint{}, fmt.Errorf("%s cannot be asked from: %w", from, s.Failed[from])
 	}
-	endpoint := net.JoinHostPort(s.cluster.Endpoint.Domain, strconv.Itoa(s.cluster.Endpoint.Port))
+	endpoint := net.JoinHostPort(s.Cluster.Endpoint.Domain, strconv.Itoa(s.Cluster.Endpoint.Port))
 	return hostViewpoint(h, from, endpoint, verified), nil
 }
 

@@ -7,20 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/quorate/quorate/internal/agent/protocol"
-	"github.com/quorate/quorate/internal/cluster"
-	"github.com/quorate/quorate/internal/component"
-	"github.com/quorate/quorate/internal/component/reset"
-	"github.com/quorate/quorate/internal/plan"
-	"github.com/quorate/quorate/internal/planner"
 	"github.com/quorate/quorate/internal/ui"
 )
 
@@ -65,41 +56,41 @@ func runReset(ctx context.Context, o resetOptions, stdin *os.File, stdout, stder
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.Close()
 	for _, name := range o.hosts {
-		if s.cluster.Host(name) == nil {
+		if s.Cluster.Host(name) == nil {
 			return usageError(fmt.Errorf("--host %s: %s has no host of this name", name, o.files))
 		}
 	}
-	ctx, unlock, err := s.lock(ctx, "reset", o.breakLock)
+	ctx, unlock, err := s.Lock(ctx, "reset", o.breakLock)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	p, left, err := s.planReset(ctx, o.hosts)
+	p, left, err := s.PlanReset(ctx, o.hosts)
 	if err != nil {
 		return err
 	}
 	if !p.Empty() {
 		fmt.Fprint(stderr, ui.PlanSummary(p))
-		if err := confirmName(ctx, o.yes, s.cluster.Name, stdin, stderr); err != nil {
+		if err := confirmName(ctx, o.yes, s.Cluster.Name, stdin, stderr); err != nil {
 			return err
 		}
-		result, err := s.run(ctx, p, o.output, "", stdout, stderr)
+		result, err := carryOut(ctx, s, p, o.output, "", stdout, stderr)
 		if err != nil {
 			return err
 		}
 		if err := verdict(ctx, result); err != nil {
 			return err
 		}
-		if p, left, err = s.planReset(ctx, o.hosts); err != nil {
+		if p, left, err = s.PlanReset(ctx, o.hosts); err != nil {
 			return err
 		}
 		if !p.Empty() {
 			return fmt.Errorf("the run ended well, yet traces are left on %s; run the same command again", strings.Join(p.Hosts(), ", "))
 		}
 	}
-	if err := s.removeAgents(ctx, o.hosts); err != nil {
+	if err := s.RemoveAgents(ctx, o.hosts); err != nil {
 		return err
 	}
 	if len(left) > 0 {
@@ -107,52 +98,6 @@ func runReset(ctx context.Context, o resetOptions, stdin *os.File, stdout, stder
 	}
 	fmt.Fprintln(stderr, "The hosts are bare. Distribution packages stay installed.")
 	return nil
-}
-
-// planReset observes and plans; left are the hosts that could not be observed.
-func (s *session) planReset(ctx context.Context, names []string) (p *plan.Plan, left []string, err error) {
-	in := component.Input{Cluster: s.cluster, Release: s.release}
-	if s.bundle != nil {
-		m := s.bundle.Manifest()
-		in.Artefacts = &m
-	}
-	o := s.observer()
-	o.Extra = func(_ *cluster.Host, q *protocol.FactsRequest) { reset.Query(s.cluster, s.release, q) }
-	in.Snapshot = o.Snapshot(ctx)
-	if ctx.Err() != nil {
-		return nil, nil, context.Cause(ctx)
-	}
-	p, list, err := planner.Reset(in, names)
-	if err != nil {
-		return nil, nil, err
-	}
-	if list.HasErrors() {
-		return nil, nil, &refusal{list}
-	}
-	return p, planner.NotReset(in.Snapshot, names), nil
-}
-
-// removeAgents takes the agents' own folder off the hosts, and the lock with it.
-func (s *session) removeAgents(ctx context.Context, names []string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	var mu sync.Mutex
-	var failures []error
-	var wg sync.WaitGroup
-	for name, h := range s.hosts {
-		if len(names) > 0 && !slices.Contains(names, name) {
-			continue
-		}
-		wg.Go(func() {
-			if err := h.CloseAndRemove(ctx); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				failures = append(failures, err)
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(failures...)
 }
 
 // confirmName asks for the cluster's name: a thing that cannot be undone is

@@ -22,6 +22,7 @@ import (
 
 	"github.com/quorate/quorate/internal/diag"
 	"github.com/quorate/quorate/internal/printable"
+	"github.com/quorate/quorate/internal/session"
 	"github.com/quorate/quorate/internal/version"
 )
 
@@ -90,10 +91,10 @@ func run(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 	code := exitFailed
 	var exit *exitError
 	var file *fileError
-	var refused *refusal
+	var refused *session.Refusal
 	switch {
 	case errors.As(err, &refused):
-		_ = printList(stderr, refused.list)
+		_ = printList(stderr, refused.List)
 		fmt.Fprintln(stderr, "\nNothing was changed.")
 		return exitFailed
 	case errors.As(err, &file):

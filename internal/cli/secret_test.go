@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/config"
 	"github.com/quorate/quorate/internal/secret"
 )
@@ -126,16 +125,5 @@ func TestReadSecretAsksTwice(t *testing.T) {
 		if same := test.first == test.again; same && got.Reveal() != test.first || same != (err == nil) || err != nil && strings.Contains(err.Error(), "hunter") {
 			t.Errorf("%v: %q, %v", test, got.Reveal(), err)
 		}
-	}
-}
-
-// TestIdentityReachesTheResolver checks that a wrong --identity is told for the
-// host whose password needs it.
-func TestIdentityReachesTheResolver(t *testing.T) {
-	s := &session{identity: "/nowhere/age.key", cluster: &cluster.Cluster{}}
-	r := s.resolver(func(string) {})
-	_, err := r.Resolve(t.Context(), cluster.Secret{Age: cluster.AgeOneLine}, "SSH password of ops@cp-1")
-	if err == nil || !strings.Contains(err.Error(), "SSH password of ops@cp-1") || !strings.Contains(err.Error(), "/nowhere/age.key") {
-		t.Errorf("%v", err)
 	}
 }

@@ -6,8 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/quorate/quorate/internal/host/ssh"
-	"github.com/quorate/quorate/internal/secret"
+	"github.com/quorate/quorate/internal/session"
 )
 
 // Where the cluster file says nothing, ~/.ssh/config says who logs in and at which port:
@@ -39,7 +38,7 @@ spec:
 	}
 	want := map[string]string{"cp-1": "op 2201", "cp-2": "root 22", "cp-3": "alice 22"}
 	for _, h := range read.Cluster.Hosts {
-		user, port, err := ssh.Login(sshOptions(h.Name, h.Address, h.SSH, secret.NewResolver(nil), false))
+		user, port, err := session.LoginOf(&h)
 		if got := fmt.Sprint(user, " ", port); err != nil || got != want[h.Name] {
 			t.Errorf("%s: %s, %v; want %s", h.Name, got, err, want[h.Name])
 		}

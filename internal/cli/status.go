@@ -13,12 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quorate/quorate/internal/cluster"
-	"github.com/quorate/quorate/internal/host/ssh"
 	"github.com/quorate/quorate/internal/observe"
 	"github.com/quorate/quorate/internal/plan"
 	"github.com/quorate/quorate/internal/planner"
 	"github.com/quorate/quorate/internal/printable"
-	"github.com/quorate/quorate/internal/secret"
+	"github.com/quorate/quorate/internal/session"
 	"github.com/quorate/quorate/internal/state"
 	"github.com/quorate/quorate/internal/status"
 	"github.com/quorate/quorate/internal/ui"
@@ -77,22 +76,22 @@ func runStatus(ctx context.Context, o statusOptions, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	s.bundle = s.usualBundle() // for what apply would do; without one, it would refuse what needs one
-	observer := s.observer()
-	o.patience.bound(s.cluster, &observer)
-	observer.Wait = s.startConnecting(ctx, o.acceptNewHostKeys, stderr)
+	defer s.Close()
+	s.TryUsualBundle() // for what apply would do; without one, it would refuse what needs one
+	observer := s.Observer()
+	o.patience.bound(s.Cluster, &observer)
+	observer.Wait = s.StartConnecting(ctx)
 	observer.APITimeout = statusAPITimeout
 	snapshot := observer.Snapshot(ctx)
-	todo := s.todo(snapshot)
-	report := status.Of(s.cluster, snapshot, todo.steps...)
+	todo := todoOf(s, snapshot)
+	report := status.Of(s.Cluster, snapshot, todo.steps...)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if o.output == "json" {
 		err = printable.JSON(stdout, report)
 	} else {
-		err = printStatus(report, stdout, ui.StatusOptions{Certificates: o.certificates, Next: s.next(report, todo, o.files, "")})
+		err = printStatus(report, stdout, ui.StatusOptions{Certificates: o.certificates, Next: nextCommands(s, report, todo, o.files, "")})
 	}
 	if err != nil {
 		return err
@@ -110,8 +109,8 @@ type todo struct {
 }
 
 // todo plans from what a status observed.
-func (s *session) todo(snapshot *state.Snapshot) todo {
-	p, list, err := planner.Apply(s.planned(snapshot))
+func todoOf(s *session.Session, snapshot *state.Snapshot) todo {
+	p, list, err := planner.Apply(s.Planned(snapshot))
 	if err != nil || p == nil || list.HasErrors() {
 		return todo{refused: true}
 	}
@@ -137,17 +136,9 @@ func (p *patience) check() error {
 // bound makes the hosts and what asks them go by it.
 func (p *patience) bound(c *cluster.Cluster, o *observe.Observer) {
 	for i := range c.Hosts {
-		waitAtMost(&c.Hosts[i].SSH, cmp.Or(p.timeout, p.connecting))
+		session.WaitAtMost(&c.Hosts[i].SSH, cmp.Or(p.timeout, p.connecting))
 	}
 	o.Within = p.timeout
-}
-
-// waitAtMost bounds the time to reach a host, its bastions included.
-func waitAtMost(s *cluster.SSH, timeout time.Duration) {
-	s.Timeout = timeout
-	if s.Bastion != nil {
-		waitAtMost(&s.Bastion.SSH, timeout)
-	}
 }
 
 func printStatus(r status.Report, w io.Writer, o ui.StatusOptions) error {
@@ -158,7 +149,7 @@ func printStatus(r status.Report, w io.Writer, o ui.StatusOptions) error {
 // next are the commands worth running after a status. Apply is among them only
 // where it would do something. A kubeconfig that is not named is looked for
 // where apply puts it.
-func (s *session) next(r status.Report, todo todo, files clusterFiles, kubeconfig string) []ui.NextCommand {
+func nextCommands(s *session.Session, r status.Report, todo todo, files clusterFiles, kubeconfig string) []ui.NextCommand {
 	quorate := func(verb, why string) ui.NextCommand {
 		return ui.NextCommand{Command: strings.TrimSpace("quorate " + verb + files.flags()), Why: why}
 	}
@@ -174,9 +165,9 @@ func (s *session) next(r status.Report, todo todo, files clusterFiles, kubeconfi
 	case status.Absent:
 		return []ui.NextCommand{quorate("plan", "what would be done"), quorate("apply", "build it"), again}
 	case status.Unreachable, status.Unknown:
-		return append(s.askSSH(r), quorate("status --timeout 60s", "give the hosts more time"))
+		return append(askSSH(s, r), quorate("status --timeout 60s", "give the hosts more time"))
 	case status.Degraded, status.Down:
-		if ssh := s.askSSH(r); ssh != nil {
+		if ssh := askSSH(s, r); ssh != nil {
 			return append(ssh, again) // apply needs every host
 		}
 		return append(mend, again)
@@ -185,7 +176,7 @@ func (s *session) next(r status.Report, todo todo, files clusterFiles, kubeconfi
 		return append(mend, again)
 	}
 	if kubeconfig == "" {
-		kubeconfig = kubeconfigPath(applyOptions{target: target{files: files}}, s.cluster)
+		kubeconfig = kubeconfigPath(applyOptions{target: target{files: files}}, s.Cluster)
 	}
 	kubectl := ui.NextCommand{Command: "quorate kubectl" + files.flags() + " -- get nodes", Why: "use the cluster"}
 	if _, err := os.Stat(kubeconfig); errors.Is(err, os.ErrNotExist) {
@@ -198,9 +189,9 @@ func (s *session) next(r status.Report, todo todo, files clusterFiles, kubeconfi
 
 // askSSH is the command that shows what SSH itself says of the first host
 // that does not answer, if there is one.
-func (s *session) askSSH(r status.Report) []ui.NextCommand {
+func askSSH(s *session.Session, r status.Report) []ui.NextCommand {
 	for _, p := range r.Problems {
-		if h := s.cluster.Host(p.Subject); p.Kind == status.HostUnreachable && h != nil && !h.SSH.Local {
+		if h := s.Cluster.Host(p.Subject); p.Kind == status.HostUnreachable && h != nil && !h.SSH.Local {
 			return []ui.NextCommand{{Command: sshCommand(h), Why: "what SSH itself says of " + h.Name}}
 		}
 	}
@@ -209,7 +200,7 @@ func (s *session) askSSH(r status.Report) []ui.NextCommand {
 
 func sshCommand(h *cluster.Host) string {
 	who := h.Address
-	if login, _, err := ssh.Login(sshOptions(h.Name, h.Address, h.SSH, secret.NewResolver(nil), false)); err == nil {
+	if login, _, err := session.LoginOf(h); err == nil {
 		who = login + "@" + h.Address
 	}
 	command := "ssh"

@@ -2,12 +2,12 @@ package cli
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/plan"
+	"github.com/quorate/quorate/internal/session"
 	"github.com/quorate/quorate/internal/status"
 	"github.com/quorate/quorate/internal/status/statustest"
 )
@@ -46,22 +46,14 @@ func TestNextCommands(t *testing.T) {
 			for i := range w.Cluster.Hosts {
 				w.Cluster.Hosts[i].SSH = cluster.SSH{User: "op", Port: 2222, PrivateKeyPath: "/keys/ed25519", KnownHostsPath: "/keys/known"}
 			}
-			s := session{cluster: w.Cluster}
+			s := &session.Session{Cluster: w.Cluster}
 			var got []string
-			for _, c := range s.next(status.Of(w.Cluster, w.Snapshot), test.todo, filesAt("my clusters/it's.yaml"), "") {
+			for _, c := range nextCommands(s, status.Of(w.Cluster, w.Snapshot), test.todo, filesAt("my clusters/it's.yaml"), "") {
 				got = append(got, c.Command)
 			}
 			if d := cmp.Diff(test.want, got); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
-	}
-}
-
-func TestWaitAtMostBoundsBastionsToo(t *testing.T) {
-	s := cluster.SSH{Timeout: time.Minute, Bastion: &cluster.Bastion{SSH: cluster.SSH{Timeout: time.Minute}}}
-	waitAtMost(&s, time.Second)
-	if s.Timeout != time.Second || s.Bastion.SSH.Timeout != time.Second {
-		t.Errorf("timeouts %s and %s", s.Timeout, s.Bastion.SSH.Timeout)
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"context"
@@ -17,14 +17,14 @@ const (
 	mostDialsByBastion = 8
 )
 
-// gate lets as many connect at a time as both sides bear.
-type gate struct {
+// turns lets as many connect at a time as both sides bear.
+type turns struct {
 	all      chan struct{}
 	bastions map[string]chan struct{}
 }
 
-func newGate(hosts []cluster.Host) *gate {
-	g := &gate{all: make(chan struct{}, mostDials), bastions: map[string]chan struct{}{}}
+func newTurns(hosts []cluster.Host) *turns {
+	g := &turns{all: make(chan struct{}, mostDials), bastions: map[string]chan struct{}{}}
 	for i := range hosts {
 		if b := firstHop(hosts[i].SSH); b != "" && g.bastions[b] == nil {
 			g.bastions[b] = make(chan struct{}, mostDialsByBastion)
@@ -44,11 +44,11 @@ func firstHop(s cluster.SSH) string {
 }
 
 // enter waits for a turn. What it returns gives it back.
-func (g *gate) enter(ctx context.Context, s cluster.SSH) (leave func(), err error) {
+func (g *turns) enter(ctx context.Context, s cluster.SSH) (leave func(), err error) {
 	bastion := g.bastions[firstHop(s)]
-	turns := []chan struct{}{g.all}
+	queues := []chan struct{}{g.all}
 	if bastion != nil {
-		turns = []chan struct{}{bastion, g.all} // in this order, so that who waits for a bastion keeps nobody else out
+		queues = []chan struct{}{bastion, g.all} // in this order, so that who waits for a bastion keeps nobody else out
 	}
 	var taken []chan struct{}
 	leave = func() {
@@ -56,7 +56,7 @@ func (g *gate) enter(ctx context.Context, s cluster.SSH) (leave func(), err erro
 			<-turn
 		}
 	}
-	for _, turn := range turns {
+	for _, turn := range queues {
 		select {
 		case turn <- struct{}{}:
 			taken = append(taken, turn)

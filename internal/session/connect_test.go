@@ -1,17 +1,19 @@
-package cli
+package session
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/quorate/quorate/internal/cluster"
 )
 
 // A few hundred hosts are not dialled at the same moment, and those behind one bastion
 // leave the others their turns.
-func TestGate(t *testing.T) {
+func TestTurns(t *testing.T) {
 	outer := &cluster.Bastion{Address: "192.0.2.1", SSH: cluster.SSH{Port: 22}}
 	inner := &cluster.Bastion{Address: "192.0.2.2", SSH: cluster.SSH{Port: 22, Bastion: outer}}
 	var hosts []cluster.Host
@@ -22,7 +24,7 @@ func TestGate(t *testing.T) {
 		}
 		hosts = append(hosts, h)
 	}
-	g := newGate(hosts)
+	g := newTurns(hosts)
 	full, cancel := context.WithCancel(t.Context())
 	cancel()
 	count := func(parity int) (entered int, leaves []func()) {
@@ -65,5 +67,24 @@ func TestFew(t *testing.T) {
 		if got := few(names[:n]); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// TestIdentityReachesTheResolver checks that a wrong --identity is told for the
+// host whose password needs it.
+func TestIdentityReachesTheResolver(t *testing.T) {
+	s := &Session{Identity: "/nowhere/age.key", Cluster: &cluster.Cluster{}}
+	r := s.Resolver(func(string) {})
+	_, err := r.Resolve(t.Context(), cluster.Secret{Age: cluster.AgeOneLine}, "SSH password of ops@cp-1")
+	if err == nil || !strings.Contains(err.Error(), "SSH password of ops@cp-1") || !strings.Contains(err.Error(), "/nowhere/age.key") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWaitAtMostBoundsBastionsToo(t *testing.T) {
+	s := cluster.SSH{Timeout: time.Minute, Bastion: &cluster.Bastion{SSH: cluster.SSH{Timeout: time.Minute}}}
+	WaitAtMost(&s, time.Second)
+	if s.Timeout != time.Second || s.Bastion.SSH.Timeout != time.Second {
+		t.Errorf("timeouts %s and %s", s.Timeout, s.Bastion.SSH.Timeout)
 	}
 }
