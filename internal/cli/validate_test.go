@@ -22,7 +22,7 @@ spec:
 	const last = "\nThe file asks for it, and the cluster will not have it: NetworkPolicies (calico), node-local DNS.\n"
 	for name, test := range map[string]struct{ plugin, more, ends string }{
 		"with losses": {"calico", "  kubernetes: {version: v1.37.1, nodelocaldns: true}\n", last},
-		"without":     {"flannel", "", "services 10.233.0.0/18\n"},
+		"without":     {"flannel", "", "kube-proxy with nftables\n"},
 	} {
 		path := filepath.Join(t.TempDir(), "config.yaml")
 		text := strings.Replace(file, "PLUGIN", test.plugin, 1)
