@@ -21,6 +21,7 @@ type resetOptions struct {
 	hosts     []string
 	yes       bool
 	breakLock bool
+	force     bool
 	output    string
 }
 
@@ -32,7 +33,10 @@ func newResetCommand() *cobra.Command {
 		Long: `Stops what Quorate has installed on the hosts, ends the containers, and removes
 programs, settings, certificates and DATA. What others have installed stays, and
 so do distribution packages and the kernel's present settings (sysctls, modules,
-swap), until the next boot. An interrupted reset is simply run again.`,
+swap), until the next boot. An interrupted reset is simply run again.
+
+Hosts that do not answer are left out and named. Where most control-plane hosts do
+not, nothing is done without --force: the cluster may live on there.`,
 		Example: `  quorate reset -f cluster.yaml
   quorate reset -f cluster.yaml --host node-3   # a host that is not part of the cluster
   quorate reset -f cluster.yaml --yes --output json > run.jsonl`,
@@ -47,6 +51,7 @@ swap), until the next boot. An interrupted reset is simply run again.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&o.hosts, "host", nil, "reset this host only; may be given several times")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	f.BoolVar(&o.force, "force", false, "reset what answers though most control-plane hosts do not")
 	outputFlag(cmd, &o.output, "how to show the run", ui.Modes()...)
 	return cmd
 }
@@ -67,6 +72,9 @@ func runReset(ctx context.Context, o resetOptions, stdin *os.File, stdout, stder
 		return err
 	}
 	defer unlock()
+	if err := s.MostAnswer(); err != nil && !o.force {
+		return err
+	}
 	p, left, err := s.PlanReset(ctx, o.hosts)
 	if err != nil {
 		return err

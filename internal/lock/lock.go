@@ -62,7 +62,9 @@ const takeTimeout = 25 * time.Second
 // *RefusedError (or why a host could not be asked). The first host in the
 // order of their names is asked alone: of two operators who start at the same
 // moment on the same hosts, only one gets past it. A host that goes away
-// meanwhile, or does not answer, is passed over.
+// meanwhile, or does not answer, is passed over. Commands that need every host
+// are so kept from each other; one that destroys needs most of the control
+// planes, and one that ends drills only undoes, each host for itself.
 func Acquire(ctx context.Context, hosts map[string]*host.Host, info Info) (*Held, error) {
 	request := protocol.LockRequest{Owner: info.Owner, Purpose: info.Purpose, RunID: info.RunID, Break: info.Break}
 	held := &Held{Passed: map[string]error{}, lost: make(chan error, 1)}
