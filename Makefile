@@ -45,7 +45,7 @@ unit: build prepare ## Tests that need no cluster
 
 .PHONY: e2e
 e2e: bundle ## Tests on real clusters in the lab (root)
-	QUORATE_E2E=$(CURDIR)/$(BIN) go test -count=1 -timeout 75m -parallel 1 -v ./test/e2e
+	QUORATE_E2E=$(CURDIR)/$(BIN) go test -count=1 -timeout 75m -parallel 2 -v ./test/e2e
 
 .PHONY: e2e-more
 e2e-more: bundle ## Further tests on real clusters, too long for every change (root)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -43,8 +44,11 @@ func runScripts(t *testing.T, dir, binary string) {
 		t.Fatal(err)
 	}
 	extractKubectl(t, release, filepath.Join(tools, "kubectl"))
-	testscript.RunT(newScripts(t), testscript.Params{
-		Dir: dir,
+	measured, others, err := scriptsIn(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	params := testscript.Params{
 		// Progress is as interesting as failure when a script takes minutes.
 		TestWork: false,
 		Setup: func(env *testscript.Env) error {
@@ -73,8 +77,38 @@ func runScripts(t *testing.T, dir, binary string) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"until": until, "within": within, "interrupted": interrupted, "signalled": signalled, "agnhost": agnhost, "gap": gap, "stranger": stranger,
 		},
-	})
+	}
+	s := newScripts(t)
+	for _, group := range []struct {
+		files []string
+		quiet bool
+	}{{measured, true}, {others, false}} {
+		if s.quiet, params.Files = group.quiet, group.files; len(group.files) > 0 {
+			testscript.RunT(s, params)
+		}
+	}
 }
+
+// scriptsIn are the scripts in a folder: those that measure times, which must have the
+// machine for themselves, and the others, of which as many run at a time as -parallel says.
+func scriptsIn(dir string) (measured, others []string, err error) {
+	all, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	for _, path := range all {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		if dir != "." || measures.Match(text) {
+			measured = append(measured, path)
+		} else {
+			others = append(others, path)
+		}
+	}
+	return measured, others, err
+}
+
+// measures finds what a script measures with.
+var measures = regexp.MustCompile(`(?m)^(gap|within|(exec|! exec|until .*) quorate drill run) `)
 
 // until LIMIT COMMAND… runs a command again and again until it succeeds.
 func until(ts *testscript.TestScript, neg bool, args []string) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -19,12 +20,21 @@ type scripts struct {
 	*testing.T
 	failures *failures
 	log      *string // the script's own, when it ended
+	quiet    bool    // one script at a time
 }
 
-// failures are the ends of the scripts that failed.
+// failures are the ends of the scripts that failed, and how long each took.
 type failures struct {
-	mu   sync.Mutex
-	ends []string
+	mu    sync.Mutex
+	ends  []string
+	times []string
+}
+
+// took notes how long a script took.
+func (f *failures) took(name string, took time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.times = append(f.times, fmt.Sprintf("%4.0f s  %s", took.Seconds(), name))
 }
 
 // newScripts wraps a test that runs scripts.
@@ -33,6 +43,7 @@ func newScripts(t *testing.T) scripts {
 	t.Cleanup(func() { // after the scripts, which run in parallel to this test's function
 		s.failures.mu.Lock()
 		defer s.failures.mu.Unlock()
+		t.Log("how long each script took:\n" + strings.Join(s.failures.times, "\n"))
 		for _, end := range s.failures.ends {
 			t.Log(end)
 		}
@@ -49,8 +60,17 @@ func (s scripts) Run(name string, run func(testscript.T)) {
 				s.failures.add(t.Name(), log)
 			}
 		})
-		run(scripts{T: t, failures: s.failures, log: &log})
+		began := time.Now()
+		t.Cleanup(func() { s.failures.took(t.Name(), time.Since(began)) })
+		run(scripts{T: t, failures: s.failures, log: &log, quiet: s.quiet})
 	})
+}
+
+// Parallel implements testscript.T.
+func (s scripts) Parallel() {
+	if !s.quiet {
+		s.T.Parallel()
+	}
 }
 
 // Log implements testscript.T: a script's whole log comes in one call.
