@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -64,13 +65,17 @@ func runAnswer(command Command) int64 {
 	return max(maxAnswer, 3*command.MaxOutput)
 }
 
-// end is the part of a program's output that an error keeps.
+// joinSecrets are kubeadm's: a bootstrap token, and the key of certificates that it has
+// uploaded. It prints both when it has begun a cluster, and the token in complaints.
+var joinSecrets = regexp.MustCompile(`\b[a-z0-9]{6}\.[a-z0-9]{16}\b|(--certificate-key[ =]+)[0-9a-f]+`)
+
+// end is the part of a program's output that an error keeps, without what lets join.
 func end(output []byte) string {
 	const most = 8 << 10
 	if len(output) > most {
 		output = output[len(output)-most:]
 	}
-	return strings.ToValidUTF8(string(output), "�")
+	return joinSecrets.ReplaceAllString(strings.ToValidUTF8(string(output), "�"), "${1}********")
 }
 
 // Unit brings a systemd unit to the state asked for. What systemd refused is a
