@@ -4,6 +4,7 @@ import "github.com/quorate/quorate/internal/cluster"
 
 // Where a host needs room, besides etcd's own data folder.
 const (
+	EtcDir        = "/etc"
 	BinariesDir   = "/usr/local/bin"
 	ContainerdDir = "/var/lib/containerd"
 	WorkDir       = "/var/lib/quorate" // the agent, and packages while they are installed
@@ -12,5 +13,5 @@ const (
 // Disks are the places whose file systems planning looks at. Each may be one
 // of its own.
 func Disks(c *cluster.Cluster) []string {
-	return []string{"/", "/etc", BinariesDir, WorkDir, ContainerdDir, KubeletDir, c.Etcd.DataDir}
+	return []string{"/", EtcDir, BinariesDir, WorkDir, ContainerdDir, KubeletDir, c.Etcd.DataDir}
 }

@@ -21,6 +21,19 @@ const (
 	roomForEtcdData     = 500 << 20
 )
 
+// roomToWrite is what is free at least wherever anything is written, on a host that has
+// joined as well: kubeadm writes a renewed certificate or a manifest where the old one
+// is, and a full disk leaves an empty file there.
+const roomToWrite = 64 << 20
+
+// written are the places in which an apply writes on any host.
+func written(h *cluster.Host) []string {
+	if h.IsNode() {
+		return []string{component.EtcDir, component.KubeletDir, component.WorkDir}
+	}
+	return []string{component.EtcDir, component.WorkDir}
+}
+
 // room is what one place needs.
 type room struct {
 	place string
@@ -52,13 +65,13 @@ const remount = "remount it read-write, and look for disk errors in the kernel's
 
 func diskChecks() []Check {
 	return []Check{
-		{Name: "disk", About: "file systems are writable and have room for all that goes onto them", Refuses: true, Host: judgeDisks},
+		{Name: "disk", About: "file systems are writable and have room for all that goes onto them, 64 MB on a host that is built", Refuses: true, Host: judgeDisks},
 		{Name: "disk-type", About: "etcd's and containerd's data lie on a file system of a local disk", Host: judgeDiskTypes},
 	}
 }
 
 // judgeDisks finds file systems that cannot be written, and those with less
-// room than all that goes onto them.
+// room than all that goes onto them, or than anything that is written needs.
 func judgeDisks(o *Observation, h *cluster.Host) []Finding {
 	c, f := o.Cluster, o.Snapshot.Facts(h.Name)
 	var out []Finding
@@ -79,17 +92,24 @@ func judgeDisks(o *Observation, h *cluster.Host) []Finding {
 		needed, space int64
 	}
 	var systems []*fileSystem
-	for _, need := range roomNeeded(c, h, f) {
-		disk, ok := f.Disks[need.place]
+	of := func(place string) *fileSystem {
+		disk, ok := f.Disks[place]
 		if !ok {
-			continue
+			return &fileSystem{} // nothing is known of it
 		}
 		i := slices.IndexFunc(systems, func(s *fileSystem) bool { return s.at == disk.MountPoint })
 		if i < 0 {
 			i = len(systems)
 			systems = append(systems, &fileSystem{at: disk.MountPoint, space: disk.Available})
 		}
-		systems[i].needed += need.bytes
+		return systems[i]
+	}
+	for _, need := range roomNeeded(c, h, f) {
+		of(need.place).needed += need.bytes
+	}
+	for _, place := range written(h) {
+		s := of(place)
+		s.needed = max(s.needed, roomToWrite)
 	}
 	var free []string
 	for _, s := range systems {
