@@ -22,23 +22,18 @@ const (
 
 // fault does harm to the host, with its undoing arranged before.
 func (a *Agent) fault(ctx context.Context, request protocol.FaultRequest) (protocol.FaultReply, error) {
-	if err := checkFault(request); err != nil {
+	kind, err := faultOf(request)
+	if err != nil {
 		return protocol.FaultReply{}, err
 	}
-	if request.Try {
-		return protocol.FaultReply{}, a.canFault(ctx, request)
-	}
-	if p := request.Process; p != nil && !p.Hang {
-		n, err := killProgram(p.Program)
-		return protocol.FaultReply{Processes: n}, err
-	}
-	if b := request.Boot; b != nil && b.Off {
-		return protocol.FaultReply{}, a.powerOff(time.Duration(request.LastsMillis) * time.Millisecond)
-	} else if b != nil {
-		return protocol.FaultReply{}, a.boot(ctx, b.Hard)
-	}
-	if err := a.canFault(ctx, request); err != nil {
+	if err := kind.able(ctx, a); err != nil || request.Try {
 		return protocol.FaultReply{}, err
+	}
+	if quick, ok := kind.(faultAtOnce); ok {
+		reply, done, err := quick.atOnce(ctx, a, time.Duration(request.LastsMillis)*time.Millisecond)
+		if done {
+			return reply, err
+		}
 	}
 	dir, err := a.path(filepath.Join(protocol.FaultFolder, request.ID))
 	if err != nil {

@@ -42,7 +42,8 @@ func TestFaultsThatAreRefused(t *testing.T) {
 		"above":       {ID: "a", LastsMillis: 1000, Data: &protocol.DataFault{Unit: "b.service", Dir: "/a", Holds: "../b"}},
 		"nothing yet": {ID: "a", LastsMillis: 1000, Disk: &protocol.DiskFault{Dir: "/var", LeaveBytes: -1}},
 	} {
-		if failure, ok := errors.AsType[*protocol.Error](checkFault(request)); !ok || failure.Kind != protocol.KindInvalid {
+		_, err := faultOf(request)
+		if failure, ok := errors.AsType[*protocol.Error](err); !ok || failure.Kind != protocol.KindInvalid {
 			t.Errorf("%s: %v", name, failure)
 		}
 	}
@@ -58,7 +59,7 @@ func TestArmedBeforeTheFault(t *testing.T) {
 		return protocol.RunReply{}, os.WriteFile(filepath.Join(dir, replyFile), []byte(`{"beginsMillis":300}`), 0o600)
 	}})
 	defer a.Close()
-	reply, err := a.fault(t.Context(), protocol.FaultRequest{ID: "net-1", LastsMillis: 20_000, Network: &protocol.NetworkFault{Address: "10.0.0.1", In: true}})
+	reply, err := a.fault(t.Context(), protocol.FaultRequest{ID: "net-1", LastsMillis: 20_000, Disk: &protocol.DiskFault{Dir: "/var"}})
 	if err != nil || reply.BeginsMillis != 300 {
 		t.Fatal(reply, err)
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/tls"
@@ -10,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -57,36 +57,55 @@ func readCertificate(path string) (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-// expire lays an expired certificate over a program's, and lets the program be
-// started with it.
-func expire(dir, id string, fault protocol.CertificateFault) (int, error) {
-	text, err := expiredLike(fault, time.Now())
-	if err != nil {
-		return 0, err
+// certificateFault lays an expired certificate over a program's, and lets the program
+// be started with it.
+type certificateFault struct{ *protocol.CertificateFault }
+
+func (f certificateFault) check() error {
+	for _, path := range []string{f.File, f.Authority, f.AuthorityKey} {
+		if err := checkPath(path); err != nil {
+			return err
+		}
 	}
-	expired := filepath.Join(dir, laidOver(id))
-	if err := os.WriteFile(expired, text, 0o600); err != nil {
-		return 0, err
-	}
-	if err := syscall.Mount(expired, fault.File, "", syscall.MS_BIND, ""); err != nil {
-		err = &os.PathError{Op: "laying an expired certificate over", Path: fault.File, Err: err}
-		return 0, errors.Join(err, os.Remove(expired))
-	}
-	return killProgram(fault.Program)
+	return checkProgram(f.Program)
 }
 
-// unexpire takes the expired certificate off, and lets the program be started
-// with its own: also where the certificate is off already, since who took it off may
-// have come no further.
-func unexpire(dir, id string, fault protocol.CertificateFault) error {
-	if _, err := os.Stat(filepath.Join(dir, laidOver(id))); errors.Is(err, fs.ErrNotExist) {
+func (f certificateFault) able(context.Context, *Agent) error {
+	_, err := expiredLike(*f.CertificateFault, time.Now())
+	return err
+}
+
+func (f certificateFault) prepare(_ context.Context, in faultPlace) (func() (begun, error), error) {
+	return func() (b begun, err error) {
+		text, err := expiredLike(*f.CertificateFault, time.Now())
+		if err != nil {
+			return b, err
+		}
+		expired := in.file(laidOver(in.id))
+		if err := os.WriteFile(expired, text, 0o600); err != nil {
+			return b, err
+		}
+		if err := syscall.Mount(expired, f.File, "", syscall.MS_BIND, ""); err != nil {
+			err = &os.PathError{Op: "laying an expired certificate over", Path: f.File, Err: err}
+			return b, errors.Join(err, os.Remove(expired))
+		}
+		b.reply.Processes, err = killProgram(f.Program)
+		return b, err
+	}, nil
+}
+
+// undo takes the expired certificate off, and lets the program be started with its own:
+// also where the certificate is off already, since who took it off may have come no
+// further.
+func (f certificateFault) undo(_ context.Context, in faultPlace) error {
+	if _, err := os.Stat(in.file(laidOver(in.id))); errors.Is(err, fs.ErrNotExist) {
 		return nil // none was laid over
 	}
-	if err := takeOff(id); err != nil {
+	if err := takeOff(in.id); err != nil {
 		return err
 	}
 	// It may just be down, between two tries of whoever starts it.
-	if _, err := killProgram(fault.Program); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := killProgram(f.Program); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,31 @@ import (
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
+
+// longestShift bounds by how much a clock is set.
+const longestShift = 24 * time.Hour
+
+// clockFault sets the clock forward or back.
+type clockFault struct{ *protocol.ClockFault }
+
+func (f clockFault) check() error {
+	if shift := time.Duration(f.ShiftMillis) * time.Millisecond; shift == 0 || shift.Abs() > longestShift {
+		return malformed("a clock is set by up to %s, not by %s", longestShift, shift)
+	}
+	return nil
+}
+
+func (clockFault) able(_ context.Context, a *Agent) error { return a.ownKernel("its clock") }
+
+func (f clockFault) prepare(_ context.Context, in faultPlace) (func() (begun, error), error) {
+	return func() (begun, error) {
+		return begun{}, shiftClock(kernelClock{}, in.file(clockFile), *f.ClockFault)
+	}, nil
+}
+
+func (clockFault) undo(_ context.Context, in faultPlace) error {
+	return unshiftClock(kernelClock{}, in.file(clockFile))
+}
 
 // clock is a host's clock and how long the host has been up since which start,
 // which no setting of the clock changes.

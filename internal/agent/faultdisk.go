@@ -1,12 +1,38 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"syscall"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
+
+// diskFault fills a file system.
+type diskFault struct{ *protocol.DiskFault }
+
+func (f diskFault) check() error {
+	if f.LeaveBytes < 0 {
+		return malformed("a disk cannot be left less than nothing")
+	}
+	return checkPath(f.Dir)
+}
+
+func (diskFault) able(context.Context, *Agent) error { return nil }
+
+func (f diskFault) prepare(context.Context, faultPlace) (func() (begun, error), error) {
+	return func() (begun, error) {
+		file, n, err := fill(*f.DiskFault)
+		if err != nil {
+			return begun{}, err
+		}
+		return begun{reply: protocol.FaultReply{FilledBytes: n}, end: func() { file.Close() }}, nil // and the space is free again
+	}, nil
+}
+
+// The file is gone with the process that held it.
+func (diskFault) undo(context.Context, faultPlace) error { return nil }
 
 // fill takes up a file system's space with a file that has no name: it is gone
 // with the process that holds it open, also when the host loses power.

@@ -62,16 +62,17 @@ func copySelf(path string) (err error) {
 	return err
 }
 
-func readFault(dir string) (protocol.FaultRequest, error) {
+// readFault gives the fault that a folder describes.
+func readFault(dir string) (kind faultKind, id string, err error) {
 	var request protocol.FaultRequest
 	text, err := os.ReadFile(filepath.Join(dir, requestFile))
 	if err == nil {
 		err = json.Unmarshal(text, &request)
 	}
 	if err == nil {
-		err = checkFault(request)
+		kind, err = faultOf(request)
 	}
-	return request, err
+	return kind, request.ID, err
 }
 
 // beginFault notes that harm is done from now on.

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"net"
 	"net/netip"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -23,36 +24,70 @@ func drillHandle(id string) string {
 	return fmt.Sprintf("%x:", 0x1000+sum.Sum32()%0x7000)
 }
 
-// networkFault makes ready what slows a network or drops its packets, and gives what
-// begins it.
-func networkFault(ctx context.Context, id string, fault protocol.NetworkFault) (begin func() error, err error) {
-	name, err := interfaceOf(fault.Address)
+// networkDelay is the time between the answer to the operator and a network
+// fault, which may cut the operator off.
+const networkDelay = 300 * time.Millisecond
+
+// longestDelay bounds by how much packets are delayed.
+const longestDelay = 10 * time.Second
+
+// networkFault slows a network or drops its packets.
+type networkFault struct{ *protocol.NetworkFault }
+
+func (f networkFault) check() error {
+	for _, address := range append([]string{f.Address}, f.Peers...) {
+		if _, err := netip.ParseAddr(address); err != nil {
+			return malformed("a network fault: %v", err)
+		}
+	}
+	if !f.In && !f.Out && f.DelayMillis == 0 || f.LossPercent < 0 || f.LossPercent > 100 {
+		return malformed("a network fault that drops nothing")
+	}
+	if f.BytesPerSecond < 0 || f.DelayMillis < 0 || f.DelayMillis > longestDelay.Milliseconds() {
+		return malformed("a network is slowed to more than nothing, and by up to %s", longestDelay)
+	}
+	return nil
+}
+
+func (f networkFault) able(ctx context.Context, a *Agent) error {
+	if f.DelayMillis > 0 {
+		return a.canDelay(ctx)
+	}
+	if _, err := exec.LookPath("nft"); err != nil {
+		return protocol.Failure(protocol.KindNotExist, "packets are dropped by nft, which is not installed here (package nftables)")
+	}
+	return nil
+}
+
+func (f networkFault) prepare(ctx context.Context, in faultPlace) (func() (begun, error), error) {
+	name, err := interfaceOf(f.Address)
 	if err != nil {
 		return nil, err
 	}
-	if fault.DelayMillis > 0 {
-		return func() error {
+	if f.DelayMillis > 0 {
+		return func() (begun, error) {
 			// Added, not replaced: a discipline that somebody else has set stays, and the
 			// fault cannot be done.
-			_, err := program(ctx, "", "tc", "qdisc", "add", "dev", name, "root", "handle", drillHandle(id), "netem", "delay", fmt.Sprintf("%dms", fault.DelayMillis))
-			return err
+			_, err := program(ctx, "", "tc", "qdisc", "add", "dev", name, "root", "handle", drillHandle(in.id), "netem", "delay", fmt.Sprintf("%dms", f.DelayMillis))
+			return begun{}, err
 		}, nil
 	}
-	rules := rulesFor(fault, drillTable(id), name)
+	rules := rulesFor(*f.NetworkFault, drillTable(in.id), name)
 	if _, err := program(ctx, rules, "nft", "--check", "--file", "-"); err != nil {
 		return nil, fmt.Errorf("the kernel takes no such rules: %w", err)
 	}
-	return func() error {
-		_, err := program(ctx, rules, "nft", "--file", "-")
-		return err
+	return func() (begun, error) {
+		return begun{reply: protocol.FaultReply{BeginsMillis: networkDelay.Milliseconds()}, later: func() error {
+			_, err := program(ctx, rules, "nft", "--file", "-")
+			return err
+		}}, nil
 	}, nil
 }
 
-// endNetworkFault takes off what networkFault put on; nothing is no error.
-func endNetworkFault(ctx context.Context, id string, fault protocol.NetworkFault) error {
-	if fault.DelayMillis == 0 {
+func (f networkFault) undo(ctx context.Context, in faultPlace) error {
+	if f.DelayMillis == 0 {
 		// Adding before deleting makes it no error that there is none.
-		_, err := program(ctx, fmt.Sprintf("add table inet %[1]s\ndelete table inet %[1]s\n", drillTable(id)), "nft", "--file", "-")
+		_, err := program(ctx, fmt.Sprintf("add table inet %[1]s\ndelete table inet %[1]s\n", drillTable(in.id)), "nft", "--file", "-")
 		return err
 	}
 	// Whatever interface it is on by now, and whichever address that has.
@@ -62,10 +97,10 @@ func endNetworkFault(ctx context.Context, id string, fault protocol.NetworkFault
 	}
 	for line := range strings.Lines(out) {
 		fields := strings.Fields(line) // qdisc netem 1a2b: dev eth0 root …
-		if len(fields) < 5 || fields[1] != "netem" || fields[2] != drillHandle(id) || fields[3] != "dev" {
+		if len(fields) < 5 || fields[1] != "netem" || fields[2] != drillHandle(in.id) || fields[3] != "dev" {
 			continue
 		}
-		if _, err := program(ctx, "", "tc", "qdisc", "del", "dev", fields[4], "root", "handle", drillHandle(id)); err != nil {
+		if _, err := program(ctx, "", "tc", "qdisc", "del", "dev", fields[4], "root", "handle", drillHandle(in.id)); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -10,6 +11,31 @@ import (
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
+
+// bootFault reboots the host, or switches it off and on again.
+type bootFault struct{ *protocol.BootFault }
+
+func (bootFault) check() error { return nil }
+
+func (f bootFault) able(_ context.Context, a *Agent) error {
+	if f.Off {
+		return a.canWake()
+	}
+	return nil
+}
+
+func (f bootFault) atOnce(ctx context.Context, a *Agent, lasts time.Duration) (protocol.FaultReply, bool, error) {
+	if f.Off {
+		return protocol.FaultReply{}, true, a.powerOff(lasts)
+	}
+	return protocol.FaultReply{}, true, a.boot(ctx, f.Hard)
+}
+
+func (bootFault) prepare(context.Context, faultPlace) (func() (begun, error), error) {
+	return nil, errors.New("a fault of no kind that lasts")
+}
+
+func (bootFault) undo(context.Context, faultPlace) error { return nil }
 
 // boot reboots the host. The answer is on its way before the host is down.
 func (a *Agent) boot(ctx context.Context, hard bool) error {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,9 +11,33 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 )
+
+// processFault kills or stops all processes of a program.
+type processFault struct{ *protocol.ProcessFault }
+
+func (f processFault) check() error { return checkProgram(f.Program) }
+
+func (processFault) able(context.Context, *Agent) error { return nil }
+
+func (f processFault) atOnce(context.Context, *Agent, time.Duration) (reply protocol.FaultReply, done bool, err error) {
+	if !f.Hang {
+		reply.Processes, err = killProgram(f.Program)
+	}
+	return reply, !f.Hang, err
+}
+
+func (f processFault) prepare(_ context.Context, in faultPlace) (func() (begun, error), error) {
+	return func() (b begun, err error) {
+		b.reply.Processes, err = hang(in.file(stoppedFile), f.Program)
+		return b, err
+	}, nil
+}
+
+func (processFault) undo(_ context.Context, in faultPlace) error { return goOn(in.file(stoppedFile)) }
 
 // process is one process that cannot be mistaken for a later one of the same
 // number.
