@@ -79,24 +79,25 @@ func unitCommands(request protocol.UnitRequest, unit protocol.Unit) [][]string {
 		verb = append(verb, "--no-block")
 	}
 	verb = append(verb, "--", request.Name)
+	// A unit that failed too often refuses to start until this. And one that waits to be
+	// started again keeps its count of restarts while it is stopped and started by
+	// hand: it would not be taken for one that is up for a while.
+	var forgive [][]string
+	if unit.Active == "failed" || unit.Restarts > 0 {
+		forgive = [][]string{{"reset-failed", "--", request.Name}}
+	}
 	switch request.Verb {
 	case "start", "restart", "reload-or-restart":
 		if request.Verb == "start" && (unit.Active == "active" || unit.Active == "reloading") {
 			break
 		}
-		if unit.Active == "failed" {
-			// A unit that failed too often refuses to start until this.
-			commands = append(commands, []string{"reset-failed", "--", request.Name})
-		}
-		commands = append(commands, verb)
+		commands = append(append(commands, forgive...), verb)
 	case "stop":
 		if unit.Active != "inactive" && unit.Active != "failed" {
-			commands = append(commands, verb)
+			commands = append(append(commands, forgive...), verb)
 		}
 	case "reset-failed":
-		if unit.Active == "failed" {
-			commands = append(commands, []string{"reset-failed", "--", request.Name})
-		}
+		commands = append(commands, forgive...)
 	}
 	return commands
 }

@@ -20,6 +20,7 @@ func TestUnitCommands(t *testing.T) {
 	stopped := protocol.Unit{Load: "loaded", Active: "inactive", Enabled: "disabled"}
 	failed := protocol.Unit{Load: "loaded", Active: "failed", Enabled: "enabled"}
 	changed := protocol.Unit{Load: "loaded", Active: "active", Enabled: "enabled", NeedsReload: true}
+	ending := protocol.Unit{Load: "loaded", Active: "activating", Sub: "auto-restart", Restarts: 4, Enabled: "enabled"}
 	unknown := protocol.Unit{Load: "not-found", Active: "inactive"}
 	masked := protocol.Unit{Load: "masked", Active: "inactive", Enabled: "masked"}
 	static := protocol.Unit{Load: "loaded", Active: "inactive", Enabled: "static"}
@@ -33,6 +34,9 @@ func TestUnitCommands(t *testing.T) {
 		"from nothing":         {unknown, protocol.UnitRequest{DaemonReload: true, Enable: "enable", Verb: "start"}, []string{"daemon-reload", "enable -- x", "start -- x"}},
 		"file changed":         {changed, protocol.UnitRequest{DaemonReload: true, Verb: "restart"}, []string{"daemon-reload", "restart -- x"}},
 		"start what failed":    {failed, protocol.UnitRequest{Verb: "start"}, []string{"reset-failed -- x", "start -- x"}},
+		"restart what ends":    {ending, protocol.UnitRequest{Verb: "restart"}, []string{"reset-failed -- x", "restart -- x"}},
+		"stop what ends":       {ending, protocol.UnitRequest{Verb: "stop"}, []string{"reset-failed -- x", "stop -- x"}},
+		"forgive what ends":    {ending, protocol.UnitRequest{Verb: "reset-failed"}, []string{"reset-failed -- x"}},
 		"reload always":        {running, protocol.UnitRequest{Verb: "reload-or-restart"}, []string{"reload-or-restart -- x"}},
 		"without waiting":      {stopped, protocol.UnitRequest{Verb: "start", NoBlock: true}, []string{"start --no-block -- x"}},
 		"stop what stopped":    {stopped, protocol.UnitRequest{Verb: "stop", Enable: "disable"}, nil},

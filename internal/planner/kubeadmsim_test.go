@@ -235,7 +235,11 @@ func (m *machine) kubeadmWrites(path, content string, mode fs.FileMode) {
 }
 
 func (m *machine) startKubelet() error {
+	restarts := m.units["kubelet.service"].Restarts
 	_, err := m.unit(protocol.UnitRequest{Name: "kubelet.service", Verb: "restart", Enable: "enable"})
+	u := m.units["kubelet.service"]
+	u.Restarts = restarts // systemd forgets them by reset-failed alone, which kubeadm does not say
+	m.units["kubelet.service"] = u
 	return err
 }
 

@@ -433,12 +433,14 @@ func (m *machine) unit(q protocol.UnitRequest) (any, error) {
 		u.Enabled = "enabled"
 	}
 	switch {
+	case q.Verb == "reset-failed":
+		u.Restarts = 0
 	case q.Verb == "stop":
-		u.Active, u.Sub, u.Enabled = "inactive", "dead", "disabled"
+		u.Active, u.Sub, u.Enabled, u.Restarts = "inactive", "dead", "disabled", 0
 	case q.Verb == "reload-or-restart" && u.Running():
 		m.reloads[q.Name]++
 		m.load(q.Name)
-	case q.Verb == "restart", q.Verb != "" && q.Verb != "reset-failed" && (u.Active != "active" || u.Restarts > 0):
+	case q.Verb == "restart", q.Verb != "" && (u.Active != "active" || u.Restarts > 0):
 		m.starts[q.Name]++
 		m.load(q.Name)
 		u.Active, u.Sub, u.Restarts = "active", "running", 0

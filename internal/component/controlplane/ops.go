@@ -120,8 +120,16 @@ type startKubelet struct {
 	finalize bool
 }
 
-// Apply implements component.Op.
+// Apply implements component.Op. kubeadm stops and starts it; one that ended again and
+// again until now would be taken for one that still does.
 func (o startKubelet) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	h, err := rt.Host(o.name)
+	if err != nil {
+		return err
+	}
+	if _, err := h.Unit(ctx, protocol.UnitRequest{Name: "kubelet.service", Verb: "reset-failed"}); err != nil {
+		return err
+	}
 	return o.phase(ctx, rt, "kubelet-start")
 }
 
