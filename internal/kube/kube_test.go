@@ -266,7 +266,8 @@ func TestObserve(t *testing.T) {
 	api.Put("/api/v1/nodes/cp-1", o{"apiVersion": "v1", "kind": "Node", "metadata": o{"name": "cp-1", "labels": o{"a": "b"}},
 		"spec": o{"unschedulable": true, "taints": []any{o{"key": "k", "effect": "NoSchedule"}}},
 		"status": o{
-			"nodeInfo": o{"kubeletVersion": "v1.37.1"}, "conditions": []any{o{"type": "MemoryPressure", "status": "False"}, o{"type": "Ready", "status": "False", "message": "no network"}},
+			"nodeInfo": o{"kubeletVersion": "v1.37.1"}, "conditions": []any{o{"type": "MemoryPressure", "status": "False"}, o{"type": "PIDPressure", "status": "Unknown"},
+				o{"type": "DiskPressure", "status": "True", "message": "kubelet has disk pressure"}, o{"type": "Ready", "status": "False", "message": "no network"}},
 			"addresses": []any{o{"type": "Hostname", "address": "cp-1"}, o{"type": "InternalIP", "address": "10.0.0.1"}, o{"type": "InternalIP", "address": "fd00::1"}},
 		}})
 	api.Put("/api/v1/nodes/new", o{"apiVersion": "v1", "kind": "Node", "metadata": o{"name": "new"}})
@@ -276,7 +277,15 @@ func TestObserve(t *testing.T) {
 	api.Put("/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy", o{"apiVersion": "apps/v1", "kind": "DaemonSet",
 		"status": o{"desiredNumberScheduled": 6, "numberReady": 5, "updatedNumberScheduled": 4}})
 	api.Put("/apis/apps/v1/namespaces/kube-system/deployments/coredns", o{"apiVersion": "apps/v1", "kind": "Deployment",
-		"spec": o{}, "status": o{"readyReplicas": 1, "updatedReplicas": 1}})
+		"spec": o{"replicas": 2}, "status": o{"readyReplicas": 2, "updatedReplicas": 2}})
+	pod := func(name, node, ready string) {
+		api.Put("/api/v1/namespaces/kube-system/pods/"+name, o{"apiVersion": "v1", "kind": "Pod", "metadata": o{"name": name, "namespace": "kube-system", "labels": o{"k8s-app": "kube-dns"}},
+			"spec": o{"nodeName": node}, "status": o{"conditions": []any{o{"type": "Ready", "status": ready}}}})
+	}
+	pod("coredns-1-a", "cp-1", "True")
+	pod("coredns-1-b", "cp-1", "True")
+	pod("coredns-1-c", "cp-2", "False") // one that does not serve
+	pod("somebody-elses", "cp-3", "True")
 	got, err := c.Observe(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -284,15 +293,20 @@ func TestObserve(t *testing.T) {
 	want := &state.API{
 		Version: "v1.37.1", Via: "cp-1",
 		Nodes: map[string]state.Node{
-			"cp-1": {Reason: "no network", Kubelet: "v1.37.1", InternalIP: "10.0.0.1", Labels: map[string]string{"a": "b"}, Taints: []string{"k:NoSchedule"}, Unschedulable: true},
-			"new":  {Reason: "the kubelet has not reported yet"},
+			"cp-1": {Reason: "no network", Kubelet: "v1.37.1", InternalIP: "10.0.0.1", Labels: map[string]string{"a": "b"}, Taints: []string{"k:NoSchedule"}, Unschedulable: true,
+				Troubles: map[string]string{"DiskPressure": "kubelet has disk pressure"}},
+			"new": {Reason: "the kubelet has not reported yet"},
 		},
 		Leases:    map[string]state.Lease{"kube-scheduler": {Holder: "cp-2", Renewed: renewed}},
 		Record:    map[string]string{"flannel": "d1"},
-		Workloads: map[string]state.Workload{"DaemonSet/kube-system/kube-proxy": {Desired: 6, Ready: 5, Updated: 4}, "Deployment/kube-system/coredns": {Desired: 1, Ready: 1, Updated: 1}},
+		Workloads: map[string]state.Workload{"DaemonSet/kube-system/kube-proxy": {Desired: 6, Ready: 5, Updated: 4}, "Deployment/kube-system/coredns": {Desired: 2, Ready: 2, Updated: 2, Together: "cp-1"}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+	pod("coredns-1-c", "cp-2", "True")
+	if got, err = c.Observe(t.Context()); err != nil || got.Workloads["Deployment/kube-system/coredns"].Together != "" {
+		t.Errorf("on two nodes: %+v, %v", got, err)
 	}
 }
 

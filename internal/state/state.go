@@ -157,6 +157,9 @@ type Node struct {
 	Labels        map[string]string `json:"labels,omitempty"`
 	Taints        []string          `json:"taints,omitempty"` // key:effect
 	Unschedulable bool              `json:"unschedulable,omitempty"`
+	// Troubles are the conditions beside Ready that say that something is wrong
+	// (DiskPressure, NetworkUnavailable …), with the kubelet's words.
+	Troubles map[string]string `json:"troubles,omitempty"`
 }
 
 // Lease is a held lease.
@@ -173,6 +176,9 @@ type Workload struct {
 	// Unobserved is set while the controller manager has not seen the newest
 	// settings: the counts are then of the settings before, and Updated is 0.
 	Unobserved bool `json:"unobserved,omitempty"`
+	// Together is the node on which all its pods are, of a workload that has several
+	// so that one may be lost; empty where they are not.
+	Together string `json:"together,omitempty"`
 }
 
 // Lacking says why the first pods of a workload are not yet as they should be:

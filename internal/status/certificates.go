@@ -95,6 +95,9 @@ func (a assessment) certificateProblems() {
 				ending = append(ending, c.What)
 			}
 		}
+		if slices.Contains(ended, "admin.conf") {
+			a.rehint(APIUnusable, "quorate apply renews the admin.conf that expired")
+		}
 		if len(ended) > 0 {
 			a.error(CertificateExpired, g.host, fmt.Sprintf("its %s expired on %s", andList(ended), soon[g][0].Ends.UTC().Format(time.DateOnly)), renewal(g.kind, g.host, true))
 		}
@@ -105,6 +108,15 @@ func (a assessment) certificateProblems() {
 				verb = "end"
 			}
 			a.warn(CertificateEnds, g.host, fmt.Sprintf("its %s %s in %s", andList(ending), verb, plural(first.DaysLeft, "day")), renewal(g.kind, g.host, false))
+		}
+	}
+}
+
+// rehint gives a problem that was told another hint.
+func (a assessment) rehint(kind Kind, hint string) {
+	for i := range a.Problems {
+		if a.Problems[i].Kind == kind {
+			a.Problems[i].Hint = hint
 		}
 	}
 }

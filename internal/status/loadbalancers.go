@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/quorate/quorate/internal/agent/protocol"
+	"github.com/quorate/quorate/internal/cluster"
 )
 
 // keepalivedUnit is what carries the virtual address on a load-balancer host.
@@ -47,6 +50,26 @@ func (a assessment) loadBalancers() {
 	case len(holders) == 0 && silent == 0 && len(waiting) > 0:
 		a.error(VIPNowhere, "", fmt.Sprintf("no load balancer carries the endpoint's address %s", vip),
 			"if this stays so after a few seconds: HAProxy works on none of them; quorate apply puts it right")
+	}
+}
+
+// kubeVIP judges who carries the address in mode kube-vip. One that is announced by
+// BGP may be on several.
+func (a assessment) kubeVIP() {
+	lb := &a.c.Endpoint.LoadBalancer
+	if lb.Mode != cluster.BalancerKubeVIP || len(lb.KubeVIP.Peers) > 0 {
+		return
+	}
+	var holders []string
+	for _, h := range a.c.VIPCarriers() {
+		facts := a.s.Facts(h.Name)
+		if facts != nil && slices.ContainsFunc(facts.Interfaces, func(i protocol.Interface) bool { return slices.ContainsFunc(i.Addresses, a.isVIP) }) {
+			holders = append(holders, h.Name)
+		}
+	}
+	if len(holders) > 1 {
+		a.error(VIPTwice, "", fmt.Sprintf("%s each carry the endpoint's address %s: connections break off", andList(holders), a.Endpoint.VIP),
+			fmt.Sprintf("kubectl -n kube-system get lease plndr-cp-lock names the host that is to carry it; on each other one: ip address del %s/32 dev INTERFACE, and /var/log/pods/kube-system_kube-vip-* tells why its kube-vip kept it", a.Endpoint.VIP))
 	}
 }
 

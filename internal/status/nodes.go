@@ -49,6 +49,10 @@ func (a assessment) nodes() {
 				})
 			}
 		}
+		if n.Ready {
+			n.Detail = strings.Join(slices.Sorted(maps.Keys(observed.Troubles)), ", ")
+			a.troubles(h.Name, observed.Troubles)
+		}
 		if n.Kubelet != a.c.Kubernetes.Version {
 			a.warn(VersionDiffers, h.Name, fmt.Sprintf("its kubelet is %s, the file says %s", n.Kubelet, a.c.Kubernetes.Version), "quorate plan shows what that takes")
 		}
@@ -72,6 +76,24 @@ func (a assessment) nodes() {
 	}
 	if v := a.s.API.Version; v != a.c.Kubernetes.Version {
 		a.warn(VersionDiffers, a.s.API.Via, fmt.Sprintf("its API server is %s, the file says %s", v, a.c.Kubernetes.Version), "quorate plan shows what that takes")
+	}
+}
+
+// hintOfTrouble is what to do about a node's condition, which it is told of.
+var hintOfTrouble = map[string]string{
+	"DiskPressure":       "the kubelet evicts pods and takes no new ones: make room on the disks of /var/lib/kubelet and /var/lib/containerd",
+	"MemoryPressure":     "the kubelet evicts pods and takes no new ones that asked for no memory: give the host more, or fewer pods",
+	"PIDPressure":        "the kubelet takes no new pods: find the pod with too many processes, or raise kernel.pid_max",
+	"NetworkUnavailable": "pods there have no network: look at the pod of the network plugin on the node",
+}
+
+// troubles tells of conditions of a node that is Ready.
+func (a assessment) troubles(node string, troubles map[string]string) {
+	for _, condition := range slices.Sorted(maps.Keys(troubles)) {
+		a.add(Problem{
+			Kind: NodeTrouble, Severity: diag.SeverityError, Subject: node, Summary: "its node has the condition " + condition,
+			Detail: troubles[condition], Hint: hintOfTrouble[condition],
+		})
 	}
 }
 
@@ -180,6 +202,10 @@ func (a assessment) addOns() {
 		case w.perNode && missing <= away, !w.perNode && away > 0 && observed.Ready > 0:
 		default:
 			a.error(AddOnNotReady, w.name, fmt.Sprintf("%d of %d pods are ready", observed.Ready, observed.Desired), hint)
+		}
+		if node := observed.Together; node != "" && len(a.s.API.Nodes)-away > 1 {
+			a.warn(AddOnTogether, w.name, fmt.Sprintf("all its pods are on %s: when that fails, no name is resolved until they run elsewhere", node),
+				fmt.Sprintf("kubectl -n %s rollout restart %s %s spreads them", namespace, strings.ToLower(kind), name))
 		}
 	}
 }

@@ -226,6 +226,7 @@ const (
 	AddressDiffers      Kind = "address-differs" // from the one that the host joined with
 	NodeMissing         Kind = "node-missing"
 	NodeNotReady        Kind = "node-not-ready"
+	NodeTrouble         Kind = "node-trouble" // DiskPressure and the like
 	NodeNotInFile       Kind = "node-not-in-file"
 	EndpointSwitching   Kind = "endpoint-switching" // some nodes reach the API another way than the file's
 	ProxyUnreachable    Kind = "proxy-unreachable"
@@ -242,4 +243,5 @@ const (
 	CertificateExpired  Kind = "certificate-expired"
 	CertificateBad      Kind = "certificate-unreadable"
 	AddOnNotReady       Kind = "add-on-not-ready"
+	AddOnTogether       Kind = "add-on-together" // all its pods are on one node
 )

@@ -55,6 +55,7 @@ func Of(c *cluster.Cluster, s *state.Snapshot, pending ...plan.Step) Report {
 	a.switches()
 	if !a.moving.fresh() {
 		a.loadBalancers()
+		a.kubeVIP()
 	}
 	a.nodes()
 	a.addOns()

@@ -375,6 +375,13 @@ func TestProblems(t *testing.T) {
 			[]problem{err(status.APIUnusable, "")}, status.Degraded, 1, []string{"Unauthorized", "admin.conf"},
 		},
 		{
+			"API takes no expired admin.conf", func(w statustest.World) {
+				w.Snapshot.API, w.Snapshot.APIError, w.Snapshot.APIUnauthorized = nil, "cp-1: Unauthorized", true
+				w.SetCertificate("cp-1", "/etc/kubernetes/admin.conf", -1)
+			},
+			[]problem{err(status.APIUnusable, ""), err(status.CertificateExpired, "cp-1")}, status.Degraded, 1, []string{"Unauthorized quorate apply renews the admin.conf that expired"},
+		},
+		{
 			"API slow", func(w statustest.World) {
 				w.Snapshot.API, w.Snapshot.APIError = nil, "cp-1: context deadline exceeded"
 			},
@@ -668,6 +675,34 @@ func TestProblems(t *testing.T) {
 			status.Unknown, 0, []string{"the cluster file gives cp-1 another address than the cluster knows", "has joined the cluster with the address 10.0.0.71, and the file gives it 10.0.0.11", "put internalAddress: 10.0.0.71 back"},
 		},
 		{
+			"a node that is Ready and takes no pods", func(w statustest.World) {
+				n := w.Snapshot.API.Nodes["worker-1"]
+				n.Troubles = map[string]string{"DiskPressure": "kubelet has disk pressure", "NetworkUnavailable": "no route"}
+				w.Snapshot.API.Nodes["worker-1"] = n
+			},
+			[]problem{err(status.NodeTrouble, "worker-1"), err(status.NodeTrouble, "worker-1")}, status.Degraded, 1,
+			[]string{"its node has the condition DiskPressure", "make room on the disks", "pods there have no network"},
+		},
+		{
+			"both CoreDNS pods on one node", func(w statustest.World) {
+				w.Snapshot.API.Workloads["Deployment/kube-system/coredns"] = state.Workload{Desired: 2, Ready: 2, Updated: 2, Together: "cp-1"}
+			},
+			[]problem{warn(status.AddOnTogether, "coredns")}, status.Healthy, 1, []string{"all its pods are on cp-1", "rollout restart deployment coredns"},
+		},
+		{
+			"two hosts hold kube-vip's address", func(w statustest.World) { kubeVIP(w, "cp-1", "cp-3") },
+			[]problem{err(status.VIPTwice, "")}, status.Degraded, 1, []string{"cp-1 and cp-3 each carry the endpoint's address 10.0.0.100", "get lease plndr-cp-lock"},
+		},
+		{
+			"one host holds kube-vip's address", func(w statustest.World) { kubeVIP(w, "cp-1") }, nil, status.Healthy, 1, nil,
+		},
+		{
+			"several hosts announce kube-vip's address", func(w statustest.World) {
+				kubeVIP(w, "cp-1", "cp-3")
+				w.Cluster.Endpoint.LoadBalancer.KubeVIP.Peers = []cluster.BGPPeer{{AS: 1}}
+			}, nil, status.Healthy, 1, nil,
+		},
+		{
 			"a worker of another cluster is not promised to be joined", func(w statustest.World) {
 				w.SetCertificate("worker-1", "/etc/kubernetes/pki/ca.crt", 3000)
 				delete(w.Snapshot.API.Nodes, "worker-1")
@@ -783,5 +818,16 @@ func TestJSON(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", path, d)
 			}
 		})
+	}
+}
+
+// kubeVIP gives a cluster an address that kube-vip shares, which some hosts carry.
+func kubeVIP(w statustest.World, holders ...string) {
+	w.Cluster.Endpoint.LoadBalancer = cluster.LoadBalancer{Mode: cluster.BalancerKubeVIP, VIP: netip.MustParseAddr("10.0.0.100")}
+	for _, h := range w.Snapshot.Hosts {
+		h.Proxy = nil
+	}
+	for _, name := range holders {
+		w.Snapshot.Hosts[name].Facts.Interfaces = []protocol.Interface{{Name: "eth0", Addresses: []string{"10.0.0.100/32"}}}
 	}
 }
