@@ -12,8 +12,10 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -177,6 +179,26 @@ func TestAgentImportsTheStandardLibraryOnly(t *testing.T) {
 				t.Errorf("%s imports %s", p.name(), imported)
 			}
 		}
+	}
+}
+
+// Nothing on the operator's machine goes through a shell but the script that starts the
+// agent there, which holds nothing of a file or a host.
+func TestNoShellOnTheOperatorsMachine(t *testing.T) {
+	shell := regexp.MustCompile(`"((/usr)?/bin/)?(sh|bash|dash|zsh|ksh)", "-\w*c"`)
+	var found []string
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && shell.Match(text) {
+			found = append(found, filepath.ToSlash(path))
+		}
+		return err
+	})
+	if want := []string{"host/ssh/local.go"}; err != nil || !slices.Equal(found, want) {
+		t.Errorf("shells are named in %q, %v; want %q", found, err, want)
 	}
 }
 

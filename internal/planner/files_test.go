@@ -96,6 +96,47 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// What is between the hosts is encrypted and verified, as SECURITY.md says: etcd asks
+// clients and peers for certificates, proxies verify the API servers, a worker joins with
+// the CA in its hand, and nothing but a host's own loopback is asked in the clear.
+func TestBetweenTheHosts(t *testing.T) {
+	w := built(t, "external", false)
+	for place, wants := range map[string][]string{
+		"cp-1:/etc/etcd/etcd.yaml": {
+			"\nclient-transport-security:\n  cert-file: /etc/etcd/pki/server.crt\n  key-file: /etc/etcd/pki/server.key\n  trusted-ca-file: /etc/etcd/pki/ca.crt\n  client-cert-auth: true\n",
+			"\npeer-transport-security:\n  cert-file: /etc/etcd/pki/peer.crt\n  key-file: /etc/etcd/pki/peer.key\n  trusted-ca-file: /etc/etcd/pki/ca.crt\n  client-cert-auth: true\n",
+			"\nlisten-client-urls: https://", "\nlisten-peer-urls: https://",
+		},
+		"node-1:/etc/quorate/haproxy/haproxy.cfg": {" check-ssl verify required ca-file /etc/quorate/haproxy/ca.crt verifyhost "},
+	} {
+		host, path, _ := strings.Cut(place, ":")
+		for _, want := range wants {
+			if text := "\n" + w.content(host, path); !strings.Contains(text, want) {
+				t.Errorf("%s: %q is not in it:\n%s", place, want, text)
+			}
+		}
+	}
+	clear := regexp.MustCompile(`http://[^\s"',]+`)
+	for _, m := range w.machines {
+		for path, f := range m.files {
+			text := string(f.content)
+			for _, word := range []string{"insecure-skip-tls-verify", "unsafeSkipCAVerification", "verify none", "auto-tls: true"} {
+				if strings.Contains(text, word) {
+					t.Errorf("%s:%s: %s", m.name, path, word)
+				}
+			}
+			for _, url := range clear.FindAllString(text, -1) {
+				if !strings.HasPrefix(url, "http://127.0.0.1:") {
+					t.Errorf("%s:%s: %s is asked in the clear", m.name, path, url)
+				}
+			}
+		}
+		if m.name == "node-1" && !strings.Contains(m.joined, "certificate-authority-data: ") {
+			t.Errorf("%s joins without the CA: %s", m.name, m.joined)
+		}
+	}
+}
+
 // HAProxy itself accepts its settings, and would not accept just anything.
 func TestHAProxyAcceptsItsSettings(t *testing.T) {
 	haproxy := "/usr/sbin/haproxy"

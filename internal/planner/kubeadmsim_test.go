@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -26,6 +27,7 @@ func (m *machine) run(argv []string, stdin []byte) protocol.RunReply {
 	fail := func(format string, args ...any) protocol.RunReply {
 		return protocol.RunReply{ExitCode: 1, Stderr: fmt.Appendf(nil, format, args...)}
 	}
+	m.ran = append(m.ran, argv)
 	program := argv[0][strings.LastIndexByte(argv[0], '/')+1:]
 	if strings.HasPrefix(argv[0], "/usr/local/") && !m.has(argv[0]) {
 		return fail("%s is not installed", argv[0])
@@ -347,11 +349,18 @@ func (m *machine) mark(s settings) error {
 // join joins a worker through the endpoint that its discovery file names.
 func (m *machine) join(s settings) error {
 	id, _, _ := strings.Cut(s.Discovery.TLSBootstrapToken, ".")
+	secret := m.world.api.Get("/api/v1/namespaces/kube-system/secrets/bootstrap-token-" + id)
+	data, _ := secret["stringData"].(map[string]any)
+	expires, err := time.Parse(time.RFC3339, fmt.Sprint(data["expiration"]))
 	switch {
 	case !m.has(s.Discovery.File.KubeConfigPath):
 		return fmt.Errorf("%s is not there", s.Discovery.File.KubeConfigPath)
-	case m.world.api.Get("/api/v1/namespaces/kube-system/secrets/bootstrap-token-"+id) == nil:
+	case secret == nil:
 		return fmt.Errorf("the API does not know token %s", id)
+	case m.world.tokens[id]:
+		return fmt.Errorf("token %s has let somebody join before", id)
+	case err != nil || expires.After(m.now().Add(15*time.Minute+time.Second)):
+		return fmt.Errorf("token %s lives until %s, longer than 15 minutes from %s: %v", id, expires, m.now(), err)
 	case m.world.uploads == 0:
 		return fmt.Errorf("configmap kubeadm-config not found")
 	}
@@ -366,6 +375,7 @@ func (m *machine) join(s settings) error {
 	if err != nil {
 		return err
 	}
+	m.world.tokens[id] = true
 	m.joined = string(m.files["/etc/quorate/join/join.yaml"].content) + "--- discovery\n" + string(m.files[s.Discovery.File.KubeConfigPath].content)
 	if ca := authorityIn.FindStringSubmatch(string(m.files[s.Discovery.File.KubeConfigPath].content)); ca != nil && !m.has("/etc/kubernetes/pki/ca.crt") {
 		cert, err := base64.StdEncoding.DecodeString(ca[1])

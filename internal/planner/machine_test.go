@@ -29,6 +29,7 @@ import (
 // as a real one would, as far as the observer and the steps can see. Its
 // world's lock guards it.
 type machine struct {
+	ran   [][]string    // the programs that steps have run
 	stand chan net.Conn // what stands in for its API server; nil for nothing
 	world *world
 	name  string

@@ -59,6 +59,7 @@ type world struct {
 	renewals      int64 // of leases
 	dns           map[string]string
 	external      map[string]bool // addresses of the user's balancer
+	tokens        map[string]bool // bootstrap tokens that have let a host join
 	blocked       string          // an address and port that a firewall keeps from all but its own host
 	// watching lets watchNodes look; last is what was done last, and told that it
 	// found something.
@@ -85,7 +86,7 @@ var errCut = errors.New("the connection was cut")
 
 func newWorld(t testing.TB, c *cluster.Cluster) *world {
 	t.Helper()
-	w := &world{t: t, listeners: map[string]chan net.Conn{}, api: kubetest.New(), addons: map[string]bool{}, db: 20480, dns: map[string]string{}, external: map[string]bool{}, budget: -1, over: make(chan struct{})}
+	w := &world{t: t, listeners: map[string]chan net.Conn{}, api: kubetest.New(), addons: map[string]bool{}, db: 20480, dns: map[string]string{}, external: map[string]bool{}, tokens: map[string]bool{}, budget: -1, over: make(chan struct{})}
 	w.end = sync.OnceFunc(func() { close(w.over) })
 	t.Cleanup(w.end)
 	w.api.Forbid(true) // until a kubeadm phase has given the administrator rights
