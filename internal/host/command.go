@@ -67,7 +67,7 @@ func runAnswer(command Command) int64 {
 
 // joinSecrets are kubeadm's: a bootstrap token, and the key of certificates that it has
 // uploaded. It prints both when it has begun a cluster, and the token in complaints.
-var joinSecrets = regexp.MustCompile(`\b[a-z0-9]{6}\.[a-z0-9]{16}\b|(--certificate-key[ =]+)[0-9a-f]+`)
+var joinSecrets = regexp.MustCompile(`\b[a-z0-9]{6}\.[a-z0-9]{16}\b|(certificate-key[ =]+)[0-9a-f]+`)
 
 // end is the part of a program's output that an error keeps, without what lets join.
 func end(output []byte) string {
