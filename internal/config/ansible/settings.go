@@ -295,7 +295,7 @@ func (m *importer) ipv6() {
 		when bool
 	}{{"enable_dual_stack_networks", true}, {"ipv6_stack", true}, {"enable_ipv6only_stack_networks", true}, {"ipv4_stack", false}} {
 		if on, s := m.truth(ask.name, !ask.when); s != nil && on == ask.when {
-			m.r.WantIPv6(s.at, s.name)
+			m.r.WantIPv6(s.at, fmt.Sprintf("%s: %v", s.name, on))
 		}
 	}
 	if len(m.r.WantedIPv6()) > 0 {
