@@ -8,7 +8,8 @@ import (
 )
 
 // flagFiles are lists of the flags that Kubernetes' programs take, a file for each
-// minor version; hack/component-flags makes them. The first line of each says how it was made.
+// minor version; hack/component-flags makes them. An end-to-end test compares the
+// default version's with what the bundle's programs print.
 //
 //go:embed flags/*.txt
 var flagFiles embed.FS

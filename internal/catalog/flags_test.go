@@ -15,7 +15,7 @@ func TestFlags(t *testing.T) {
 			"kube-scheduler": "leader-elect", "kubelet": "max-pods",
 		} {
 			flags := Flags(version, program)
-			for _, flag := range []string{has, "v", "feature-gates"} {
+			for _, flag := range []string{has, "v", "feature-gates", "log-json-split-stream"} {
 				if !slices.Contains(flags, flag) {
 					t.Errorf("%s of %s has no flag %s", program, version, flag)
 				}
@@ -24,6 +24,9 @@ func TestFlags(t *testing.T) {
 				if slices.Contains(flags, gone) {
 					t.Errorf("%s of %s still has the flag %s", program, version, gone)
 				}
+			}
+			if i := slices.IndexFunc(flags, func(flag string) bool { return strings.Contains(flag, "_") }); i >= 0 {
+				t.Errorf("%s of %s: nobody writes the flag %s so", program, version, flags[i])
 			}
 			if !slices.IsSorted(flags) {
 				t.Errorf("the flags of %s of %s are not sorted", program, version)

@@ -82,6 +82,8 @@ func TestFlagsThatCan(t *testing.T) {
 		{"apiServer", "authorization-mode", "Node,RBAC,Webhook"},
 		{"apiServer", "authorization-always-allow-paths", "/healthz"},
 		{"controllerManager", "bind-address", "0.0.0.0"},
+		{"controllerManager", "concurrent-rc-syncs", "10"}, // the list had it with _
+		{"apiServer", "log-json-split-stream", "true"},     // the list had it not
 		{"scheduler", "leader-elect", "true"},
 		{"kubelet", "image-credential-provider-bin-dir", "/opt/bin"},
 		{"kubelet", "register-with-taints", "a=b:NoSchedule"},
