@@ -86,7 +86,7 @@ func (o *Observation) probed(h *cluster.Host) HostProbes {
 func Checks() []Check {
 	return slices.Concat(
 		artefactChecks(), accessChecks(), machineChecks(), diskChecks(), portChecks(), packageChecks(),
-		neighbourChecks(), belongingChecks(), addressChecks(), resolverChecks(), hostFileChecks(), etcdDiskChecks(),
+		neighbourChecks(), belongingChecks(), addressChecks(), resolverChecks(), hostFileChecks(), laterChecks(), etcdDiskChecks(),
 		identityChecks(), observedChecks(), membershipChecks(), clockChecks(), pathChecks(), etcdPathChecks(), endpointChecks(),
 	)
 }

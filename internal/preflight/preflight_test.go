@@ -327,6 +327,44 @@ func TestChecks(t *testing.T) {
 			},
 			[]string{"error address: cp-3 has joined the cluster with the address 10.0.0.73, and the file gives it 10.0.0.3"},
 		},
+		"what comes back at the next boot": {
+			func(w world) {
+				file := func(content string) protocol.File { return protocol.File{Exists: true, Content: content} }
+				files := w.facts("cp-1").Files
+				files["/etc/sysctl.d/99-cis.conf"] = file("# hardened\n-net/ipv4/ip_forward = 0\nfs.inotify.max_user_instances=128\n")
+				files["/usr/lib/sysctl.d/99-cis.conf"] = file("net.bridge.bridge-nf-call-iptables=0\n") // the other of its name comes first
+				files["/etc/sysctl.d/10-first.conf"] = file("net.ipv4.ip_forward=0\n")
+				files["/run/sysctl.d/95-more.conf"] = file("net.bridge.bridge-nf-call-ip6tables=1\nfs.inotify.max_user_instances=65536\n;net.ipv4.ip_forward=0\n")
+				files = w.facts("node-1").Files
+				zram := "/run/systemd/generator/swap.target.requires/dev-zram0.swap"
+				files[zram] = file("[Swap]\nWhat=/dev/zram0\n")
+				files["/run/systemd/generator/swap.target.requires/dev-sda2.swap"] = file("[Unit]\nSourcePath=/etc/fstab\n")
+				files["/etc/systemd/system/multi-user.target.wants/swapfile.swap"] = file("[Swap]\n")
+				files["/etc/systemd/system/unused.swap"] = file("[Swap]\n")
+				files = w.facts("node-2").Files
+				files[zram] = file("[Swap]\n")
+				files["/etc/systemd/system/dev-zram0.swap"] = protocol.File{Exists: true} // masked
+			},
+			[]string{
+				"error sysctl-files: at the next boot of cp-1, /etc/sysctl.d/99-cis.conf sets fs.inotify.max_user_instances to 128",
+				"error sysctl-files: at the next boot of cp-1, /etc/sysctl.d/99-cis.conf sets net.ipv4.ip_forward to 0",
+				"error swap-units: swap is on again after the next boot of node-1, and its kubelet does not start: dev-zram0.swap, swapfile.swap",
+			},
+		},
+		"who else manages the network": {
+			func(w world) {
+				for _, name := range []string{"cp-1", "node-1"} {
+					w.facts(name).Units["NetworkManager.service"] = protocol.Unit{Load: "loaded", Active: "active"}
+				}
+				w.facts("node-1").Files["/etc/NetworkManager/conf.d/pods.conf"] = protocol.File{Exists: true, Content: "[keyfile]\nunmanaged-devices=interface-name:cni*;interface-name:flannel*\n"}
+				w.facts("node-2").Units["firewalld.service"] = protocol.Unit{Load: "loaded", Active: "active"}
+				w.facts("cp-2").Units["firewalld.service"] = protocol.Unit{Load: "loaded", Active: "inactive"}
+			},
+			[]string{
+				"warning network-manager: NetworkManager of cp-1 is not told to leave the pod network's interfaces alone: it may take their addresses and routes away",
+				"warning firewalld: firewalld runs on node-2: it keeps ports closed that the hosts need between each other, and takes away rules of the pod network when it is loaded anew",
+			},
+		},
 		"the operator's clock": {
 			func(w world) {
 				for _, h := range w.Snapshot.Hosts {

@@ -23,6 +23,7 @@ const (
 func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	q.Units = append(q.Units, slices.Concat(slices.Sorted(maps.Keys(runtimeUnits)), slices.Sorted(maps.Keys(distributionUnits)))...)
 	q.Units = append(q.Units, "containerd.service", "systemd-resolved.service")
+	askLater(h, q)
 	q.Units = slices.Compact(slices.Sorted(slices.Values(q.Units)))
 	for _, path := range []string{cgroupControllers, procCgroups} {
 		q.Files = append(q.Files, protocol.FileQuery{Path: path, Content: true})

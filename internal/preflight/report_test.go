@@ -63,7 +63,7 @@ func TestIgnore(t *testing.T) {
 	if r.OK || r.Counts.Errors != 1 || r.Counts.Warnings != 2 {
 		t.Errorf("OK %v, %+v", r.OK, r.Counts)
 	}
-	if !strings.HasSuffix(r.Summary(), "on 7 hosts: 36 ok, 2 warnings, 1 error, 1 skipped") {
+	if !strings.HasSuffix(r.Summary(), "on 7 hosts: 40 ok, 2 warnings, 1 error, 1 skipped") {
 		t.Errorf("summary %q", r.Summary())
 	}
 	if r = preflight.Judge(w.Observation, []string{"cpu", "reachable", "os"}); !r.OK {

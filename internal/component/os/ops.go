@@ -3,8 +3,6 @@ package os
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/component"
@@ -63,15 +61,15 @@ func (o settings) Verify(ctx context.Context, rt *component.Runtime, _ func(stri
 	}
 	q := protocol.FactsRequest{Modules: o.modules}
 	if o.sysctl {
-		q.Sysctls = slices.Sorted(maps.Keys(sysctls))
+		q.Sysctls = sysctlNames()
 	}
 	facts, err := h.Facts(ctx, q)
 	if err != nil {
 		return err
 	}
 	for _, name := range q.Sysctls {
-		if facts.Sysctls[name] != sysctls[name] {
-			return fmt.Errorf("%s: %s is %q after it was set to %s: another file in /etc/sysctl.d may override it", o.host, name, facts.Sysctls[name], sysctls[name])
+		if !serves(name, facts.Sysctls[name]) {
+			return fmt.Errorf("%s: %s is %q after it was set to %s: another file in /etc/sysctl.d may override it", o.host, name, facts.Sysctls[name], wanted(name))
 		}
 	}
 	if o.swapOff && len(facts.Swap) > 0 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -36,12 +37,17 @@ var sysctls = map[string]string{
 	"net.ipv4.ip_forward":                 "1",
 }
 
+// least are sysctls that must not be below a value. Each kubelet, kube-proxy and
+// many a pod watches files, and a kernel's 128 for all of root's programs are soon
+// used up: then they do not start.
+var least = map[string]int{"fs.inotify.max_user_instances": 8192}
+
 // Query asks for what Plan compares.
 func Query(c *cluster.Cluster, h *cluster.Host, q *protocol.FactsRequest) {
 	component.AskFiles(q, modulesFile, sysctlFile, component.HostsFile, component.WayRecord, fstabFile)
 	q.Files = append(q.Files, protocol.FileQuery{Path: component.KubeletConfig})
 	q.Modules = append(q.Modules, modules...)
-	q.Sysctls = append(q.Sysctls, slices.Sorted(maps.Keys(sysctls))...)
+	q.Sysctls = append(q.Sysctls, sysctlNames()...)
 	q.Candidates = map[string][]string{}
 	for family, tool := range map[string]string{"debian": "apt", "rhel": "dnf"} {
 		q.Packages = append(q.Packages, packages(family, c, h)...)
@@ -169,7 +175,7 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 	if h.IsNode() {
 		op.files = append(op.files,
 			component.File{Path: modulesFile, Content: []byte(strings.Join(modules, "\n") + "\n"), Mode: 0o644},
-			component.File{Path: sysctlFile, Content: renderSysctls(), Mode: 0o644},
+			component.File{Path: sysctlFile, Content: renderSysctls(facts), Mode: 0o644},
 		)
 		for _, m := range modules {
 			if !facts.Modules[m] {
@@ -178,10 +184,10 @@ func planSettings(in component.Input, h *cluster.Host, facts *protocol.Facts, ou
 				why = append(why, "module "+m+" not loaded")
 			}
 		}
-		for _, name := range slices.Sorted(maps.Keys(sysctls)) {
-			if facts.Sysctls[name] != sysctls[name] {
+		for _, name := range sysctlNames() {
+			if !serves(name, facts.Sysctls[name]) {
 				op.sysctl = true
-				step.Changes = append(step.Changes, plan.Change{What: name + "=" + sysctls[name], Action: "update"})
+				step.Changes = append(step.Changes, plan.Change{What: name + "=" + wanted(name), Action: "update"})
 				why = append(why, fmt.Sprintf("%s is %q", name, facts.Sysctls[name]))
 			}
 		}
@@ -226,10 +232,39 @@ func whole(f protocol.File) bool {
 	return int64(len(f.Content)) == f.Size && !strings.ContainsRune(f.Content, utf8.RuneError)
 }
 
-func renderSysctls() []byte {
+// sysctlNames are all that a node needs.
+func sysctlNames() []string {
+	return slices.Sorted(slices.Values(slices.AppendSeq(slices.Collect(maps.Keys(sysctls)), maps.Keys(least))))
+}
+
+// wanted is what a sysctl is set to where it does not serve.
+func wanted(name string) string {
+	if n, ok := least[name]; ok {
+		return strconv.Itoa(n)
+	}
+	return sysctls[name]
+}
+
+// serves reports whether a sysctl's value is as a node needs it.
+func serves(name, value string) bool {
+	n, ok := least[name]
+	if !ok {
+		return value == sysctls[name]
+	}
+	has, err := strconv.Atoi(value)
+	return err == nil && has >= n
+}
+
+// renderSysctls makes a host's settings file. What is more than enough is left as it
+// is, and out of the file, which would take it back at the next boot.
+func renderSysctls(facts *protocol.Facts) []byte {
 	var b bytes.Buffer
-	for _, name := range slices.Sorted(maps.Keys(sysctls)) {
-		fmt.Fprintf(&b, "%s = %s\n", name, sysctls[name])
+	for _, name := range sysctlNames() {
+		_, atLeast := least[name]
+		line := name + " = " + wanted(name) + "\n"
+		if !atLeast || !serves(name, facts.Sysctls[name]) || strings.Contains(facts.Files[sysctlFile].Content, line) {
+			b.WriteString(line)
+		}
 	}
 	return b.Bytes()
 }

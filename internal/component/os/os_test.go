@@ -2,8 +2,10 @@ package os
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
 )
 
@@ -45,6 +47,31 @@ func TestPackagesOfBothFamilies(t *testing.T) {
 		}
 		if got := packages(family, c, etcd); len(got) != 0 {
 			t.Errorf("%s: an etcd host gets %v", family, got)
+		}
+	}
+}
+
+// A kernel that has more than enough of something is not given less of it, now or by
+// our file at the next boot.
+func TestSysctlsThatMustNotBeBelow(t *testing.T) {
+	const name = "fs.inotify.max_user_instances"
+	line := name + " = 8192\n"
+	for _, tt := range []struct {
+		what, value, file string
+		serves, written   bool
+	}{
+		{"too few", "128", "", false, true},
+		{"just enough by our file", "8192", line, true, true},
+		{"enough without us", "65536", "", true, false},
+		{"not known", "", "", false, true},
+	} {
+		facts := &protocol.Facts{Sysctls: map[string]string{name: tt.value}, Files: map[string]protocol.File{sysctlFile: {Exists: true, Content: tt.file}}}
+		text := string(renderSysctls(facts))
+		if got := serves(name, tt.value); got != tt.serves {
+			t.Errorf("%s: it serves: %v, want %v", tt.what, got, tt.serves)
+		}
+		if got := strings.Contains(text, line); got != tt.written || !strings.Contains(text, "net.ipv4.ip_forward = 1\n") {
+			t.Errorf("%s: our file has it: %v, want %v:\n%s", tt.what, got, tt.written, text)
 		}
 	}
 }
