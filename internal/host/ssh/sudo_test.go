@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // fakeSudo reads sudo's options as the real one does, and behaves as its mode says.
@@ -194,7 +195,11 @@ func TestDamagedAgentIsReplaced(t *testing.T) {
 	if err := os.Truncate(path, 100); err != nil {
 		t.Fatal(err)
 	}
-	writeTestFile(t, filepath.Join(options.agentFolder, "0123456789abcdef"), "an older agent", 0o700)
+	older := filepath.Join(options.agentFolder, "0123456789abcdef")
+	writeTestFile(t, older, "an older agent", 0o700)
+	if err := os.Chtimes(older, time.Time{}, time.Now().Add(-48*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
 	mustConnect(t, options)
 	if entries, err = os.ReadDir(options.agentFolder); err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)
