@@ -167,3 +167,55 @@ func TestReadmesAreTwins(t *testing.T) {
 		t.Errorf("the blocks of commands differ (-README.md +README.zh.md):\n%s", d)
 	}
 }
+
+var (
+	// quotedError is an error at the beginning of a row, or of an entry of a list.
+	quotedError = regexp.MustCompile("^(?:\\| |- \\*\\*)[^|]*?`[^|]*`")
+	aQuote      = regexp.MustCompile("`([^`]+)`")
+	joined      = regexp.MustCompile("\"\\s*\\+\\s*\"") // a text in two parts
+)
+
+// TestTroubleshootingQuotesTheTool finds what the page quotes in the tool's own texts: a
+// reader searches the page for what the terminal says.
+func TestTroubleshootingQuotesTheTool(t *testing.T) {
+	said := toolTexts(t)
+	page, err := os.ReadFile("../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for line := range strings.Lines(string(page)) {
+		for _, quote := range aQuote.FindAllStringSubmatch(quotedError.FindString(line), -1) {
+			for part := range strings.SplitSeq(quote[1], "…") {
+				if part = strings.TrimSpace(part); len(part) < 6 {
+					continue // a command, or what stands between two names
+				}
+				found++
+				if !strings.Contains(said, part) {
+					t.Errorf("docs/troubleshooting.md quotes %q, and no text of the tool says %q", quote[1], part)
+				}
+			}
+		}
+	}
+	if found < 25 {
+		t.Errorf("the page quotes %d texts, want at least 25: they are not found any more", found)
+	}
+}
+
+// toolTexts is the source of all that the tool says.
+func toolTexts(t *testing.T) string {
+	t.Helper()
+	var out strings.Builder
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		out.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return joined.ReplaceAllString(out.String(), "")
+}
