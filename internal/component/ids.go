@@ -38,6 +38,7 @@ const (
 	StepCoreDNS      = "kubernetes/coredns"
 	StepLabels       = "node/labels"
 	StepSettled      = "kubernetes/settled"
+	StepSpread       = "kubernetes/spread"
 )
 
 // The add-ons' workloads, as kind/namespace/name.

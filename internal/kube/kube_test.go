@@ -452,3 +452,40 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 }
+
+// Of CoreDNS' pods, one is made anew where all that serve are on one node, and none
+// where they are not: a cluster that resolves names goes on to.
+func TestSpreadDNS(t *testing.T) {
+	const path = "/api/v1/namespaces/kube-system/pods/"
+	for _, tt := range []struct {
+		what string
+		pods [][3]string // name, node, ready
+		left string
+	}{
+		{"on one node", [][3]string{{"coredns-1", "cp-1", "True"}, {"coredns-2", "cp-1", "True"}}, "coredns-1"},
+		{"on two", [][3]string{{"coredns-1", "cp-1", "True"}, {"coredns-2", "cp-2", "True"}}, "coredns-1 coredns-2"},
+		{"one of two serves", [][3]string{{"coredns-1", "cp-1", "True"}, {"coredns-2", "cp-1", "False"}}, "coredns-1 coredns-2"},
+		{"others beside one", [][3]string{{"coredns-1", "cp-1", "True"}, {"own-dns", "cp-1", "True"}}, "coredns-1 own-dns"},
+		{"none", nil, ""},
+	} {
+		api, c, _ := ready(t)
+		for _, p := range tt.pods {
+			api.Put(path+p[0], kubetest.Object{"apiVersion": "v1", "kind": "Pod",
+				"metadata": kubetest.Object{"name": p[0], "namespace": "kube-system", "uid": "uid-" + p[0], "labels": kubetest.Object{"k8s-app": "kube-dns"}},
+				"spec":     kubetest.Object{"nodeName": p[1]}, "status": kubetest.Object{"conditions": []any{kubetest.Object{"type": "Ready", "status": p[2]}}},
+			})
+		}
+		if err := c.SpreadDNS(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var left []string
+		for _, p := range tt.pods {
+			if api.Get(path+p[0]) != nil {
+				left = append(left, p[0])
+			}
+		}
+		if got := strings.Join(left, " "); got != tt.left {
+			t.Errorf("%s: left %q, want %q", tt.what, got, tt.left)
+		}
+	}
+}

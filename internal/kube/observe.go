@@ -24,37 +24,6 @@ var leases = []string{"kube-controller-manager", "kube-scheduler"}
 // Workloads whose pods a snapshot counts, as kind/namespace/name.
 var workloads = []string{"DaemonSet/kube-system/kube-proxy", "Deployment/kube-system/coredns", "DaemonSet/kube-flannel/kube-flannel-ds"}
 
-// spread is the workload of which not all pods are to be on one node.
-const spread = "Deployment/kube-system/coredns"
-
-// together is the node that has all pods of a workload of several.
-func (c *Client) together(ctx context.Context, name string, w state.Workload) (string, error) {
-	if w.Desired < 2 || w.Ready < 2 {
-		return "", nil
-	}
-	namespace, object, _ := strings.Cut(strings.TrimPrefix(name, "Deployment/"), "/")
-	// A Deployment's pods are a ReplicaSet's, which has the Deployment's name before its own.
-	list, err := c.dynamic.Resource(resource("", "v1", "pods")).Namespace(namespace).List(ctx, metav1.ListOptions{LabelSelector: "k8s-app=kube-dns"})
-	if err != nil {
-		return "", err
-	}
-	node := ""
-	for i := range list.Items {
-		p, err := decode[corev1.Pod](&list.Items[i])
-		if err != nil {
-			return "", err
-		}
-		switch {
-		case !strings.HasPrefix(p.Name, object+"-"), !podReady(p):
-		case node != "" && p.Spec.NodeName != node:
-			return "", nil
-		default:
-			node = p.Spec.NodeName
-		}
-	}
-	return node, nil
-}
-
 // Observe asks the API for everything a snapshot holds of it.
 func (c *Client) Observe(ctx context.Context) (*state.API, error) {
 	api := &state.API{Via: c.via, Leases: map[string]state.Lease{}, Workloads: map[string]state.Workload{}}
@@ -80,8 +49,8 @@ func (c *Client) Observe(ctx context.Context) (*state.API, error) {
 	for _, name := range workloads {
 		ask(func(ctx context.Context) error {
 			w, ok, err := c.Workload(ctx, name)
-			if ok && err == nil && name == spread {
-				w.Together, err = c.together(ctx, name, w)
+			if ok && err == nil && name == coreDNS {
+				w.Together, err = c.together(ctx, w)
 			}
 			if ok {
 				mu.Lock()

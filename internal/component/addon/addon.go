@@ -35,6 +35,34 @@ func Plan(in component.Input, out *component.Output) {
 		ID: component.StepSettled, Title: "see the add-ons run on every node", Why: in.WhyNot("new: " + strings.Join(missing, ", ")),
 		Needs: needs,
 	}, settled{workloads: workloads(in.Cluster)})
+	if in.Snapshot.API == nil {
+		return
+	}
+	// The first node got all of them. Where the scheduler leaves them there, it has
+	// its reasons: that is told by status, and no difference.
+	if node := in.Snapshot.API.Workloads[component.CoreDNS].Together; node != "" {
+		out.Add(plan.Step{
+			ID: component.StepSpread, Title: "spread coredns over the nodes", Why: "all its pods are on " + node, Needs: []plan.ID{component.StepSettled},
+			Changes: []plan.Change{{What: "pod of " + component.CoreDNS, Action: "replace"}},
+		}, spread{})
+	}
+}
+
+// spread is the work of not having all of CoreDNS on one node.
+type spread struct{}
+
+// Apply implements component.Op.
+func (spread) Apply(ctx context.Context, rt *component.Runtime, _ func(string)) error {
+	client, err := rt.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	return client.SpreadDNS(ctx)
+}
+
+// Verify implements component.Verifier.
+func (spread) Verify(ctx context.Context, rt *component.Runtime, say func(string)) error {
+	return component.WorkloadReady(ctx, rt, component.CoreDNS, say)
 }
 
 // settled is the work of waiting: there is nothing to apply.
