@@ -133,9 +133,6 @@ func (a assessment) hosts() {
 			Kind: HostUnreachable, Severity: diag.SeverityError, Subject: h.Name, Summary: "does not answer", Detail: why,
 			Hint: "if it is off, switch it on: what runs on it rejoins by itself; if it is on, look at its load and at the way to its SSH server",
 		}
-		if observed := a.s.Hosts[h.Name]; observed != nil && observed.Barrier == state.BarrierAgent && observed.Unreachable {
-			p.Hint = "its SSH server lets you in: look there at its load (uptime) and for a disk that hangs (dmesg); --timeout gives it longer to answer"
-		}
 		if lost := a.lostWith(h); a.State != Absent && lost != "" {
 			p.Summary += ": " + lost
 		}
@@ -143,6 +140,9 @@ func (a assessment) hosts() {
 			// Right after a power-off, a proxy has not noticed it yet.
 			p.Summary += fmt.Sprintf("; yet the proxy of %s reaches its API server", seenBy)
 			p.Hint = "look again in a few seconds; if that stays so, the host is on: mend the way to its SSH server"
+		}
+		if observed := a.s.Hosts[h.Name]; observed != nil && observed.Barrier == state.BarrierAgent && observed.Unreachable {
+			p.Hint = "its SSH server lets you in: look there at its load (uptime) and for a disk that hangs (dmesg); --timeout gives it longer to answer"
 		}
 		a.add(p)
 	}

@@ -831,3 +831,20 @@ func kubeVIP(w statustest.World, holders ...string) {
 		w.Snapshot.Hosts[name].Facts.Interfaces = []protocol.Interface{{Name: "eth0", Addresses: []string{"10.0.0.100/32"}}}
 	}
 }
+
+// A host that lets Quorate in and then says nothing is not off: the hint leads to what
+// keeps it from answering.
+func TestSilentHostIsLookedAtInside(t *testing.T) {
+	w := statustest.Healthy()
+	w.Snapshot.Hosts["cp-2"] = &state.Host{Name: "cp-2", Unreachable: true, Barrier: state.BarrierAgent, Error: "cp-2: gathering facts: it let Quorate in, and then did not answer within 30s"}
+	for _, p := range status.Of(w.Cluster, w.Snapshot).Problems {
+		if p.Kind != status.HostUnreachable {
+			continue
+		}
+		if !strings.Contains(p.Hint, "dmesg") || strings.Contains(p.Hint, "switch it on") {
+			t.Errorf("the hint: %s", p.Hint)
+		}
+		return
+	}
+	t.Error("the host is not told of")
+}
