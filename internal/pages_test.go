@@ -22,6 +22,16 @@ type page struct {
 	anchors  []string // of its headings, as GitHub makes them, and of its marks
 	links    []string
 	console  []string // its blocks of commands and what they print, without comments
+	blocks   []string // its fenced blocks, with their fences, as they are
+}
+
+// levels are the levels of its headings: "##".
+func (p page) levels() (out []string) {
+	for _, h := range p.headings {
+		level, _, _ := strings.Cut(h, " ")
+		out = append(out, level)
+	}
+	return out
 }
 
 var (
@@ -64,15 +74,20 @@ func pages(t *testing.T) map[string]page {
 func readPage(path, text string) page {
 	p := page{path: path, words: len(strings.Fields(text))}
 	fence := ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
+	for raw := range strings.Lines(text) {
+		line := strings.TrimSpace(raw)
+		opens := fence == "" && strings.HasPrefix(line, "```")
+		if opens {
+			p.blocks = append(p.blocks, "")
+		}
+		if opens || fence != "" {
+			p.blocks[len(p.blocks)-1] += raw
+		}
 		switch {
+		case opens:
+			fence = line
 		case strings.HasPrefix(line, "```"):
-			if fence == "" {
-				fence = line
-			} else {
-				fence = ""
-			}
+			fence = ""
 		case fence == "```console":
 			command, _, _ := strings.Cut(line, " #")
 			p.console = append(p.console, strings.TrimSpace(command))
@@ -153,18 +168,73 @@ func TestFirstPagesStayShort(t *testing.T) {
 func TestReadmesAreTwins(t *testing.T) {
 	all := pages(t)
 	english, chinese := all["README.md"], all["README.zh.md"]
-	levels := func(p page) (out []string) {
-		for _, h := range p.headings {
-			level, _, _ := strings.Cut(h, " ")
-			out = append(out, level)
-		}
-		return out
-	}
-	if got, want := levels(chinese), levels(english); !slices.Equal(got, want) {
+	if got, want := chinese.levels(), english.levels(); !slices.Equal(got, want) {
 		t.Errorf("README.zh.md has the headings %q, want those of README.md: %q", chinese.headings, english.headings)
 	}
 	if d := cmp.Diff(english.console, chinese.console); d != "" {
 		t.Errorf("the blocks of commands differ (-README.md +README.zh.md):\n%s", d)
+	}
+}
+
+// withoutTwin are the pages that are English only: a reference that is generated, and a
+// record that grows by itself.
+var withoutTwin = []string{"docs/cluster-file-reference.md", "docs/track-record.md"}
+
+// awaited are the pages whose twins are being written.
+var awaited = []string{
+	"docs/cluster-file.md",
+	"docs/drills.md",
+	"docs/endpoint.md",
+	"docs/first-cluster.md",
+	"docs/high-availability.md",
+	"docs/import.md",
+	"docs/lab.md",
+	"docs/load-balancers.md",
+	"docs/measurements.md",
+	"docs/plan.md",
+	"docs/preflight.md",
+	"docs/secrets.md",
+	"docs/troubleshooting.md",
+}
+
+// TestTwins compares each page with its twin in the other language. A page that was changed
+// alone tells its readers two things.
+func TestTwins(t *testing.T) {
+	all, compared := pages(t), 0
+	for path, english := range all {
+		if filepath.Dir(path) != "docs" || slices.Contains(withoutTwin, path) {
+			continue
+		}
+		twin := filepath.Join("docs", "zh", filepath.Base(path))
+		chinese, found := all[twin]
+		if !found {
+			if !slices.Contains(awaited, path) {
+				t.Errorf("%s has no twin %s", path, twin)
+			}
+			continue
+		}
+		compared++
+		if got, want := chinese.levels(), english.levels(); !slices.Equal(got, want) {
+			t.Errorf("%s has the headings %q, want those of %s: %q", twin, chinese.headings, path, english.headings)
+		}
+		if d := cmp.Diff(english.blocks, chinese.blocks); d != "" {
+			t.Errorf("the fenced blocks differ (-%s +%s):\n%s", path, twin, d)
+		}
+		if want := "zh/" + filepath.Base(path); !slices.Contains(english.links, want) {
+			t.Errorf("%s does not link to its twin: no link to %s", path, want)
+		}
+		if want := "../" + filepath.Base(path); !slices.Contains(chinese.links, want) {
+			t.Errorf("%s does not link to its twin: no link to %s", twin, want)
+		}
+	}
+	for path := range all {
+		english := filepath.Join("docs", filepath.Base(path))
+		if _, found := all[english]; filepath.Dir(path) == "docs/zh" && !found {
+			t.Errorf("%s is the twin of %s, and there is none", path, english)
+		}
+	}
+	if compared == 0 {
+		t.Error("no twins were compared: they are not found any more")
 	}
 }
 
