@@ -191,7 +191,6 @@ var awaited = []string{
 	"docs/load-balancers.md",
 	"docs/measurements.md",
 	"docs/preflight.md",
-	"docs/secrets.md",
 	"docs/troubleshooting.md",
 }
 
