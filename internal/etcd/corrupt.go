@@ -10,7 +10,7 @@ import (
 	"github.com/quorate/quorate/internal/state"
 )
 
-var alarmedMember = regexp.MustCompile(`\bmemberID:([0-9]+)`)
+var alarmedMember = regexp.MustCompile(`\bmemberID:(\S+)`)
 
 // corrupted are the IDs of the members that the alarm CORRUPT names, as each
 // member tells of all. An empty one is etcd's word for members that differ, of
@@ -77,6 +77,15 @@ func (m Membership) Corruption(c *cluster.Cluster) (why, hint string) {
 		_, hint := m.Refusal(c, c.Host(members[0].Host))
 		return fmt.Sprintf("etcd takes no write before %s, whose data was not that of the other members, is removed (alarm CORRUPT)", and(names)), hint
 	}
-	return fmt.Sprintf("the data of %s is not that of the other members, and etcd takes no write (alarm CORRUPT)", and(names)),
-		fmt.Sprintf("give it the others' data: on %s, %s; `quorate plan` then says what comes next", and(names), SetAside(c))
+	hint = fmt.Sprintf("give it the others' data: on %s, %s; `quorate plan` then says what comes next", and(names), SetAside(c))
+	if !m.After(Change{}).Holds() {
+		var cures []string
+		for _, p := range m.unwell() {
+			if !slices.Contains(m.corrupt, p.ID) && !m.follows(p) {
+				cures = append(cures, m.cure(c, p))
+			}
+		}
+		hint = "bring the others back first, for without them there is no quorum to give it theirs: " + sentences(cures) + ". Then " + hint
+	}
+	return fmt.Sprintf("the data of %s is not that of the other members, and etcd takes no write (alarm CORRUPT)", and(names)), hint
 }
