@@ -38,6 +38,15 @@ lab-down: build ## Take the lab down, leaving nothing
 .PHONY: test
 test: unit e2e ## All tests
 
+.PHONY: check
+check: ## Format, vet, staticcheck and the short unit tests: before each commit, without root
+	@hack/build-agent
+	hack/check
+
+.PHONY: verify
+verify: ## Make what is generated, go.mod and the format anew, and fail where they differed
+	hack/verify
+
 .PHONY: unit
 unit: build prepare ## Tests that need no cluster
 	go vet ./...

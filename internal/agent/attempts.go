@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the agent has the standard library only, and these constants do not change
+
 package agent
 
 import (

@@ -159,7 +159,7 @@ func (b *builder) buildLayers() (map[string]part, error) {
 			if err != nil {
 				return err
 			}
-			_, err = b.ensure(layerPart(spec), key, func(dir string, _ func(string)) ([]File, error) {
+			err = b.ensure(layerPart(spec), key, func(dir string, _ func(string)) ([]File, error) {
 				entries, err := spec.entries(b.program)
 				if err != nil {
 					return nil, err

@@ -260,12 +260,13 @@ func (b *builder) tell(p Progress) {
 }
 
 // ensure takes a part from the store, or makes it, and reports either.
-func (b *builder) ensure(name, key string, build func(dir string, line func(string)) ([]File, error)) (part, error) {
+func (b *builder) ensure(name, key string, build func(dir string, line func(string)) ([]File, error)) error {
 	start := time.Now()
 	p, cached := b.store.load(name, key)
 	if cached {
 		b.tell(Progress{Part: name, State: StateCached})
-		return b.keep(name, p), nil
+		b.keep(name, p)
+		return nil
 	}
 	b.tell(Progress{Part: name, State: StateStarted})
 	line := func(detail string) {
@@ -273,18 +274,18 @@ func (b *builder) ensure(name, key string, build func(dir string, line func(stri
 	}
 	p, err := b.store.make(name, key, func(dir string) ([]File, error) { return build(dir, line) })
 	if err != nil {
-		return part{}, err
+		return err
 	}
 	b.tell(Progress{Part: name, State: StateFinished, Elapsed: time.Since(start)})
-	return b.keep(name, p), nil
+	b.keep(name, p)
+	return nil
 }
 
 // keep notes a finished part.
-func (b *builder) keep(name string, p part) part {
+func (b *builder) keep(name string, p part) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.parts[name] = p
-	return p
 }
 
 // finished returns a part that ensure made or found.

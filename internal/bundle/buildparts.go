@@ -118,7 +118,7 @@ func (b *builder) fetchAll(ctx context.Context, missing []plannedPrograms, fetch
 
 // compile makes a compiled part.
 func (b *builder) compile(ctx context.Context, p plannedPrograms) error {
-	_, err := b.ensure(p.plannedPart.Name, p.Key, func(dir string, line func(string)) ([]File, error) {
+	err := b.ensure(p.plannedPart.Name, p.Key, func(dir string, line func(string)) ([]File, error) {
 		count := 0
 		return p.compile(ctx, b.moduleDir(p.goPart), dir, b.arch, func(pkg string) {
 			count++
@@ -130,7 +130,7 @@ func (b *builder) compile(ctx context.Context, p plannedPrograms) error {
 
 // buildPause makes the sandbox's program.
 func (b *builder) buildPause(ctx context.Context) error {
-	_, err := b.ensure(b.plan.pause.Name, b.plan.pause.Key, func(dir string, _ func(string)) ([]File, error) {
+	err := b.ensure(b.plan.pause.Name, b.plan.pause.Key, func(dir string, _ func(string)) ([]File, error) {
 		kubernetes := kubernetesPart(b.release)
 		module := filepath.Join(b.work, "pause")
 		if err := writeSource(kubernetes.Source, module); err != nil {
@@ -155,7 +155,7 @@ func (b *builder) buildFromPackages(ctx context.Context) error {
 		}
 		return *archives, nil
 	}
-	_, err := b.ensure(b.plan.osPackages.Name, b.plan.osPackages.Key, func(dir string, line func(string)) ([]File, error) {
+	err := b.ensure(b.plan.osPackages.Name, b.plan.osPackages.Key, func(dir string, line func(string)) ([]File, error) {
 		line("fetching the lists of the package archives")
 		a, err := fetchLists()
 		if err != nil {
@@ -167,7 +167,7 @@ func (b *builder) buildFromPackages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.ensure(b.plan.userland.Name, b.plan.userland.Key, func(dir string, _ func(string)) ([]File, error) {
+	err = b.ensure(b.plan.userland.Name, b.plan.userland.Key, func(dir string, _ func(string)) ([]File, error) {
 		a, err := fetchLists()
 		if err != nil {
 			return nil, err
@@ -177,7 +177,7 @@ func (b *builder) buildFromPackages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.ensure(b.plan.haproxy.Name, b.plan.haproxy.Key, func(dir string, _ func(string)) ([]File, error) {
+	err = b.ensure(b.plan.haproxy.Name, b.plan.haproxy.Key, func(dir string, _ func(string)) ([]File, error) {
 		a, err := fetchLists()
 		if err != nil {
 			return nil, err

@@ -124,7 +124,7 @@ func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Wri
 		return err
 	}
 	defer s.Close()
-	observation := preflightLook(ctx, s, o, stderr)
+	observation := preflightLook(ctx, s, o)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -150,7 +150,7 @@ func runPreflight(ctx context.Context, o preflightOptions, stdout, stderr io.Wri
 
 // preflightLook connects to the hosts and observes all that planning does, and
 // what only the checks look at.
-func preflightLook(ctx context.Context, s *session.Session, o preflightOptions, stderr io.Writer) *preflight.Observation {
+func preflightLook(ctx context.Context, s *session.Session, o preflightOptions) *preflight.Observation {
 	observer := s.Observer()
 	o.patience.bound(s.Cluster, &observer)
 	observer.Wait = s.StartConnecting(ctx)

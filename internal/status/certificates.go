@@ -44,7 +44,7 @@ func (a assessment) certificates() {
 					Detail: why, Hint: "quorate apply makes both anew",
 				})
 			}
-			c := Certificate{What: certificateName(file), Kind: certificateKind(file, h), Host: h.Name, Path: file}
+			c := Certificate{What: certificateName(file), Kind: certificateKind(file), Host: h.Name, Path: file}
 			certs, err := pki.Parse([]byte(text))
 			if err != nil {
 				a.add(Problem{
@@ -148,7 +148,7 @@ func certificateName(file string) string {
 	return path.Base(file)
 }
 
-func certificateKind(file string, h *cluster.Host) CertificateKind {
+func certificateKind(file string) CertificateKind {
 	base := path.Base(file)
 	switch {
 	case base == "kubelet.conf":

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/agent/protocol"
-	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
 	"github.com/quorate/quorate/internal/pki"
 )
@@ -68,7 +67,6 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // of fake API servers, all on loopback addresses.
 type balanced struct {
 	t        *testing.T
-	cluster  *cluster.Cluster
 	dir      string
 	endpoint string
 	health   string

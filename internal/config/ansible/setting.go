@@ -112,15 +112,14 @@ func (m *importer) text(p strict.Path, field *string, name string) *setting {
 }
 
 // number is text for a whole number, quoted or not.
-func (m *importer) number(p strict.Path, field *int, name string) *setting {
+func (m *importer) number(p strict.Path, field *int, name string) {
 	s := m.cluster(name)
 	if s == nil {
-		return nil
+		return
 	}
 	if value, ok := m.integer(p, s); ok {
 		*field = int(value)
 	}
-	return s
 }
 
 // integer returns a setting's whole number.

@@ -175,7 +175,7 @@ func (m *importer) arguments() {
 		p := kubernetesPath.Key("kubelet").Key("configuration")
 		if n := m.value(p, s); n != nil && n.Kind == yaml.MappingNode && len(n.Content) > 0 {
 			if free, ok := m.free(p, s, n, 0).(map[string]any); ok {
-				m.kubeletConfiguration(p, s, free)
+				m.kubeletConfiguration(s, free)
 			}
 		} else if n != nil && n.Kind != yaml.MappingNode && !isNull(n) {
 			m.r.Errorf(p, "", "%s must be a mapping (key: value), not %s", s.name, describe(n))
@@ -195,7 +195,7 @@ func (m *importer) nodePorts(s *setting) {
 
 // kubeletConfiguration takes what is laid over the kubelet's configuration. What
 // has a field of its own here becomes that field.
-func (m *importer) kubeletConfiguration(p strict.Path, s *setting, settings map[string]any) {
+func (m *importer) kubeletConfiguration(s *setting, settings map[string]any) {
 	k := &m.doc.Spec.Kubernetes
 	if n, ok := settings["maxPods"].(int64); ok && n > 0 && n < 1<<20 {
 		k.MaxPods = int(n)

@@ -16,7 +16,7 @@ func (m *importer) cniV4(c *cniV4) {
 	if plugin == "other" {
 		plugin = "none"
 	}
-	plugin = m.plugin(from.Key("type"), plugin)
+	m.plugin(from.Key("type"), plugin)
 	m.cidr(to.Key("podCIDR"), &out.PodCIDR, from.Key("pod_cidr"), c.PodCIDR)
 	m.cidr(to.Key("serviceCIDR"), &out.ServiceCIDR, from.Key("service_cidr"), c.ServiceCIDR)
 	set(m, "spec.kubernetes.nodeCIDRMaskSize", &m.doc.Spec.Kubernetes.NodeCIDRMaskSize, from.Key("ipv4_mask_size"), c.IPv4MaskSize)

@@ -17,12 +17,6 @@ const (
 // theirElection is KubeKey's election timeout where a file says none.
 const theirElection = 5 * time.Second
 
-// KubeKey's defaults of etcd's backups.
-const (
-	backupDir    = "/var/backups/kube_etcd"
-	backupScript = "/usr/local/bin/kube-scripts"
-)
-
 func (m *importer) etcd(e *etcd) {
 	const from, to = strict.Path("spec.etcd"), strict.Path("spec.etcd")
 	out := &m.doc.Spec.Etcd
