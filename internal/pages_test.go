@@ -186,7 +186,6 @@ var awaited = []string{
 	"docs/first-cluster.md",
 	"docs/high-availability.md",
 	"docs/import.md",
-	"docs/load-balancers.md",
 	"docs/measurements.md",
 	"docs/preflight.md",
 	"docs/troubleshooting.md",
