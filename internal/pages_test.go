@@ -184,7 +184,6 @@ var withoutTwin = []string{"docs/cluster-file-reference.md", "docs/track-record.
 var awaited = []string{
 	"docs/drills.md",
 	"docs/first-cluster.md",
-	"docs/high-availability.md",
 	"docs/import.md",
 	"docs/measurements.md",
 	"docs/preflight.md",
