@@ -185,7 +185,6 @@ var awaited = []string{
 	"docs/drills.md",
 	"docs/first-cluster.md",
 	"docs/import.md",
-	"docs/preflight.md",
 	"docs/troubleshooting.md",
 }
 
