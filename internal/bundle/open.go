@@ -136,7 +136,7 @@ type DamagedError struct {
 	Reason string // "is missing", "has the wrong sha256 …"
 }
 
-// Error names the file and the remedy.
+// Error names the file and the hint.
 func (e *DamagedError) Error() string {
 	return fmt.Sprintf("%s %s; copy the bundle again, or run `quorate bundle build`, which replaces what is damaged", e.Path, e.Reason)
 }

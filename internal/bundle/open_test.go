@@ -16,7 +16,7 @@ func TestOpenMissing(t *testing.T) {
 	for _, dir := range []string{filepath.Join(t.TempDir(), "nothing"), t.TempDir()} {
 		_, err := Open(dir)
 		if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "quorate bundle build") {
-			t.Errorf("Open(%s): %v, want ErrNotFound with the remedy", dir, err)
+			t.Errorf("Open(%s): %v, want ErrNotFound with the hint", dir, err)
 		}
 	}
 }

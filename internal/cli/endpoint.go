@@ -78,7 +78,7 @@ func newEndpointCheckCommand() *cobra.Command {
 		Long: `Calls through the balancer from every node until each control-plane host has
 answered. Where no API server runs yet, a listener on its port stands in for as
 long as the check takes: it speaks TLS and answers /readyz, so that the
-balancer's health check finds it. What is wrong is named with its remedy: the
+balancer's health check finds it. What is wrong is named with its hint: the
 listener, a firewall, a backend's port, a missing backend, a health check, or a
 host that does not reach itself. Nothing is changed on the hosts.`,
 		Example: `  quorate endpoint check -f cluster.yaml

@@ -128,7 +128,7 @@ func (in Input) NewNodes() []string {
 // Output collects what the parts plan.
 type Output struct {
 	Steps []plan.Step
-	// Refusals are reasons not to go on at all, and warnings. They name host and remedy.
+	// Refusals are reasons not to go on at all, and warnings. They name host and hint.
 	Refusals diag.List
 }
 

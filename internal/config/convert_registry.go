@@ -18,7 +18,7 @@ func (c *converter) registry(p strict.Path, r *v1alpha1.Registry) cluster.Regist
 	for _, name := range slices.Sorted(maps.Keys(r.Mirrors)) {
 		at := p.Key("mirrors").Key(name)
 		if !isRegistry(name) {
-			c.Errorf(at, cmp.Or(registryRemedy(name), "such as docker.io or registry.local:5000"), "registry.mirrors: %s is not the name of a registry", quote(name))
+			c.Errorf(at, cmp.Or(registryHint(name), "such as docker.io or registry.local:5000"), "registry.mirrors: %s is not the name of a registry", quote(name))
 			continue
 		}
 		if len(r.Mirrors[name]) == 0 {
@@ -41,7 +41,7 @@ func (c *converter) registry(p strict.Path, r *v1alpha1.Registry) cluster.Regist
 	}
 	for i, name := range r.Insecure {
 		if !isRegistry(name) {
-			c.Errorf(p.Key("insecure").Index(i), cmp.Or(registryRemedy(name), "such as registry.local:5000"), "registry.insecure: %s is not the name of a registry", quote(name))
+			c.Errorf(p.Key("insecure").Index(i), cmp.Or(registryHint(name), "such as registry.local:5000"), "registry.insecure: %s is not the name of a registry", quote(name))
 			continue
 		}
 		out.Insecure = append(out.Insecure, name)

@@ -134,7 +134,7 @@ func (c *converter) dnsName(p strict.Path, what, value string) string {
 	case isIP(value) || value != "" && allDigits.MatchString(value):
 		c.Errorf(p, "give a name, such as "+defaultDomain+"; hosts resolve it by their hosts file", "%s must be a DNS name, not the address %s", what, quote(value))
 	case !isDNSName(value):
-		c.Errorf(p, addressRemedy(value), "%s: %s is not a DNS name%s", what, quote(value), holds(value, nameCharacter))
+		c.Errorf(p, addressHint(value), "%s: %s is not a DNS name%s", what, quote(value), holds(value, nameCharacter))
 	default:
 		return value
 	}
@@ -151,15 +151,15 @@ func (c *converter) address(p strict.Path, what, value string) string {
 	case isIP(value) || isDNSName(strings.ToLower(value)):
 		return value
 	default:
-		c.Errorf(p, addressRemedy(value), "%s: %s is neither an IP address nor a host name%s", what, quote(value), holds(value, addressCharacter))
+		c.Errorf(p, addressHint(value), "%s: %s is neither an IP address nor a host name%s", what, quote(value), holds(value, addressCharacter))
 	}
 	return ""
 }
 
-// addressRemedy says how to write an address that is written as something else:
+// addressHint says how to write an address that is written as something else:
 // with a scheme, a port where none belongs, a range's length, or in capitals. It
 // is empty where that is not known.
-func addressRemedy(value string) string {
+func addressHint(value string) string {
 	if strings.ContainsRune(value, '$') {
 		return "write the address itself: nothing fills in the variables of a shell here"
 	}
@@ -178,8 +178,8 @@ func addressRemedy(value string) string {
 	return "write " + bare + remark
 }
 
-// registryRemedy is addressRemedy for a registry, which has its port with it.
-func registryRemedy(value string) string {
+// registryHint is addressHint for a registry, which has its port with it.
+func registryHint(value string) string {
 	if _, err := netip.ParsePrefix(value); err == nil {
 		return "name each registry by itself: a range of addresses is none"
 	}
@@ -208,7 +208,7 @@ func (c *converter) unicast(p strict.Path, what, value string) netip.Addr {
 	case value == "":
 		c.Errorf(p, "give one, or remove it", "%s is empty", what)
 	case err != nil:
-		c.Errorf(p, addressRemedy(value), "%s: %s is not an IP address%s", what, quote(value), holds(value, addressCharacter))
+		c.Errorf(p, addressHint(value), "%s: %s is not an IP address%s", what, quote(value), holds(value, addressCharacter))
 	case addr.IsLoopback() || addr.IsUnspecified() || addr.IsMulticast() || addr.IsLinkLocalUnicast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		c.Errorf(p, "give the address of a network interface", "%s: %s is not an address that other hosts can reach", what, value)
 	default:

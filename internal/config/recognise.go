@@ -30,8 +30,8 @@ type format struct {
 	recognises func(root *yaml.Node, f *strict.File) bool
 	// secretHint is where else a secret can be than in such a file.
 	secretHint string
-	// remedy is what to do about a format that is not read.
-	remedy string
+	// hint is what to do about a format that is not read.
+	hint string
 	// imports makes a document of all the files that are read together. It
 	// returns nil only when it reported why. Nil means that the format is known
 	// but not read.
@@ -65,23 +65,23 @@ func formats() []format {
 		{name: "a kubeadm configuration", recognises: group("kubeadm.k8s.io")},
 		{name: "a Clusterfile of sealos", recognises: group("apps.sealos.io")},
 		{name: "a Clusterfile of sealer", recognises: group("sealer.cloud", "sealer.aliyun.com")},
-		{name: "a configuration of kind", recognises: group("kind.x-k8s.io"), remedy: labInstead},
-		{name: "a configuration of k3d", recognises: group("k3d.io"), remedy: labInstead},
+		{name: "a configuration of kind", recognises: group("kind.x-k8s.io"), hint: labInstead},
+		{name: "a configuration of k3d", recognises: group("k3d.io"), hint: labInstead},
 		{name: "a KubeOne file", recognises: group("kubeone.k8c.io", "kubeone.io")},
 		{name: "a kOps file", recognises: group("kops.k8s.io")},
 		{name: "an eksctl file", recognises: group("eksctl.io")},
 		{name: "a resource of Cluster API", recognises: group("cluster.x-k8s.io", "infrastructure.cluster.x-k8s.io", "controlplane.cluster.x-k8s.io", "bootstrap.cluster.x-k8s.io")},
-		{name: "a resource of kubean", recognises: group("kubean.io"), remedy: takeOut},
-		{name: "a ConfigMap with an inventory in it, such as kubean has", recognises: isInventoryInConfigMap, remedy: takeOut},
+		{name: "a resource of kubean", recognises: group("kubean.io"), hint: takeOut},
+		{name: "a ConfigMap with an inventory in it, such as kubean has", recognises: isInventoryInConfigMap, hint: takeOut},
 		{name: "a cluster.yml of RKE", recognises: isRKE},
 		{name: "a configuration of RKE2 or K3s", recognises: isRKE2},
 		{name: "a configuration of Talos", recognises: isTalos},
 		{name: "an inventory of TimeBye/kubeadm-ha", recognises: func(_ *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsKubeadmHA(f) },
-			remedy: "write a cluster file: a host's groups are its roles; without lb_kube_apiserver_ip its balancer is mode localhost, with one mode managed"},
-		{name: "a file of settings for an inventory plugin" + onlyAnsible, remedy: writeOut, recognises: func(root *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsPlugin(root) }},
-		{name: "an inventory as programs write it for Ansible, in JSON", remedy: writeOut, recognises: func(root *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsListing(root) }},
-		{name: "an inventory in TOML", remedy: writeOut, recognises: func(_ *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsTOML(f) }},
-		{name: "a program, such as an inventory script" + onlyAnsible, remedy: writeOut, recognises: func(root *yaml.Node, f *strict.File) bool { return !f.Gathered && root == nil && ansible.IsScript(f) }},
+			hint: "write a cluster file: a host's groups are its roles; without lb_kube_apiserver_ip its balancer is mode localhost, with one mode managed"},
+		{name: "a file of settings for an inventory plugin" + onlyAnsible, hint: writeOut, recognises: func(root *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsPlugin(root) }},
+		{name: "an inventory as programs write it for Ansible, in JSON", hint: writeOut, recognises: func(root *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsListing(root) }},
+		{name: "an inventory in TOML", hint: writeOut, recognises: func(_ *yaml.Node, f *strict.File) bool { return !f.Gathered && ansible.IsTOML(f) }},
+		{name: "a program, such as an inventory script" + onlyAnsible, hint: writeOut, recognises: func(root *yaml.Node, f *strict.File) bool { return !f.Gathered && root == nil && ansible.IsScript(f) }},
 		{name: "an Ansible inventory", secretHint: orLookup, imports: ansible.Import, recognises: func(root *yaml.Node, f *strict.File) bool {
 			return root == nil && ansible.IsINI(f.Data) || ansible.IsYAML(root)
 		}},
@@ -167,7 +167,7 @@ func notReadYet(r *strict.Report, root *yaml.Node, known *format) {
 	if root != nil {
 		at = strict.Position(root)
 	}
-	hint := cmp.Or(known.remedy, fmt.Sprintf("write a cluster file of apiVersion %s; the smallest one only lists the hosts", v1alpha1.APIVersion))
+	hint := cmp.Or(known.hint, fmt.Sprintf("write a cluster file of apiVersion %s; the smallest one only lists the hosts", v1alpha1.APIVersion))
 	r.ErrorAt(at, hint, "this is %s; such files are not read by this version", known.name)
 }
 

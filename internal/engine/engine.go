@@ -15,7 +15,7 @@ import (
 
 // Executor does the work of steps. It is called from many goroutines at once,
 // for different steps. Its methods must return soon after ctx is done. An
-// error may carry a remedy: one in its chain may have a method Hint() string.
+// error may carry a hint: one in its chain may have a method Hint() string.
 type Executor interface {
 	// Check reports whether the step is already so. It changes nothing.
 	Check(ctx context.Context, s plan.Step) (done bool, err error)

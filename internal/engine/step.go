@@ -31,7 +31,7 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("the step's code panicked: %v", e.Value)
 }
 
-// Hint implements the engine's convention for remedies.
+// Hint implements the engine's convention for hints.
 func (e *PanicError) Hint() string {
 	return "this is a defect in quorate; the run's journal holds the stack, please report it"
 }

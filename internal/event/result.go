@@ -66,7 +66,7 @@ type StepResult struct {
 	Outcome Outcome `json:"outcome"`
 	// Phase is where a failed or interrupted step was.
 	Phase Phase `json:"phase,omitempty"`
-	// Err is the failure itself; Error its words, Hint the remedy if known.
+	// Err is the failure itself; Error its words, Hint the hint if known.
 	Err   error  `json:"-"`
 	Error string `json:"error,omitempty"`
 	Hint  string `json:"hint,omitempty"`

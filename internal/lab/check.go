@@ -14,8 +14,8 @@ import (
 
 // Problem is something that this machine lacks for having a lab.
 type Problem struct {
-	What   string // e.g. "not root"
-	Remedy string // what to do about it
+	What string // e.g. "not root"
+	Hint string // what to do about it
 }
 
 // minimumFreeBytes is what a lab of six hosts needs on disk with a cluster on it.
@@ -30,7 +30,7 @@ func (s Store) Check() []Problem {
 		return []Problem{{err.Error(), "run it with sudo"}} // and nothing else can be tried
 	}
 	var problems []Problem
-	add := func(what, remedy string) { problems = append(problems, Problem{what, remedy}) }
+	add := func(what, hint string) { problems = append(problems, Problem{what, hint}) }
 	if _, err := readCgroupLayout(); err != nil {
 		add(err.Error(), "mount the cgroup file system, or boot the machine with an init that does (systemd)")
 	}
@@ -71,7 +71,7 @@ func problemsError(problems []Problem) error {
 	}
 	var errs []error
 	for _, p := range problems {
-		errs = append(errs, fmt.Errorf("- %s\n  hint: %s", p.What, p.Remedy))
+		errs = append(errs, fmt.Errorf("- %s\n  hint: %s", p.What, p.Hint))
 	}
 	return fmt.Errorf("this machine cannot run a lab:\n%w", errors.Join(errs...))
 }
@@ -109,12 +109,12 @@ func missingCapabilities() []string {
 
 // checkStorage judges the file system that the hosts' disks will be on.
 func checkStorage(root string) (Problem, bool) {
-	remedy := "set QUORATE_LAB_ROOT to a folder on a local disk (ext4, xfs or btrfs) with " + sizeGiB(minimumFreeBytes) + " free"
+	hint := "set QUORATE_LAB_ROOT to a folder on a local disk (ext4, xfs or btrfs) with " + sizeGiB(minimumFreeBytes) + " free"
 	if !filepath.IsAbs(root) {
-		return Problem{fmt.Sprintf("the labs' folder %q is not an absolute path", root), remedy}, false
+		return Problem{fmt.Sprintf("the labs' folder %q is not an absolute path", root), hint}, false
 	}
 	if strings.ContainsAny(root, ":,\\ \n") {
-		return Problem{fmt.Sprintf("the labs' folder %q has a character in its path that mount options cannot carry", root), remedy}, false
+		return Problem{fmt.Sprintf("the labs' folder %q has a character in its path that mount options cannot carry", root), hint}, false
 	}
 	existing := root
 	for {
@@ -125,17 +125,17 @@ func checkStorage(root string) (Problem, bool) {
 	}
 	var stat unix.Statfs_t
 	if err := unix.Statfs(existing, &stat); err != nil {
-		return Problem{fmt.Sprintf("asking for the file system of %s: %v", existing, err), remedy}, false
+		return Problem{fmt.Sprintf("asking for the file system of %s: %v", existing, err), hint}, false
 	}
 	unfit := map[int64]string{
 		unix.OVERLAYFS_SUPER_MAGIC: "overlayfs", unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs",
 		unix.NFS_SUPER_MAGIC: "NFS", unix.FUSE_SUPER_MAGIC: "FUSE", unix.ECRYPTFS_SUPER_MAGIC: "eCryptfs",
 	}
 	if name, bad := unfit[int64(stat.Type)]; bad {
-		return Problem{fmt.Sprintf("%s is on %s, where neither an overlay's upper layer nor etcd's data belong", root, name), remedy}, false
+		return Problem{fmt.Sprintf("%s is on %s, where neither an overlay's upper layer nor etcd's data belong", root, name), hint}, false
 	}
 	if free := stat.Bavail * uint64(stat.Bsize); free < minimumFreeBytes {
-		return Problem{fmt.Sprintf("%s has %s free", root, sizeGiB(free)), remedy}, false
+		return Problem{fmt.Sprintf("%s has %s free", root, sizeGiB(free)), hint}, false
 	}
 	return Problem{}, true
 }

@@ -59,11 +59,11 @@ func judgeExisting(o *Observation, h *cluster.Host) []Finding {
 	if known {
 		return nil
 	}
-	remedy := "use another host, or another etcd.dataDir; move the data away only if nobody needs it any more"
+	hint := "use another host, or another etcd.dataDir; move the data away only if nobody needs it any more"
 	if runsEtcd(f) {
-		remedy = "use another host: an etcd runs there"
+		hint = "use another host: an etcd runs there"
 	}
-	return []Finding{fail(remedy, "%s has etcd data at %s that is not Quorate's", h.Name, etcd.MemberDir(o.Cluster))}
+	return []Finding{fail(hint, "%s has etcd data at %s that is not Quorate's", h.Name, etcd.MemberDir(o.Cluster))}
 }
 
 // otherKubernetes finds Kubernetes that another installer put on a host.

@@ -34,8 +34,8 @@ type Finding struct {
 	// Summary is the finding in one sentence that names the hosts. It may be
 	// empty where all is well and there is no figure to tell.
 	Summary string `json:"summary,omitempty"`
-	// Remedy says what to do about it.
-	Remedy string `json:"remedy,omitempty"`
+	// Hint says what to do about it.
+	Hint string `json:"hint,omitempty"`
 	// Measured are the figures behind it; each name ends in its unit.
 	Measured map[string]float64 `json:"measured,omitempty"`
 }
@@ -140,12 +140,12 @@ func skip(format string, args ...any) []Finding {
 	return []Finding{{Status: Skipped, Summary: fmt.Sprintf(format, args...)}}
 }
 
-func warn(remedy, format string, args ...any) Finding {
-	return Finding{Status: Warning, Remedy: remedy, Summary: fmt.Sprintf(format, args...)}
+func warn(hint, format string, args ...any) Finding {
+	return Finding{Status: Warning, Hint: hint, Summary: fmt.Sprintf(format, args...)}
 }
 
-func fail(remedy, format string, args ...any) Finding {
-	return Finding{Status: Error, Remedy: remedy, Summary: fmt.Sprintf(format, args...)}
+func fail(hint, format string, args ...any) Finding {
+	return Finding{Status: Error, Hint: hint, Summary: fmt.Sprintf(format, args...)}
 }
 
 // about says which hosts a finding is about.

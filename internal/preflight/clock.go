@@ -89,12 +89,12 @@ func judgeOperatorClock(o *Observation) []Finding {
 	}
 	found := Finding{Status: OK, Summary: fmt.Sprintf("this machine's clock is %s off the hosts'", off.Round(time.Millisecond))}
 	text := fmt.Sprintf("the clock of this machine, where quorate runs, is %s %s those of all hosts", off.Round(time.Second), way)
-	const remedy = "set it right (chrony or systemd-timesyncd): certificates and leases are judged by the clock of whoever looks at them"
+	const hint = "set it right (chrony or systemd-timesyncd): certificates and leases are judged by the clock of whoever looks at them"
 	switch {
 	case off-nearest.ClockWithin > maxOperatorSkew:
-		found = fail(remedy, "%s", text)
+		found = fail(hint, "%s", text)
 	case off-nearest.ClockWithin > wantOperatorSkew:
-		found = warn(remedy, "%s", text)
+		found = warn(hint, "%s", text)
 	}
 	return []Finding{found.measured("skewMillis", float64(nearest.Clock.Milliseconds()))}
 }

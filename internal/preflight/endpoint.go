@@ -72,7 +72,7 @@ func judgeVIP(o *Observation) []Finding {
 // judgeSubnet finds a virtual address that cannot be on any of a carrier's
 // interfaces, or not on the one that the file names.
 func judgeSubnet(o *Observation, h *cluster.Host, vip netip.Addr) *Finding {
-	const remedy = "choose a free address of a subnet that all the hosts which carry it are in"
+	const hint = "choose a free address of a subnet that all the hosts which carry it are in"
 	f, named := o.Snapshot.Facts(h.Name), o.Cluster.Endpoint.LoadBalancer.Interface
 	if f == nil {
 		return nil
@@ -91,7 +91,7 @@ func judgeSubnet(o *Observation, h *cluster.Host, vip netip.Addr) *Finding {
 			switch {
 			case !p.Contains(vip):
 			case vip.Is4() && p.Bits() < 31 && (vip == p.Masked().Addr() || !p.Contains(vip.Next())):
-				found := fail(remedy, "%s is the network's or the broadcast address of %s, a subnet of %s", vip, p.Masked(), h.Name)
+				found := fail(hint, "%s is the network's or the broadcast address of %s, a subnet of %s", vip, p.Masked(), h.Name)
 				return &found
 			default:
 				return nil
@@ -102,7 +102,7 @@ func judgeSubnet(o *Observation, h *cluster.Host, vip netip.Addr) *Finding {
 		found := fail("correct endpoint.loadBalancer.interface", "%s has no interface %s with an address", h.Name, named)
 		return &found
 	}
-	found := fail(remedy, "%s is in no subnet of %s (%s)", vip, h.Name, strings.Join(subnets, ", "))
+	found := fail(hint, "%s is in no subnet of %s (%s)", vip, h.Name, strings.Join(subnets, ", "))
 	return &found
 }
 

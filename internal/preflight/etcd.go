@@ -85,13 +85,13 @@ func judgeRoundTrips(o *Observation) []Finding {
 	worst := slices.MaxFunc(o.Probes.RoundTrips, func(a, b RoundTrip) int { return int(a.Took - b.Took) })
 	e, text := o.Cluster.Etcd, fmt.Sprintf("the longest round trip between etcd's hosts is %s (%s to %s)", millis(worst.Took), worst.From, worst.To)
 	heartbeat, election := suits(worst.Took)
-	remedy := fmt.Sprintf("set etcd.heartbeat: %s and etcd.election: %s, or bring the members closer together", heartbeat, election)
+	hint := fmt.Sprintf("set etcd.heartbeat: %s and etcd.election: %s, or bring the members closer together", heartbeat, election)
 	found := Finding{Status: OK, Summary: fmt.Sprintf("%s; heartbeat %s and election %s suit it", text, e.Heartbeat, e.Election)}
 	switch {
 	case worst.Took*electionRounds > e.Election:
-		found = fail(remedy, "%s; the election timeout %s is less than ten of them: leaders would be lost for nothing", text, e.Election)
+		found = fail(hint, "%s; the election timeout %s is less than ten of them: leaders would be lost for nothing", text, e.Election)
 	case worst.Took > e.Heartbeat:
-		found = warn(remedy, "%s; the heartbeat %s is shorter", text, e.Heartbeat)
+		found = warn(hint, "%s; the heartbeat %s is shorter", text, e.Heartbeat)
 	}
 	return []Finding{found.about(worst.From, worst.To).measured("rttMillis", worst.Took.Seconds()*1e3)}
 }

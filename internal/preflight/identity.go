@@ -69,10 +69,10 @@ func judgeHostnames(o *Observation) []Finding {
 				controlPlanes++
 			}
 		}
-		const remedy = "give each a name of its own: hostnamectl set-hostname NAME"
-		f := warn(remedy, "%s have the same hostname %s", strings.Join(hosts[k], " and "), k)
+		const hint = "give each a name of its own: hostnamectl set-hostname NAME"
+		f := warn(hint, "%s have the same hostname %s", strings.Join(hosts[k], " and "), k)
 		if controlPlanes > 1 {
-			f = fail(remedy, "%s have the same hostname %s: their API servers would take each other's lease", strings.Join(hosts[k], " and "), k)
+			f = fail(hint, "%s have the same hostname %s: their API servers would take each other's lease", strings.Join(hosts[k], " and "), k)
 		}
 		out = append(out, f.about(hosts[k]...))
 	}

@@ -42,12 +42,12 @@ func judgePaths(o *Observation) []Finding {
 				about(f.to.Host))
 			continue
 		}
-		remedy := fmt.Sprintf("let %s through to %s port %d of %s in every firewall and security group between", who, f.to.protocol(), f.to.Port, f.to.Host)
+		hint := fmt.Sprintf("let %s through to %s port %d of %s in every firewall and security group between", who, f.to.protocol(), f.to.Port, f.to.Host)
 		verb := "connect to"
 		if f.to.UDP {
 			verb = "reach"
 		}
-		out = append(out, fail(remedy, "%s cannot %s %s (%s): %s", who, verb, f.to, f.what, f.reason).
+		out = append(out, fail(hint, "%s cannot %s %s (%s): %s", who, verb, f.to, f.what, f.reason).
 			about(append(slices.Clone(f.from), f.to.Host)...).measured("port", float64(f.to.Port)))
 	}
 	switch {

@@ -656,8 +656,8 @@ func TestChecks(t *testing.T) {
 			}
 			for _, c := range r.Checks {
 				for _, f := range c.Findings {
-					if f.Status == preflight.Error && f.Remedy == "" && c.Name != "host-key" && c.Name != "login" && c.Name != "sudo" && c.Name != "agent" {
-						t.Errorf("no remedy for %s: %s", c.Name, f.Summary)
+					if f.Status == preflight.Error && f.Hint == "" && c.Name != "host-key" && c.Name != "login" && c.Name != "sudo" && c.Name != "agent" {
+						t.Errorf("no hint for %s: %s", c.Name, f.Summary)
 					}
 				}
 			}

@@ -116,7 +116,7 @@ func Refusals(o *Observation) diag.List {
 			if f.Status != Error || c.OfNew && !o.newAmong(f.Hosts) {
 				continue
 			}
-			d := diag.Diagnostic{Severity: diag.SeverityError, Summary: f.Summary, Hint: f.Remedy}
+			d := diag.Diagnostic{Severity: diag.SeverityError, Summary: f.Summary, Hint: f.Hint}
 			if !c.Vital && slices.Contains(o.IgnorePreflight, c.Name) {
 				d.Severity = diag.SeverityWarning
 			}

@@ -15,7 +15,7 @@ import (
 // before that is put right, whatever else is said.
 func (a assessment) misplaced() {
 	for _, f := range preflight.Misplaced(a.c, a.s) {
-		p := Problem{Kind: HostMisplaced, Severity: diag.SeverityError, Subject: "cluster", Summary: f.Summary, Hint: f.Remedy}
+		p := Problem{Kind: HostMisplaced, Severity: diag.SeverityError, Subject: "cluster", Summary: f.Summary, Hint: f.Hint}
 		if len(f.Hosts) == 1 {
 			p.Subject, p.Summary = f.Hosts[0], strings.TrimPrefix(f.Summary, f.Hosts[0]+" ")
 		}

@@ -56,9 +56,9 @@ func (v *preflightView) check(c preflight.CheckResult, verbose bool) {
 	for i, f := range shown {
 		v.lines(v.mark(f.Status)+" ", "  ", f.Summary)
 		// What is to be done about several hosts alike is said once.
-		again := i+1 < len(shown) && shown[i+1].Remedy == f.Remedy && shown[i+1].Status == f.Status
-		if f.Remedy != "" && !again {
-			v.lines(v.look.faint("hint:")+" ", "    ", f.Remedy)
+		again := i+1 < len(shown) && shown[i+1].Hint == f.Hint && shown[i+1].Status == f.Status
+		if f.Hint != "" && !again {
+			v.lines(v.look.faint("hint:")+" ", "    ", f.Hint)
 		}
 	}
 	if len(shown) == 0 {

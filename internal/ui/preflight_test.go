@@ -18,17 +18,17 @@ func preflightReport() preflight.Report {
 				{Status: preflight.Skipped, Hosts: []string{"cp-2"}, Summary: "cp-2 was not observed"},
 			}},
 			{Name: "cpu", About: "at least 2 CPUs on control-plane hosts", Status: preflight.Warning, Ignored: true, Findings: []preflight.Finding{
-				{Status: preflight.Warning, Hosts: []string{"cp-1"}, Summary: "cp-1 has 1 CPU; a control-plane host needs 2", Remedy: "give the host more CPUs"},
-				{Status: preflight.Warning, Hosts: []string{"cp-3"}, Summary: "cp-3 has 1 CPU; a control-plane host needs 2", Remedy: "give the host more CPUs"},
+				{Status: preflight.Warning, Hosts: []string{"cp-1"}, Summary: "cp-1 has 1 CPU; a control-plane host needs 2", Hint: "give the host more CPUs"},
+				{Status: preflight.Warning, Hosts: []string{"cp-3"}, Summary: "cp-3 has 1 CPU; a control-plane host needs 2", Hint: "give the host more CPUs"},
 			}},
 			{Name: "swap", About: "swap is off", Status: preflight.OK, Findings: []preflight.Finding{{Status: preflight.OK, Hosts: []string{"cp-1"}}}},
 			{Name: "mtu", About: "packets of full size pass", Status: preflight.Warning, Findings: []preflight.Finding{
-				{Status: preflight.Warning, Summary: "the hosts' interfaces have different MTUs: 1400 on cp-3; 1500 on cp-1, cp-2, worker-1, worker-2, worker-3", Remedy: "give the interfaces of all hosts the same MTU"},
+				{Status: preflight.Warning, Summary: "the hosts' interfaces have different MTUs: 1400 on cp-3; 1500 on cp-1, cp-2, worker-1, worker-2, worker-3", Hint: "give the interfaces of all hosts the same MTU"},
 			}},
 			{Name: "connectivity", About: "every host really connects", Status: preflight.Error, Findings: []preflight.Finding{
 				{
 					Status: preflight.Error, Hosts: []string{"cp-1", "cp-2"}, Summary: "cp-1 cannot connect to cp-2:2380 (etcd's peers): no answer; something drops the packets",
-					Remedy: "let cp-1 through to TCP port 2380 of cp-2 in every firewall and security group between",
+					Hint: "let cp-1 through to TCP port 2380 of cp-2 in every firewall and security group between",
 				},
 			}},
 			{Name: "vip", About: "the virtual address is free", Status: preflight.Skipped, Findings: []preflight.Finding{
@@ -65,7 +65,7 @@ func TestPreflight(t *testing.T) {
 func TestPreflightShowsNoControlCharacters(t *testing.T) {
 	r := preflightReport()
 	for i := range r.Checks {
-		r.Checks[i].Findings[0].Summary, r.Checks[i].Findings[0].Remedy = "\x1b[2Jgone\x07\u202e", "\x1b[2Jgone\x07\u202e"
+		r.Checks[i].Findings[0].Summary, r.Checks[i].Findings[0].Hint = "\x1b[2Jgone\x07\u202e", "\x1b[2Jgone\x07\u202e"
 	}
 	r.Cluster = "\x1b[2J"
 	if got := Preflight(r, Look{}, PreflightOptions{Verbose: true}); strings.ContainsAny(got, "\x1b\x07\u202e") {

@@ -27,7 +27,7 @@ const (
 	FaultTaken       Fault = "port-taken"   // another program has the API server's port
 )
 
-// Finding is one thing that is wrong with a balancer, with its remedy.
+// Finding is one thing that is wrong with a balancer, with its hint.
 type Finding struct {
 	Fault   Fault  `json:"fault"`
 	Host    string `json:"host,omitempty"` // empty: the balancer itself
@@ -41,17 +41,17 @@ type Unproven struct {
 	Findings []Finding // at least one
 }
 
-// Error names every finding with its remedy.
+// Error names every finding with its hint.
 func (e *Unproven) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "the balancer %s does not carry every node to every control-plane host:", e.Balancer)
 	for _, f := range e.Findings {
-		fmt.Fprintf(&b, "\n- %s: %s\n  remedy: %s", f.Fault, f.Summary, f.Hint)
+		fmt.Fprintf(&b, "\n- %s: %s\n  hint: %s", f.Fault, f.Summary, f.Hint)
 	}
 	return b.String()
 }
 
-// Hint implements the convention for remedies.
+// Hint implements the convention for hints.
 func (e *Unproven) Hint() string {
 	return "put this right in the balancer or the network, then run the same command again; `quorate endpoint guide` prints what to enter, `quorate endpoint check` proves it anew"
 }

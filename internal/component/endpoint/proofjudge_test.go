@@ -170,7 +170,7 @@ func TestUnprovenNamesAll(t *testing.T) {
 		{FaultListener, "", "nothing listens", "add one"}, {FaultMissing, "cp-2", "nothing arrives", "add it"},
 	}}
 	want := "the balancer 10.0.0.100:6443 does not carry every node to every control-plane host:\n" +
-		"- listener: nothing listens\n  remedy: add one\n- missing-backend: nothing arrives\n  remedy: add it"
+		"- listener: nothing listens\n  hint: add one\n- missing-backend: nothing arrives\n  hint: add it"
 	if d := cmp.Diff(want, err.Error()); d != "" {
 		t.Error(d)
 	}

@@ -43,22 +43,22 @@ func (m *importer) config(s *configSpec) {
 	const registry = strict.Path("spec.image_registry")
 	r := &s.ImageRegistry
 	m.leaveOut(
-		leftOut{from: registry.Key("type"), value: r.Type, follows: noRegistry, remedy: setUpRegistry, lost: lostHub},
-		leftOut{from: registry.Key("ha_vip"), value: r.HAVIP, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("auth.registry"), value: r.Auth.Registry, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("auth.username"), value: r.Auth.Username, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("auth.password"), value: r.Auth.Password, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("auth.skip_tls_verify"), value: r.Auth.SkipTLSVerify, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("auth.plain_http"), value: r.Auth.PlainHTTP, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("auth.ca_file"), value: r.Auth.CAFile, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("auth.cert_file"), value: r.Auth.CertFile, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("auth.key_file"), value: r.Auth.KeyFile, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("harbor"), value: r.Harbor, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("docker_registry"), value: r.DockerRegistry, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("dockerio_registry"), value: r.DockerioRegistry, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("quayio_registry"), value: r.QuayioRegistry, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("ghcrio_registry"), value: r.GhcrioRegistry, follows: noRegistry, remedy: setUpRegistry},
-		leftOut{from: registry.Key("k8sio_registry"), value: r.K8sioRegistry, follows: noRegistry, remedy: setUpRegistry},
+		leftOut{from: registry.Key("type"), value: r.Type, follows: noRegistry, hint: setUpRegistry, lost: lostHub},
+		leftOut{from: registry.Key("ha_vip"), value: r.HAVIP, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("auth.registry"), value: r.Auth.Registry, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("auth.username"), value: r.Auth.Username, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("auth.password"), value: r.Auth.Password, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("auth.skip_tls_verify"), value: r.Auth.SkipTLSVerify, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("auth.plain_http"), value: r.Auth.PlainHTTP, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("auth.ca_file"), value: r.Auth.CAFile, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("auth.cert_file"), value: r.Auth.CertFile, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("auth.key_file"), value: r.Auth.KeyFile, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("harbor"), value: r.Harbor, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("docker_registry"), value: r.DockerRegistry, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("dockerio_registry"), value: r.DockerioRegistry, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("quayio_registry"), value: r.QuayioRegistry, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("ghcrio_registry"), value: r.GhcrioRegistry, follows: noRegistry, hint: setUpRegistry},
+		leftOut{from: registry.Key("k8sio_registry"), value: r.K8sioRegistry, follows: noRegistry, hint: setUpRegistry},
 	)
 	k, e, c := &s.Kubernetes, &s.Etcd, &s.CNI
 	idleImage := k.ControlPlaneEndpoint.KubeVip.Image
@@ -94,8 +94,8 @@ func (m *importer) config(s *configSpec) {
 		leftOut{from: registry.Key("docker_registry_version"), value: r.DockerRegistryVersion, follows: fromBundle},
 	)
 	m.leaveOut(
-		leftOut{from: "spec.audit", value: s.Audit, follows: "the API servers keep no audit log", remedy: auditWay("kubernetes.apiserver.extra_args"), lost: lostAudit},
-		leftOut{from: "spec.security_enhancement", value: s.SecurityEnhancement, follows: "the cluster is as Quorate secures it", remedy: "add what is missing to the extra_args"},
+		leftOut{from: "spec.audit", value: s.Audit, follows: "the API servers keep no audit log", hint: auditWay("kubernetes.apiserver.extra_args"), lost: lostAudit},
+		leftOut{from: "spec.security_enhancement", value: s.SecurityEnhancement, follows: "the cluster is as Quorate secures it", hint: "add what is missing to the extra_args"},
 		leftOut{from: "spec.certs", value: s.Certs, follows: ownCA},
 		leftOut{from: "spec.zone", value: s.Zone, follows: ownWork},
 		leftOut{from: "spec.download", value: s.Download, follows: ownWork},
@@ -149,8 +149,8 @@ func (m *importer) kubernetesV4(k *kubernetesV4) {
 		leftOut{from: from.Key("certs.ca_key"), value: k.Certs.CAKey, follows: ownCA},
 		leftOut{from: from.Key("certs.front_proxy_cert"), value: k.Certs.FrontProxyCert, follows: ownCA},
 		leftOut{from: from.Key("certs.front_proxy_key"), value: k.Certs.FrontProxyKey, follows: ownCA},
-		leftOut{from: from.Key("certs.renew"), value: k.Certs.Renew, follows: noRenewing, remedy: renewWay, lost: lostTimer},
-		leftOut{from: from.Key("patches"), value: k.Patches, follows: "kubeadm's files are not patched", remedy: "most settings have a flag: apiserver.extra_args and the like"},
+		leftOut{from: from.Key("certs.renew"), value: k.Certs.Renew, follows: noRenewing, hint: renewWay, lost: lostTimer},
+		leftOut{from: from.Key("patches"), value: k.Patches, follows: "kubeadm's files are not patched", hint: "most settings have a flag: apiserver.extra_args and the like"},
 		leftOut{from: from.Key("skip_phases"), value: k.SkipPhases, follows: "no phase of kubeadm's is skipped"},
 	)
 }
@@ -174,8 +174,8 @@ func (m *importer) endpointV4(k *kubernetesV4) {
 	e, out := &k.ControlPlaneEndpoint, &m.doc.Spec.Endpoint
 	w := wanted{
 		balancing: from.Key("type"), addressed: from.Key("local.address"), port: from.Key("port"), address: e.Local.Address,
-		called:   "control_plane_endpoint.local.address",
-		remedies: "write type: haproxy for a proxy on every node, or local: {address: …} with that of a balancer in front of all control-plane hosts",
+		called: "control_plane_endpoint.local.address",
+		hints:  "write type: haproxy for a proxy on every node, or local: {address: …} with that of a balancer in front of all control-plane hosts",
 	}
 	if _, err := netip.ParseAddr(e.Host); err == nil {
 		m.warn(from.Key("host"), "write a name as host", "control_plane_endpoint.host %s is an address: the endpoint's name is lb.kubesphere.local", word(e.Host))
@@ -192,8 +192,8 @@ func (m *importer) endpointV4(k *kubernetesV4) {
 		set(m, ourEndpoint.Key("port"), &out.Port, servers, k.APIServer.Port)
 	}
 	const otherType = "it is for another type of control_plane_endpoint than the one that is written"
-	notLocal := leftOut{from: from.Key("local.address"), value: e.Local.Address, follows: otherType, remedy: "remove it"}
-	notVIP := leftOut{from: from.Key("kube_vip.address"), value: e.KubeVip.Address, follows: otherType, remedy: "remove it"}
+	notLocal := leftOut{from: from.Key("local.address"), value: e.Local.Address, follows: otherType, hint: "remove it"}
+	notVIP := leftOut{from: from.Key("kube_vip.address"), value: e.KubeVip.Address, follows: otherType, hint: "remove it"}
 	switch e.Type {
 	case "", "local":
 		m.leaveOut(notVIP)
@@ -219,8 +219,8 @@ func (m *importer) endpointV4(k *kubernetesV4) {
 		}
 	}
 	m.leaveOut(
-		leftOut{from: from.Key("kube_vip.mode"), value: e.KubeVip.Mode, harmless: []any{"ARP", "arp"}, follows: "the virtual address is announced by ARP, in the hosts' own subnet", remedy: nameRouters},
-		leftOut{from: from.Key("kube_vip.env"), value: e.KubeVip.Env, follows: "kube-vip has Quorate's settings", remedy: nameRouters},
+		leftOut{from: from.Key("kube_vip.mode"), value: e.KubeVip.Mode, harmless: []any{"ARP", "arp"}, follows: "the virtual address is announced by ARP, in the hosts' own subnet", hint: nameRouters},
+		leftOut{from: from.Key("kube_vip.env"), value: e.KubeVip.Env, follows: "kube-vip has Quorate's settings", hint: nameRouters},
 		leftOut{from: from.Key("haproxy.address"), value: e.HAProxy.Address, harmless: []any{"127.0.0.1"}, follows: "the proxies listen on 127.0.0.1"},
 		leftOut{from: from.Key("haproxy.health_port"), value: e.HAProxy.HealthPort, harmless: []any{8081}, follows: "the proxies have no port for their own health, systemd restarts them"},
 	)
@@ -233,7 +233,7 @@ func (m *importer) kubeVIPImage(from strict.Path, value any) {
 		set(m, ourBalancer.Key("kubeVIP.image"), &m.doc.Spec.Endpoint.LoadBalancer.KubeVIP.Image, from, strings.TrimSpace(image))
 		return
 	}
-	m.leaveOut(leftOut{from: from, value: value, follows: "it is not one name, written out", remedy: "write it in full, as registry.example.com/kube-vip/kube-vip:v1.0.3"})
+	m.leaveOut(leftOut{from: from, value: value, follows: "it is not one name, written out", hint: "write it in full, as registry.example.com/kube-vip/kube-vip:v1.0.3"})
 }
 
 // etcdV4 imports etcd's settings.
@@ -263,9 +263,9 @@ func (m *importer) etcdV4(e *etcdV4) {
 	m.leaveOut(
 		leftOut{from: env.Key("token"), value: e.Env.Token, harmless: []any{"k8s_etcd"}, follows: "it only marks the members' first start"},
 		leftOut{from: env.Key("unsupported_arch"), value: e.Env.UnsupportedArch, follows: "etcd supports amd64 and arm64"},
-		leftOut{from: from.Key("port"), value: e.Port, harmless: []any{2379}, follows: "etcd's clients use port 2379", remedy: "open port 2379 between the hosts"},
-		leftOut{from: from.Key("peer_port"), value: e.PeerPort, harmless: []any{2380}, follows: "etcd's members use port 2380", remedy: "open port 2380 between the etcd hosts"},
-		leftOut{from: from.Key("backup"), value: e.Backup, follows: noBackups, remedy: backUp, lost: lostBackups},
+		leftOut{from: from.Key("port"), value: e.Port, harmless: []any{2379}, follows: "etcd's clients use port 2379", hint: "open port 2379 between the hosts"},
+		leftOut{from: from.Key("peer_port"), value: e.PeerPort, harmless: []any{2380}, follows: "etcd's members use port 2380", hint: "open port 2380 between the etcd hosts"},
+		leftOut{from: from.Key("backup"), value: e.Backup, follows: noBackups, hint: backUp, lost: lostBackups},
 		leftOut{from: from.Key("performance"), value: e.Performance, follows: "etcd has Quorate's settings"},
 		leftOut{from: from.Key("traffic_priority"), value: e.TrafficPriority, follows: "etcd's packets have no priority over others"},
 		leftOut{from: from.Key("ca_file"), value: e.CAFile, follows: ownCA},

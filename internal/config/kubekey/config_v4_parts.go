@@ -23,9 +23,9 @@ func (m *importer) cniV4(c *cniV4) {
 	const notThePlugin = "no such plugin is installed, or it has no such settings here"
 	m.leaveOut(
 		leftOut{from: from.Key("ipv6_mask_size"), value: c.IPv6MaskSize, harmless: []any{64}, follows: "clusters of this version are IPv4 only"},
-		leftOut{from: from.Key("multi_cni"), value: c.MultiCNI, harmless: []any{"none"}, follows: "pods have one network interface", remedy: onceUp, lost: lostMulti},
-		leftOut{from: from.Key("multus"), value: c.Multus, follows: "pods have one network interface", remedy: onceUp, lost: lostMulti},
-		leftOut{from: from.Key("spiderpool"), value: c.Spiderpool, follows: "pods have one network interface", remedy: onceUp, lost: lostMulti},
+		leftOut{from: from.Key("multi_cni"), value: c.MultiCNI, harmless: []any{"none"}, follows: "pods have one network interface", hint: onceUp, lost: lostMulti},
+		leftOut{from: from.Key("multus"), value: c.Multus, follows: "pods have one network interface", hint: onceUp, lost: lostMulti},
+		leftOut{from: from.Key("spiderpool"), value: c.Spiderpool, follows: "pods have one network interface", hint: onceUp, lost: lostMulti},
 		leftOut{from: from.Key("calico"), value: c.Calico, follows: notThePlugin},
 		leftOut{from: from.Key("cilium"), value: c.Cilium, follows: notThePlugin},
 		leftOut{from: from.Key("flannel"), value: c.Flannel, follows: notThePlugin},
@@ -62,7 +62,7 @@ func (m *importer) criV4(c *criV4) {
 		leftOut{from: from.Key("cri_socket"), value: c.CRISocket, harmless: []any{"unix:///run/containerd/containerd.sock", "unix:///var/run/containerd/containerd.sock"},
 			follows: "the kubelet talks to containerd, at unix:///run/containerd/containerd.sock"},
 		leftOut{from: from.Key("docker"), value: c.Docker, follows: "Docker is not installed"},
-		leftOut{from: from.Key("containerd"), value: c.Containerd, follows: "containerd has Quorate's configuration", remedy: "mirrors and insecure registries are taken over from cri.registry"},
+		leftOut{from: from.Key("containerd"), value: c.Containerd, follows: "containerd has Quorate's configuration", hint: "mirrors and insecure registries are taken over from cri.registry"},
 	)
 }
 
@@ -72,11 +72,11 @@ func (m *importer) dnsV4(d *dnsV4) {
 	set(m, "spec.kubernetes.dnsDomain", &m.doc.Spec.Kubernetes.DNSDomain, from.Key("domain"), d.Domain)
 	const noCache = "pods ask the cluster's DNS service itself, there is no cache on each node"
 	m.leaveOut(
-		leftOut{from: from.Key("nodelocaldns.enabled"), value: d.NodeLocalDNS.Enabled, follows: noCache, remedy: "install NodeLocal DNSCache once the cluster is up, if it is needed", lost: lostCache},
+		leftOut{from: from.Key("nodelocaldns.enabled"), value: d.NodeLocalDNS.Enabled, follows: noCache, hint: "install NodeLocal DNSCache once the cluster is up, if it is needed", lost: lostCache},
 		leftOut{from: from.Key("nodelocaldns.ip"), value: d.NodeLocalDNS.IP, harmless: []any{"169.254.25.10"}, follows: noCache},
 		leftOut{from: from.Key("coredns.ip"), value: d.CoreDNS.IP, follows: "the DNS service has the tenth address of the service network"},
-		leftOut{from: from.Key("coredns.dns_etc_hosts"), value: d.CoreDNS.DNSEtcHosts, follows: "CoreDNS does not know these names", remedy: editDNS, lost: lostNames},
-		leftOut{from: from.Key("coredns.zone_configs"), value: d.CoreDNS.ZoneConfigs, follows: "CoreDNS has kubeadm's configuration", remedy: editDNS, lost: lostNames},
+		leftOut{from: from.Key("coredns.dns_etc_hosts"), value: d.CoreDNS.DNSEtcHosts, follows: "CoreDNS does not know these names", hint: editDNS, lost: lostNames},
+		leftOut{from: from.Key("coredns.zone_configs"), value: d.CoreDNS.ZoneConfigs, follows: "CoreDNS has kubeadm's configuration", hint: editDNS, lost: lostNames},
 	)
 }
 
@@ -84,14 +84,14 @@ func (m *importer) dnsV4(d *dnsV4) {
 func (m *importer) hostsV4(s *configSpec) {
 	const native, storage = strict.Path("spec.native"), strict.Path("spec.storage_class")
 	m.leaveOut(
-		leftOut{from: native.Key("ntp.servers"), value: s.Native.NTP.Servers, follows: "the hosts' clocks are set by what is on them; that they agree is checked before anything is changed", remedy: "set up chrony or systemd-timesyncd on the hosts"},
-		leftOut{from: native.Key("ntp.enabled"), value: s.Native.NTP.Enabled, follows: "the hosts' clocks are set by what is on them; that they agree is checked before anything is changed", remedy: "set up chrony or systemd-timesyncd on the hosts"},
-		leftOut{from: native.Key("timezone"), value: s.Native.Timezone, follows: "the hosts keep the time zone that they have", remedy: "timedatectl set-timezone, on each host"},
-		leftOut{from: native.Key("nfs"), value: s.Native.NFS, follows: "no NFS server is installed", remedy: "set the server up yourself"},
-		leftOut{from: native.Key("set_hostname"), value: s.Native.SetHostname, follows: "the hosts keep their names; the nodes are called as they are here", remedy: "hostnamectl set-hostname, on each host"},
+		leftOut{from: native.Key("ntp.servers"), value: s.Native.NTP.Servers, follows: "the hosts' clocks are set by what is on them; that they agree is checked before anything is changed", hint: "set up chrony or systemd-timesyncd on the hosts"},
+		leftOut{from: native.Key("ntp.enabled"), value: s.Native.NTP.Enabled, follows: "the hosts' clocks are set by what is on them; that they agree is checked before anything is changed", hint: "set up chrony or systemd-timesyncd on the hosts"},
+		leftOut{from: native.Key("timezone"), value: s.Native.Timezone, follows: "the hosts keep the time zone that they have", hint: "timedatectl set-timezone, on each host"},
+		leftOut{from: native.Key("nfs"), value: s.Native.NFS, follows: "no NFS server is installed", hint: "set the server up yourself"},
+		leftOut{from: native.Key("set_hostname"), value: s.Native.SetHostname, follows: "the hosts keep their names; the nodes are called as they are here", hint: "hostnamectl set-hostname, on each host"},
 		leftOut{from: native.Key("localDNS"), value: s.Native.LocalDNS, harmless: []any{[]any{"/etc/hosts"}}, follows: "names are written to /etc/hosts alone"},
-		leftOut{from: storage.Key("local"), value: enabled(s.StorageClass.Local), follows: "no storage class is installed, volumes stay pending", remedy: "install a storage provisioner once the cluster is up", lost: lostStorage},
-		leftOut{from: storage.Key("nfs"), value: enabled(s.StorageClass.NFS), follows: "no storage class is installed, volumes stay pending", remedy: "install a storage provisioner once the cluster is up", lost: lostStorage},
+		leftOut{from: storage.Key("local"), value: enabled(s.StorageClass.Local), follows: "no storage class is installed, volumes stay pending", hint: "install a storage provisioner once the cluster is up", lost: lostStorage},
+		leftOut{from: storage.Key("nfs"), value: enabled(s.StorageClass.NFS), follows: "no storage class is installed, volumes stay pending", hint: "install a storage provisioner once the cluster is up", lost: lostStorage},
 	)
 }
 

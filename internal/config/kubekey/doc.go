@@ -7,7 +7,7 @@
 // file. What the document has no room for is named in a warning that says what
 // follows from leaving it out. What KubeKey accepts and then breaks on (several
 // control planes behind the address of the first, a balancer of its own
-// together with somebody else's) is an error with its remedies.
+// together with somebody else's) is an error with its hints.
 //
 // KubeKey's own defaults that ours differ from are written into the document
 // where they matter. Its reading is imitated: case of keys does not count,

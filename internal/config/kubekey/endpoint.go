@@ -38,9 +38,9 @@ type wanted struct {
 	balancing strict.Path
 	addressed strict.Path
 	port      strict.Path
-	// remedies are how to write the two ways out of having several
+	// hints are how to write the two ways out of having several
 	// control-plane hosts and no balancer.
-	remedies string
+	hints string
 	// called is the address's name in messages.
 	called string
 }
@@ -54,7 +54,7 @@ func (m *importer) controlPlaneEndpoint(e *controlPlaneEndpoint) {
 	w := wanted{
 		balancer: e.InternalLoadbalancer, address: strings.TrimSpace(e.Address), byDNS: e.ExternalDNS,
 		balancing: from.Key("internalLoadbalancer"), addressed: from.Key("address"), port: from.Key("port"), called: "controlPlaneEndpoint.address",
-		remedies: "write internalLoadbalancer: haproxy for a proxy on every node, or address: with that of a balancer in front of all control-plane hosts",
+		hints: "write internalLoadbalancer: haproxy for a proxy on every node, or address: with that of a balancer in front of all control-plane hosts",
 	}
 	switch w.balancer {
 	case "", "none", balancerHAProxy, balancerKubeVip:
@@ -140,13 +140,13 @@ func (m *importer) noBalancer(w wanted) {
 		out.LoadBalancer.Address = domain
 		m.ours.Set(ourBalancer.Key("address"), m.place(w.addressed))
 	case (w.address == "" || isLoopback(w.address)) && several:
-		m.fail(w.addressed, w.remedies,
+		m.fail(w.addressed, w.hints,
 			"%d control-plane hosts and no balancer: KubeKey would send everybody to the first of them, and the API be lost with it", m.controlPlanes())
 	case w.address == "" || isLoopback(w.address):
 		// One control-plane host: our default, a proxy on each worker, does what
 		// KubeKey does, and lets one become three later.
 	case host != nil && (out.Port == 0 || out.Port == apiServerPort) && several:
-		m.fail(w.addressed, w.remedies, "%s is host %s's own: the API would be lost with it, though there are %d control-plane hosts",
+		m.fail(w.addressed, w.hints, "%s is host %s's own: the API would be lost with it, though there are %d control-plane hosts",
 			w.called, word(host.Name), m.controlPlanes())
 	case host != nil && (out.Port == 0 || out.Port == apiServerPort):
 		m.warn(w.addressed, "", "%s is host %s's own, no balancer's: the workers reach it through a proxy of their own instead, so that more control-plane hosts can join",

@@ -58,13 +58,13 @@ func (m *importer) etcd(e *etcd) {
 		external = []any{e.External} // spoken about already
 	}
 	m.leaveOut(
-		leftOut{from: from.Key("external"), value: e.External, harmless: external, follows: "it is for etcd.type external only", remedy: "remove it"},
-		leftOut{from: from.Key("port"), value: e.Port, harmless: []any{2379}, follows: "etcd's clients use port 2379", remedy: "open port 2379 between the hosts"},
-		leftOut{from: from.Key("peerPort"), value: e.PeerPort, harmless: []any{2380}, follows: "etcd's members use port 2380", remedy: "open port 2380 between the etcd hosts"},
-		leftOut{from: from.Key("backupDir"), value: e.BackupDir, follows: noBackups, remedy: backUp, lost: lostBackups},
-		leftOut{from: from.Key("backupPeriod"), value: e.BackupPeriod, follows: noBackups, remedy: backUp, lost: lostBackups},
-		leftOut{from: from.Key("keepBackupNumber"), value: e.KeepBackupNumber, follows: noBackups, remedy: backUp, lost: lostBackups},
-		leftOut{from: from.Key("backupScript"), value: e.BackupScript, follows: noBackups, remedy: backUp, lost: lostBackups},
+		leftOut{from: from.Key("external"), value: e.External, harmless: external, follows: "it is for etcd.type external only", hint: "remove it"},
+		leftOut{from: from.Key("port"), value: e.Port, harmless: []any{2379}, follows: "etcd's clients use port 2379", hint: "open port 2379 between the hosts"},
+		leftOut{from: from.Key("peerPort"), value: e.PeerPort, harmless: []any{2380}, follows: "etcd's members use port 2380", hint: "open port 2380 between the etcd hosts"},
+		leftOut{from: from.Key("backupDir"), value: e.BackupDir, follows: noBackups, hint: backUp, lost: lostBackups},
+		leftOut{from: from.Key("backupPeriod"), value: e.BackupPeriod, follows: noBackups, hint: backUp, lost: lostBackups},
+		leftOut{from: from.Key("keepBackupNumber"), value: e.KeepBackupNumber, follows: noBackups, hint: backUp, lost: lostBackups},
+		leftOut{from: from.Key("backupScript"), value: e.BackupScript, follows: noBackups, hint: backUp, lost: lostBackups},
 	)
 }
 

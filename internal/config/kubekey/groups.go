@@ -219,17 +219,17 @@ func (m *importer) members(group strict.Path, what string, texts, hosts []string
 // expand writes a range out. It stops at the first name that no host has, so
 // that a range of billions takes no longer than the list of hosts.
 func (m *importer) expand(from strict.Path, what, text string, known map[string]bool) []string {
-	const remedy = "ranges are written node[2:10]: both ends are included, and numbers have no leading zeros"
+	const hint = "ranges are written node[2:10]: both ends are included, and numbers have no leading zeros"
 	parts := memberRange.FindStringSubmatch(text)
 	if parts == nil {
-		m.fail(from, remedy, "roleGroups.%s: %s is neither a host nor a range of hosts", word(what), quote(text))
+		m.fail(from, hint, "roleGroups.%s: %s is neither a host nor a range of hosts", word(what), quote(text))
 		return nil
 	}
 	first, err1 := strconv.ParseInt(parts[2], 10, 32)
 	last, err2 := strconv.ParseInt(parts[3], 10, 32)
 	switch {
 	case err1 != nil || err2 != nil:
-		m.fail(from, remedy, "roleGroups.%s: the numbers in %s are too large", word(what), quote(text))
+		m.fail(from, hint, "roleGroups.%s: the numbers in %s are too large", word(what), quote(text))
 		return nil
 	case last < first:
 		m.fail(from, fmt.Sprintf("write %s[%d:%d]", word(parts[1]), last, first), "roleGroups.%s: the range %s runs backwards", word(what), quote(text))

@@ -84,19 +84,19 @@ func (m *importer) host(to strict.Path, out *v1alpha1.Host, from strict.Path, h 
 	if len(h.Labels) > 0 {
 		m.ours.Set(to.Key("labels"), m.theirs.PlaceOf(from.Key("labels")))
 	}
-	m.leaveOut(leftOut{from: from.Key("id"), value: h.ID, follows: "KubeKey kept it for itself", remedy: "remove it"})
+	m.leaveOut(leftOut{from: from.Key("id"), value: h.ID, follows: "KubeKey kept it for itself", hint: "remove it"})
 }
 
 // privateKey speaks about a key that stands in the file: hosts are reached with
 // keys that are files of their own.
 func (m *importer) privateKey(from strict.Path, host, key string, otherWay bool) {
-	const remedy = "put the key into a file of mode 0600, and write privateKeyPath: PATH"
+	const hint = "put the key into a file of mode 0600, and write privateKeyPath: PATH"
 	switch {
 	case key == "":
 	case otherWay:
-		m.warn(from, remedy, "host %s: the private key in the file is not used, the host is reached by what else is given", word(host))
+		m.warn(from, hint, "host %s: the private key in the file is not used, the host is reached by what else is given", word(host))
 	default:
-		m.fail(from, remedy, "host %s: the private key stands in the file itself, which is not supported", word(host))
+		m.fail(from, hint, "host %s: the private key stands in the file itself, which is not supported", word(host))
 	}
 }
 

@@ -125,8 +125,8 @@ func (m *importer) cluster(f *file) {
 	m.storage(&s.Storage)
 	m.addons(s.Addons)
 	m.leaveOut(
-		leftOut{from: "status", value: f.Status, follows: "KubeKey wrote down there what it had done", remedy: "remove it"},
-		leftOut{from: "spec.kubesphere", value: s.KubeSphere, follows: "installing KubeSphere is not built", remedy: "KubeSphere 3 supports none of the Kubernetes versions that Quorate installs, and its images are withdrawn", lost: "KubeSphere"},
+		leftOut{from: "status", value: f.Status, follows: "KubeKey wrote down there what it had done", hint: "remove it"},
+		leftOut{from: "spec.kubesphere", value: s.KubeSphere, follows: "installing KubeSphere is not built", hint: "KubeSphere 3 supports none of the Kubernetes versions that Quorate installs, and its images are withdrawn", lost: "KubeSphere"},
 	)
 }
 

@@ -107,8 +107,8 @@ type leftOut struct {
 	harmless []any
 	// follows says what the cluster is like without it.
 	follows string
-	// remedy says what to do instead.
-	remedy string
+	// hint says what to do instead.
+	hint string
 	// lost is what the cluster will not have, where that is worth a word at the
 	// end.
 	lost string
@@ -134,7 +134,7 @@ func (m *importer) leaveOut(rows ...leftOut) {
 				verb, lost = "are", cmp.Or(lost, other.lost)
 			}
 		}
-		m.lose(row.from, row.remedy, lost, "%s %s not taken over: %s", names, verb, row.follows)
+		m.lose(row.from, row.hint, lost, "%s %s not taken over: %s", names, verb, row.follows)
 	}
 }
 

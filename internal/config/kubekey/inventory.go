@@ -38,15 +38,15 @@ func importInventory(r *strict.Report, inventory, config document) *v1alpha1.Clu
 
 	m.inventoryHosts(&f.Spec, c.Spec.Etcd.DeploymentType)
 	m.leaveOut(
-		leftOut{from: "status", value: f.Status, follows: "KubeKey wrote down there what it had done", remedy: "remove it"},
-		leftOut{from: "spec.vars", value: f.Spec.Vars, follows: "variables for KubeKey's playbooks mean nothing here", remedy: "write what is meant in a cluster file: quorate import"},
+		leftOut{from: "status", value: f.Status, follows: "KubeKey wrote down there what it had done", hint: "remove it"},
+		leftOut{from: "spec.vars", value: f.Spec.Vars, follows: "variables for KubeKey's playbooks mean nothing here", hint: "write what is meant in a cluster file: quorate import"},
 	)
 	m.metadata(&f.Metadata)
 	if config.root != nil {
 		settings.metadata(&c.Metadata)
 		settings.leaveOut(
-			leftOut{from: "metadata.name", value: c.Metadata.Name, harmless: []any{"default"}, follows: "the cluster is called after kubernetes.cluster_name, or else the Inventory", remedy: "remove it"},
-			leftOut{from: "status", value: c.Status, follows: "KubeKey wrote down there what it had done", remedy: "remove it"},
+			leftOut{from: "metadata.name", value: c.Metadata.Name, harmless: []any{"default"}, follows: "the cluster is called after kubernetes.cluster_name, or else the Inventory", hint: "remove it"},
+			leftOut{from: "status", value: c.Status, follows: "KubeKey wrote down there what it had done", hint: "remove it"},
 		)
 		settings.config(&c.Spec)
 	}
@@ -98,15 +98,15 @@ func (m *importer) unknownVariable(key *yaml.Node, p strict.Path, known []string
 func (m *importer) metadata(f *metadata) {
 	const nothing = "it means nothing to KubeKey either"
 	m.leaveOut(
-		leftOut{from: "metadata.namespace", value: f.Namespace, harmless: []any{"default"}, follows: nothing, remedy: "remove it"},
-		leftOut{from: "metadata.labels", value: f.Labels, follows: nothing, remedy: "remove it"},
-		leftOut{from: "metadata.annotations", value: f.Annotations, follows: nothing, remedy: "remove it"},
-		leftOut{from: "metadata.creationTimestamp", value: f.CreationTimestamp, follows: nothing, remedy: "remove it"},
-		leftOut{from: "metadata.generateName", value: f.GenerateName, follows: nothing, remedy: "remove it"},
-		leftOut{from: "metadata.finalizers", value: f.Finalizers, follows: nothing, remedy: "remove it"},
-		leftOut{from: "metadata.resourceVersion", value: f.ResourceVersion, follows: nothing, remedy: "remove it"},
-		leftOut{from: "metadata.uid", value: f.UID, follows: nothing, remedy: "remove it"},
-		leftOut{from: "metadata.generation", value: f.Generation, follows: nothing, remedy: "remove it"},
+		leftOut{from: "metadata.namespace", value: f.Namespace, harmless: []any{"default"}, follows: nothing, hint: "remove it"},
+		leftOut{from: "metadata.labels", value: f.Labels, follows: nothing, hint: "remove it"},
+		leftOut{from: "metadata.annotations", value: f.Annotations, follows: nothing, hint: "remove it"},
+		leftOut{from: "metadata.creationTimestamp", value: f.CreationTimestamp, follows: nothing, hint: "remove it"},
+		leftOut{from: "metadata.generateName", value: f.GenerateName, follows: nothing, hint: "remove it"},
+		leftOut{from: "metadata.finalizers", value: f.Finalizers, follows: nothing, hint: "remove it"},
+		leftOut{from: "metadata.resourceVersion", value: f.ResourceVersion, follows: nothing, hint: "remove it"},
+		leftOut{from: "metadata.uid", value: f.UID, follows: nothing, hint: "remove it"},
+		leftOut{from: "metadata.generation", value: f.Generation, follows: nothing, hint: "remove it"},
 	)
 }
 
@@ -183,8 +183,8 @@ func (m *importer) inventoryHost(to strict.Path, out *v1alpha1.Host, from strict
 		m.ours.Set(to.Key("labels").Key(key), m.theirs.PlaceOf(from.Key("labels").Key(key)))
 	}
 	m.leaveOut(
-		leftOut{from: from.Key("storage"), value: h.Storage, follows: "no disks are made ready on the hosts", remedy: "format and mount them yourself"},
-		leftOut{from: from.Key("kubernetes"), value: h.Kubernetes, follows: "no multipath and no disks are set up on the hosts", remedy: "set them up yourself"},
+		leftOut{from: from.Key("storage"), value: h.Storage, follows: "no disks are made ready on the hosts", hint: "format and mount them yourself"},
+		leftOut{from: from.Key("kubernetes"), value: h.Kubernetes, follows: "no multipath and no disks are set up on the hosts", hint: "set them up yourself"},
 	)
 	isLocal := c.Type == "local" || c.Type == "" && (c.Host == "localhost" || c.Host == "" && out.Name == "localhost")
 	switch c.Type {

@@ -69,7 +69,7 @@ func (m *importer) otherGroups(s *inventorySpec, budget *int) {
 	known := []string{"k8s_cluster", "kube_control_plane", "kube_worker", "etcd", "image_registry", "nfs"}
 	for _, group := range m.inFileOrder(at, slices.Collect(maps.Keys(s.Groups))) {
 		from := at.Key(group)
-		m.leaveOut(leftOut{from: from.Key("vars"), value: s.Groups[group].Vars, follows: "variables for KubeKey's playbooks mean nothing here", remedy: "write what is meant in a cluster file: quorate import"})
+		m.leaveOut(leftOut{from: from.Key("vars"), value: s.Groups[group].Vars, follows: "variables for KubeKey's playbooks mean nothing here", hint: "write what is meant in a cluster file: quorate import"})
 		if slices.Contains(known[:4], group) {
 			continue
 		}

@@ -21,15 +21,15 @@ func (m *importer) names(f *file) {
 	const clusterName = strict.Path("spec.kubernetes.clusterName")
 	k := &f.Spec.Kubernetes
 	m.leaveOut(
-		leftOut{from: "metadata.namespace", value: f.Metadata.Namespace, follows: "it means nothing to KubeKey either", remedy: "remove it"},
-		leftOut{from: "metadata.labels", value: f.Metadata.Labels, follows: "they mean nothing to KubeKey either", remedy: "remove them"},
-		leftOut{from: "metadata.annotations", value: f.Metadata.Annotations, follows: "they mean nothing to KubeKey either", remedy: "remove them"},
-		leftOut{from: "metadata.creationTimestamp", value: f.Metadata.CreationTimestamp, follows: "it means nothing to KubeKey either", remedy: "remove it"},
-		leftOut{from: "metadata.generateName", value: f.Metadata.GenerateName, follows: "it means nothing to KubeKey either", remedy: "remove it"},
-		leftOut{from: "metadata.finalizers", value: f.Metadata.Finalizers, follows: "they mean nothing to KubeKey either", remedy: "remove them"},
-		leftOut{from: "metadata.resourceVersion", value: f.Metadata.ResourceVersion, follows: "it means nothing to KubeKey either", remedy: "remove it"},
-		leftOut{from: "metadata.uid", value: f.Metadata.UID, follows: "it means nothing to KubeKey either", remedy: "remove it"},
-		leftOut{from: "metadata.generation", value: f.Metadata.Generation, follows: "it means nothing to KubeKey either", remedy: "remove it"},
+		leftOut{from: "metadata.namespace", value: f.Metadata.Namespace, follows: "it means nothing to KubeKey either", hint: "remove it"},
+		leftOut{from: "metadata.labels", value: f.Metadata.Labels, follows: "they mean nothing to KubeKey either", hint: "remove them"},
+		leftOut{from: "metadata.annotations", value: f.Metadata.Annotations, follows: "they mean nothing to KubeKey either", hint: "remove them"},
+		leftOut{from: "metadata.creationTimestamp", value: f.Metadata.CreationTimestamp, follows: "it means nothing to KubeKey either", hint: "remove it"},
+		leftOut{from: "metadata.generateName", value: f.Metadata.GenerateName, follows: "it means nothing to KubeKey either", hint: "remove it"},
+		leftOut{from: "metadata.finalizers", value: f.Metadata.Finalizers, follows: "they mean nothing to KubeKey either", hint: "remove them"},
+		leftOut{from: "metadata.resourceVersion", value: f.Metadata.ResourceVersion, follows: "it means nothing to KubeKey either", hint: "remove it"},
+		leftOut{from: "metadata.uid", value: f.Metadata.UID, follows: "it means nothing to KubeKey either", hint: "remove it"},
+		leftOut{from: "metadata.generation", value: f.Metadata.Generation, follows: "it means nothing to KubeKey either", hint: "remove it"},
 	)
 	set(m, "spec.kubernetes.dnsDomain", &m.doc.Spec.Kubernetes.DNSDomain, "spec.kubernetes.dnsDomain", k.DNSDomain)
 	isDomain := k.ClusterName != "" && k.ClusterName != defaultDomain && k.DNSDomain == ""

@@ -19,10 +19,10 @@ func (m *importer) network(n *network) {
 	m.cidr(to.Key("serviceCIDR"), &out.ServiceCIDR, from.Key("kubeServiceCIDR"), n.KubeServiceCIDR)
 	const newName = "its newer name says it too"
 	if n.KubePodsCIDR != "" {
-		m.leaveOut(leftOut{from: from.Key("podNetworkCidr"), value: n.PodNetworkCidr, follows: newName, remedy: "remove it"})
+		m.leaveOut(leftOut{from: from.Key("podNetworkCidr"), value: n.PodNetworkCidr, follows: newName, hint: "remove it"})
 	}
 	if n.KubeServiceCIDR != "" {
-		m.leaveOut(leftOut{from: from.Key("serviceNetworkCidr"), value: n.ServiceNetworkCidr, follows: newName, remedy: "remove it"})
+		m.leaveOut(leftOut{from: from.Key("serviceNetworkCidr"), value: n.ServiceNetworkCidr, follows: newName, hint: "remove it"})
 	}
 	if plugin == "flannel" {
 		set(m, to.Key("flannel.backend"), &out.Flannel.Backend, from.Key("flannel.backendMode"), n.Flannel.BackendMode)
@@ -40,7 +40,7 @@ func (m *importer) network(n *network) {
 	m.pluginSettings(from.Key("hybridnet"), "hybridnet", n.Hybridnet, map[string]any{"defaultNetworkType": "Overlay", "init": true, "enableNetworkPolicy": true})
 	m.pluginSettings(from.Key("cilium"), "cilium", n.Cilium, nil)
 	m.leaveOut(leftOut{from: from.Key("multusCNI"), value: n.MultusCNI, follows: "Multus is not installed, pods have one network interface",
-		remedy: "install Multus once the cluster is up", lost: lostMulti})
+		hint: "install Multus once the cluster is up", lost: lostMulti})
 }
 
 // plugin imports the network plugin, and returns the one that was asked for.

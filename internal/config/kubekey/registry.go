@@ -23,16 +23,16 @@ func (m *importer) registry(r *registry) {
 	const mount = "mount a disk there before the install"
 	m.leaveOut(
 		leftOut{from: from.Key("privateRegistry"), value: r.PrivateRegistry, follows: "Kubernetes' images come from the bundle, and nothing is pulled from it in their place",
-			remedy: "name it in the images of your own workloads"},
+			hint: "name it in the images of your own workloads"},
 		leftOut{from: from.Key("namespaceOverride"), value: r.NamespaceOverride, follows: "Kubernetes' images come from the bundle, under their own names"},
 		leftOut{from: from.Key("namespaceRewrite"), value: r.NamespaceRewrite, follows: "Kubernetes' images come from the bundle, under their own names"},
-		leftOut{from: from.Key("remoteMirrors"), value: r.RemoteMirrors, follows: "images are pulled from where they are named", remedy: "name mirrors of Docker Hub in registryMirrors"},
-		leftOut{from: from.Key("type"), value: r.Type, follows: "no image registry is installed", remedy: "set one up yourself", lost: lostHub},
-		leftOut{from: from.Key("port"), value: r.Port, follows: "no image registry is installed", remedy: "set one up yourself"},
-		leftOut{from: from.Key("registryDataDir"), value: r.RegistryDataDir, follows: "no image registry is installed", remedy: "set one up yourself"},
-		leftOut{from: from.Key("dataRoot"), value: r.DataRoot, harmless: []any{"/var/lib/containerd"}, follows: folders, remedy: mount},
-		leftOut{from: from.Key("containerdDataDir"), value: r.ContainerdDataDir, harmless: []any{"/var/lib/containerd"}, follows: folders, remedy: mount},
-		leftOut{from: from.Key("dockerDataDir"), value: r.DockerDataDir, harmless: []any{"/var/lib/docker"}, follows: folders, remedy: mount},
+		leftOut{from: from.Key("remoteMirrors"), value: r.RemoteMirrors, follows: "images are pulled from where they are named", hint: "name mirrors of Docker Hub in registryMirrors"},
+		leftOut{from: from.Key("type"), value: r.Type, follows: "no image registry is installed", hint: "set one up yourself", lost: lostHub},
+		leftOut{from: from.Key("port"), value: r.Port, follows: "no image registry is installed", hint: "set one up yourself"},
+		leftOut{from: from.Key("registryDataDir"), value: r.RegistryDataDir, follows: "no image registry is installed", hint: "set one up yourself"},
+		leftOut{from: from.Key("dataRoot"), value: r.DataRoot, harmless: []any{"/var/lib/containerd"}, follows: folders, hint: mount},
+		leftOut{from: from.Key("containerdDataDir"), value: r.ContainerdDataDir, harmless: []any{"/var/lib/containerd"}, follows: folders, hint: mount},
+		leftOut{from: from.Key("dockerDataDir"), value: r.DockerDataDir, harmless: []any{"/var/lib/docker"}, follows: folders, hint: mount},
 		leftOut{from: from.Key("bridgeIP"), value: r.BridgeIP, follows: "it is for Docker's bridge, and containerd has none"},
 	)
 }

@@ -11,10 +11,10 @@ func (m *importer) system(s *system) {
 	const from = strict.Path("spec.system")
 	m.leaveOut(
 		leftOut{from: from.Key("ntpServers"), value: s.NTPServers, follows: "the hosts' clocks are set by what is on them; that they agree is checked before anything is changed",
-			remedy: "set up chrony or systemd-timesyncd on the hosts"},
-		leftOut{from: from.Key("timezone"), value: s.Timezone, follows: "the hosts keep the time zone that they have", remedy: "timedatectl set-timezone, on each host"},
-		leftOut{from: from.Key("rpms"), value: s.RPMs, follows: "these packages are not installed", remedy: "install them on the hosts yourself"},
-		leftOut{from: from.Key("debs"), value: s.Debs, follows: "these packages are not installed", remedy: "install them on the hosts yourself"},
+			hint: "set up chrony or systemd-timesyncd on the hosts"},
+		leftOut{from: from.Key("timezone"), value: s.Timezone, follows: "the hosts keep the time zone that they have", hint: "timedatectl set-timezone, on each host"},
+		leftOut{from: from.Key("rpms"), value: s.RPMs, follows: "these packages are not installed", hint: "install them on the hosts yourself"},
+		leftOut{from: from.Key("debs"), value: s.Debs, follows: "these packages are not installed", hint: "install them on the hosts yourself"},
 	)
 	if s.SkipConfigureOS {
 		m.warn(from.Key("skipConfigureOS"), "`quorate plan` shows each change of a host",
@@ -48,13 +48,13 @@ func (m *importer) dns(d *dns) {
 	const edit = "kubectl -n kube-system edit configmap coredns, once the cluster is up"
 	const noCache = "there is no DNS cache on each node"
 	m.leaveOut(
-		leftOut{from: from.Key("dnsEtcHosts"), value: d.DNSEtcHosts, follows: "CoreDNS does not know these names", remedy: edit, lost: lostNames},
-		leftOut{from: from.Key("nodeEtcHosts"), value: d.NodeEtcHosts, follows: "the hosts' hosts files do not get these lines", remedy: "add them to /etc/hosts yourself; Quorate keeps lines that it did not write"},
-		leftOut{from: from.Key("coredns.additionalConfigs"), value: d.CoreDNS.AdditionalConfigs, follows: "CoreDNS has kubeadm's configuration", remedy: edit, lost: lostNames},
-		leftOut{from: from.Key("coredns.externalZones"), value: d.CoreDNS.ExternalZones, follows: "CoreDNS asks the nodes' own resolvers for these zones", remedy: edit, lost: lostNames},
-		leftOut{from: from.Key("coredns.rewriteBlock"), value: d.CoreDNS.RewriteBlock, follows: "CoreDNS rewrites no names", remedy: edit, lost: lostNames},
-		leftOut{from: from.Key("coredns.upstreamDNSServers"), value: d.CoreDNS.UpstreamDNSServers, follows: "CoreDNS asks the nodes' own resolvers", remedy: edit, lost: lostNames},
-		leftOut{from: from.Key("nodelocaldns.externalZones"), value: d.NodeLocalDNS.ExternalZones, follows: noCache, remedy: edit, lost: lostCache},
+		leftOut{from: from.Key("dnsEtcHosts"), value: d.DNSEtcHosts, follows: "CoreDNS does not know these names", hint: edit, lost: lostNames},
+		leftOut{from: from.Key("nodeEtcHosts"), value: d.NodeEtcHosts, follows: "the hosts' hosts files do not get these lines", hint: "add them to /etc/hosts yourself; Quorate keeps lines that it did not write"},
+		leftOut{from: from.Key("coredns.additionalConfigs"), value: d.CoreDNS.AdditionalConfigs, follows: "CoreDNS has kubeadm's configuration", hint: edit, lost: lostNames},
+		leftOut{from: from.Key("coredns.externalZones"), value: d.CoreDNS.ExternalZones, follows: "CoreDNS asks the nodes' own resolvers for these zones", hint: edit, lost: lostNames},
+		leftOut{from: from.Key("coredns.rewriteBlock"), value: d.CoreDNS.RewriteBlock, follows: "CoreDNS rewrites no names", hint: edit, lost: lostNames},
+		leftOut{from: from.Key("coredns.upstreamDNSServers"), value: d.CoreDNS.UpstreamDNSServers, follows: "CoreDNS asks the nodes' own resolvers", hint: edit, lost: lostNames},
+		leftOut{from: from.Key("nodelocaldns.externalZones"), value: d.NodeLocalDNS.ExternalZones, follows: noCache, hint: edit, lost: lostCache},
 	)
 }
 
@@ -63,12 +63,12 @@ func (m *importer) storage(s *storage) {
 	const none = "no storage class is installed, volumes stay pending"
 	const install = "install a storage provisioner once the cluster is up"
 	m.leaveOut(
-		leftOut{from: from.Key("openebs.basePath"), value: s.OpenEBS.BasePath, harmless: []any{"/var/openebs/local", "/var/openebs"}, follows: none, remedy: install, lost: lostStorage},
-		leftOut{from: from.Key("defaultStorageClass"), value: s.DefaultStorageClass, follows: none, remedy: install, lost: lostStorage},
-		leftOut{from: from.Key("localVolume"), value: s.LocalVolume, follows: none, remedy: install, lost: lostStorage},
-		leftOut{from: from.Key("nfsClient"), value: s.NFSClient, follows: none, remedy: install, lost: lostStorage},
-		leftOut{from: from.Key("rbd"), value: s.RBD, follows: none, remedy: install, lost: lostStorage},
-		leftOut{from: from.Key("glusterfs"), value: s.GlusterFS, follows: none, remedy: install, lost: lostStorage},
+		leftOut{from: from.Key("openebs.basePath"), value: s.OpenEBS.BasePath, harmless: []any{"/var/openebs/local", "/var/openebs"}, follows: none, hint: install, lost: lostStorage},
+		leftOut{from: from.Key("defaultStorageClass"), value: s.DefaultStorageClass, follows: none, hint: install, lost: lostStorage},
+		leftOut{from: from.Key("localVolume"), value: s.LocalVolume, follows: none, hint: install, lost: lostStorage},
+		leftOut{from: from.Key("nfsClient"), value: s.NFSClient, follows: none, hint: install, lost: lostStorage},
+		leftOut{from: from.Key("rbd"), value: s.RBD, follows: none, hint: install, lost: lostStorage},
+		leftOut{from: from.Key("glusterfs"), value: s.GlusterFS, follows: none, hint: install, lost: lostStorage},
 	)
 }
 

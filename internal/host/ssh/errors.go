@@ -46,12 +46,12 @@ type HostKeyChangedError struct {
 }
 
 func (e *HostKeyChangedError) Error() string {
-	remedy := fmt.Sprintf("only if you know that the host was reinstalled, remove the old key (ssh-keygen -R %q) and run again", e.Address)
+	hint := fmt.Sprintf("only if you know that the host was reinstalled, remove the old key (ssh-keygen -R %q) and run again", e.Address)
 	if e.Pinned {
-		remedy = "only if you know that the host was reinstalled, change the pinned fingerprint"
+		hint = "only if you know that the host was reinstalled, change the pinned fingerprint"
 	}
 	return fmt.Sprintf("%s: THE KEY OF %s HAS CHANGED: it shows %s %s, but %s is known; the connection may be intercepted; %s",
-		e.Host, e.Address, e.KeyType, e.Fingerprint, strings.Join(e.Known, " and "), remedy)
+		e.Host, e.Address, e.KeyType, e.Fingerprint, strings.Join(e.Known, " and "), hint)
 }
 
 // Is makes the error an ErrHostKeyChanged.
@@ -122,7 +122,7 @@ func (e *SudoError) Is(target error) bool { return target == ErrSudo }
 // AgentStartError says why the agent did not come up although the login worked.
 type AgentStartError struct {
 	Host   string
-	Reason string // with its remedy
+	Reason string // with its hint
 	Output string // what the host printed, if anything
 }
 

@@ -100,7 +100,7 @@ func TestSudo(t *testing.T) {
 		mode   string
 		given  func(context.Context) (string, error)
 		reason SudoReason
-		remedy string
+		hint   string
 	}{
 		"wrong password":   {"ask", secret("wrong-Qx7"), SudoPasswordWrong, "check it"},
 		"password needed":  {"ask", nil, SudoPasswordNeeded, "NOPASSWD"},
@@ -118,7 +118,7 @@ func TestSudo(t *testing.T) {
 				t.Fatalf("got %v, want %s", err, test.reason)
 			}
 			text := err.Error()
-			if !strings.HasPrefix(text, "cp-1: ") || !strings.Contains(text, "alice") || !strings.Contains(text, test.remedy) || strings.Contains(text, "Qx7") {
+			if !strings.HasPrefix(text, "cp-1: ") || !strings.Contains(text, "alice") || !strings.Contains(text, test.hint) || strings.Contains(text, "Qx7") {
 				t.Errorf("unclear: %s", text)
 			}
 		})
