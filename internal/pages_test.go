@@ -183,7 +183,6 @@ var withoutTwin = []string{"docs/cluster-file-reference.md", "docs/track-record.
 // awaited are the pages whose twins are being written.
 var awaited = []string{
 	"docs/drills.md",
-	"docs/first-cluster.md",
 	"docs/import.md",
 	"docs/troubleshooting.md",
 }
