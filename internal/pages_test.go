@@ -182,7 +182,6 @@ var withoutTwin = []string{"docs/cluster-file-reference.md", "docs/track-record.
 
 // awaited are the pages whose twins are being written.
 var awaited = []string{
-	"docs/import.md",
 	"docs/troubleshooting.md",
 }
 
