@@ -180,9 +180,12 @@ func TestReadmesAreTwins(t *testing.T) {
 // record that grows by itself.
 var withoutTwin = []string{"docs/cluster-file-reference.md", "docs/track-record.md"}
 
-// awaited are the pages whose twins are being written.
-var awaited = []string{
-	"docs/troubleshooting.md",
+// twinOf is where the Chinese twin of an English page is, if it has one.
+func twinOf(path string) string {
+	if path == "README.md" {
+		return "README.zh.md"
+	}
+	return filepath.Join(filepath.Dir(path), "zh", filepath.Base(path))
 }
 
 // TestTwins compares each page with its twin in the other language. A page that was changed
@@ -193,12 +196,10 @@ func TestTwins(t *testing.T) {
 		if filepath.Dir(path) != "docs" || slices.Contains(withoutTwin, path) {
 			continue
 		}
-		twin := filepath.Join("docs", "zh", filepath.Base(path))
+		twin := twinOf(path)
 		chinese, found := all[twin]
 		if !found {
-			if !slices.Contains(awaited, path) {
-				t.Errorf("%s has no twin %s", path, twin)
-			}
+			t.Errorf("%s has no twin %s", path, twin)
 			continue
 		}
 		compared++
@@ -215,10 +216,19 @@ func TestTwins(t *testing.T) {
 			t.Errorf("%s does not link to its twin: no link to %s", twin, want)
 		}
 	}
-	for path := range all {
-		english := filepath.Join("docs", filepath.Base(path))
-		if _, found := all[english]; filepath.Dir(path) == "docs/zh" && !found {
+	for path, chinese := range all {
+		if filepath.Dir(path) != "docs/zh" && path != "README.zh.md" {
+			continue
+		}
+		if english := filepath.Join("docs", filepath.Base(path)); path != "README.zh.md" && all[english].path == "" {
 			t.Errorf("%s is the twin of %s, and there is none", path, english)
+		}
+		for _, link := range chinese.links { // a reader of Chinese stays with it
+			file, _, _ := strings.Cut(link, "#")
+			twin := twinOf(filepath.Join(filepath.Dir(path), file))
+			if _, found := all[twin]; found && twin != path {
+				t.Errorf("%s links to %s, and there is %s", path, link, twin)
+			}
 		}
 	}
 	if compared == 0 {
@@ -233,30 +243,32 @@ var (
 	joined      = regexp.MustCompile("\"\\s*\\+\\s*\"") // a text in two parts
 )
 
-// TestTroubleshootingQuotesTheTool finds what the page quotes in the tool's own texts: a
-// reader searches the page for what the terminal says.
+// TestTroubleshootingQuotesTheTool finds what the page, in both languages, quotes in the
+// tool's own texts: a reader searches the page for what the terminal says.
 func TestTroubleshootingQuotesTheTool(t *testing.T) {
 	said := toolTexts(t)
-	page, err := os.ReadFile("../docs/troubleshooting.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := 0
-	for line := range strings.Lines(string(page)) {
-		for _, quote := range aQuote.FindAllStringSubmatch(quotedError.FindString(line), -1) {
-			for part := range strings.SplitSeq(quote[1], "…") {
-				if part = strings.TrimSpace(part); len(part) < 6 {
-					continue // a command, or what stands between two names
-				}
-				found++
-				if !strings.Contains(said, part) {
-					t.Errorf("docs/troubleshooting.md quotes %q, and no text of the tool says %q", quote[1], part)
+	for _, path := range []string{"docs/troubleshooting.md", "docs/zh/troubleshooting.md"} {
+		page, err := os.ReadFile(filepath.Join("..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for line := range strings.Lines(string(page)) {
+			for _, quote := range aQuote.FindAllStringSubmatch(quotedError.FindString(line), -1) {
+				for part := range strings.SplitSeq(quote[1], "…") {
+					if part = strings.TrimSpace(part); len(part) < 6 {
+						continue // a command, or what stands between two names
+					}
+					found++
+					if !strings.Contains(said, part) {
+						t.Errorf("%s quotes %q, and no text of the tool says %q", path, quote[1], part)
+					}
 				}
 			}
 		}
-	}
-	if found < 25 {
-		t.Errorf("the page quotes %d texts, want at least 25: they are not found any more", found)
+		if found < 25 {
+			t.Errorf("%s quotes %d texts, want at least 25: they are not found any more", path, found)
+		}
 	}
 }
 
