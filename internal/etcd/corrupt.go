@@ -23,7 +23,7 @@ func corrupted(snap *state.Snapshot, hosts []string) []string {
 				continue
 			}
 			id := ""
-			if found := alarmedMember.FindStringSubmatch(e); found != nil {
+			if found := alarmedMember.FindStringSubmatch(e); found != nil && found[1] != "0" {
 				id = found[1]
 			}
 			if !slices.Contains(out, id) {
