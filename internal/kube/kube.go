@@ -77,24 +77,25 @@ func First(ctx context.Context, hosts []*host.Host, e EndpointInfo) (*Client, er
 	type answer struct {
 		client *Client
 		err    error
+		of     int // the host
 	}
 	answers := make(chan answer, len(hosts))
-	for _, h := range hosts {
+	for i, h := range hosts {
 		go func() {
 			c, err := New(ctx, h, e)
 			if err == nil {
 				err = c.Ready(ctx)
 			}
-			answers <- answer{c, err}
+			answers <- answer{c, err, i}
 		}()
 	}
-	var reasons []error
+	reasons := make([]error, len(hosts)) // by host, whoever is first to say no
 	for range hosts {
 		a := <-answers
 		if a.err == nil {
 			return a.client, nil
 		}
-		reasons = append(reasons, a.err)
+		reasons[a.of] = a.err
 	}
 	return nil, NoneAnswers(reasons)
 }

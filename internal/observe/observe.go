@@ -348,15 +348,16 @@ func (o Observer) api(ctx context.Context) (found *state.API, refused map[string
 	type answer struct {
 		client *kube.Client
 		err    error // nil and no client: not connected, which is told with the host
+		of     int   // the host
 	}
 	answers := make(chan answer, len(hosts))
-	for _, h := range hosts {
+	for i, h := range hosts {
 		reading.Add(1)
 		go func() {
 			handle, err := o.handle(h.Name)
 			if err != nil {
 				reading.Done()
-				answers <- answer{}
+				answers <- answer{of: i}
 				return
 			}
 			ctx, cancel := host.AnswerWithin(ctx, o.within())
@@ -372,10 +373,10 @@ func (o Observer) api(ctx context.Context) (found *state.API, refused map[string
 				defer context.AfterFunc(asking, cancel)()
 				err = client.Ready(ctx)
 			}
-			answers <- answer{client, err}
+			answers <- answer{client, err, i}
 		}()
 	}
-	var reasons []error
+	reasons := make([]error, len(hosts)) // by host, whoever is first to say no
 	for range hosts {
 		a := <-answers
 		if a.err == nil && a.client != nil {
@@ -384,11 +385,9 @@ func (o Observer) api(ctx context.Context) (found *state.API, refused map[string
 				return api, refused, nil
 			}
 		}
-		if a.err != nil {
-			reasons = append(reasons, a.err)
-		}
+		reasons[a.of] = a.err
 	}
-	if len(reasons) == 0 {
+	if reasons = slices.DeleteFunc(reasons, func(err error) bool { return err == nil }); len(reasons) == 0 {
 		return nil, refused, errors.New("no control-plane host is connected")
 	}
 	return nil, refused, kube.NoneAnswers(reasons)
