@@ -17,7 +17,7 @@ help: ## Show what there is to make
 .PHONY: build
 build: ## Build bin/quorate, with the agents for both architectures in it
 	@hack/build-agent
-	go build -trimpath -buildvcs=false -ldflags '-X github.com/quorate/quorate/internal/version.stamped=$(VERSION)' -o $(BIN) ./cmd/quorate
+	go build -trimpath -buildvcs=false -ldflags '-s -w -X github.com/quorate/quorate/internal/version.stamped=$(VERSION)' -o $(BIN) ./cmd/quorate
 
 .PHONY: prepare
 prepare: ## Install the Debian packages that the lab and the tests need (root)

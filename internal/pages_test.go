@@ -289,3 +289,21 @@ func toolTexts(t *testing.T) string {
 	}
 	return joined.ReplaceAllString(out.String(), "")
 }
+
+// What `hack/changelog` gathers is one line a file, of a kind that it knows.
+func TestChangesAreOneLineEach(t *testing.T) {
+	files, err := filepath.Glob("../changes/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`^(added|changed|fixed|removed): [^\n]+\.\n$`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Base(file) != "README.md" && !line.Match(text) {
+			t.Errorf("%s is %q, not one line that begins with its kind and ends with a full stop", file, text)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ type drillHosts struct {
 
 	mu      sync.Mutex
 	hosts   map[string]*host.Host
+	without map[string]error       // whose lock this run does not have: they must not be worked on
 	suspect map[string]bool        // was a target, and has not answered since
 	gates   map[string]*sync.Mutex // one at a time connects to a host
 }
@@ -31,9 +33,19 @@ type drillHosts struct {
 func newDrillHosts(s *session.Session) *drillHosts {
 	d := &drillHosts{session: s, hosts: map[string]*host.Host{}, suspect: map[string]bool{}, gates: map[string]*sync.Mutex{}}
 	for _, h := range s.Cluster.Hosts {
-		d.hosts[h.Name], d.gates[h.Name] = s.Hosts[h.Name], &sync.Mutex{}
+		d.gates[h.Name] = &sync.Mutex{}
 	}
 	return d
+}
+
+// begin takes the session's hosts, once their lock is held.
+func (d *drillHosts) begin() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name := range d.gates {
+		d.hosts[name] = d.session.Hosts[name]
+	}
+	d.without = maps.Clone(d.session.Failed)
 }
 
 // A host that is a target, or was, is asked whether it is there before it is
@@ -53,6 +65,10 @@ func (d *drillHosts) get(ctx context.Context, name string) (*host.Host, error) {
 	defer gate.Unlock()
 	hit := d.targeted(name)
 	d.mu.Lock()
+	if why := d.without[name]; why != nil {
+		d.mu.Unlock()
+		return nil, why
+	}
 	h := d.hosts[name]
 	d.suspect[name] = d.suspect[name] || hit
 	suspect := d.suspect[name]

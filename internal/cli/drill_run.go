@@ -94,6 +94,7 @@ func enterDrill(ctx context.Context, s *session.Session, o drillOptions, stderr 
 		return nil, err
 	}
 	room.ctx, room.leave = locked, unlock
+	room.hosts.begin()
 	// What a run that was killed has left under way comes first: there is never more
 	// than one fault at a time. A host that cannot be reached is told by the look at
 	// the cluster that follows.
@@ -174,6 +175,9 @@ func (room *drillRoom) consent(ctx context.Context, o drillOptions, picks []dril
 	var left []drill.Pick
 	for _, p := range asked {
 		targets, err := drill.Targets(room.Cluster, r, p.Drill, p.Target, leaders, rand.New(rand.NewPCG(o.seed, 1)))
+		if err != nil && !r.Healthy {
+			return nil, fmt.Errorf("the cluster is not healthy: %s: %w", r.Summary, err)
+		}
 		if err != nil {
 			return nil, usageError(err)
 		}

@@ -72,10 +72,10 @@ func runReset(ctx context.Context, o resetOptions, stdin *os.File, stdout, stder
 		return err
 	}
 	defer unlock()
-	if err := s.MostAnswer(); err != nil && !o.force {
+	if err := s.MostAnswer(o.hosts); err != nil && !o.force {
 		return err
 	}
-	p, left, err := s.PlanReset(ctx, o.hosts)
+	p, left, err := s.PlanReset(ctx, o.hosts, o.force)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func runReset(ctx context.Context, o resetOptions, stdin *os.File, stdout, stder
 		if err := verdict(ctx, result); err != nil {
 			return err
 		}
-		if p, left, err = s.PlanReset(ctx, o.hosts); err != nil {
+		if p, left, err = s.PlanReset(ctx, o.hosts, o.force); err != nil {
 			return err
 		}
 		if !p.Empty() {

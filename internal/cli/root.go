@@ -142,13 +142,22 @@ again at any time.`,
 		}
 		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
-	root.AddCommand(
-		newPlanCommand(), newApplyCommand(), newResetCommand(), newStatusCommand(), newPreflightCommand(), newKubectlCommand(), newProbeCommand(), newDrillCommand(), newEndpointCommand(),
-		newValidateCommand(), newImportCommand(), newVersionCommand(), newConfigCommand(), newInitCommand(),
-		newSecretCommand(), newBundleCommand(), newLabCommand(applyForLab),
-	)
+	addGroup(root, "Start", newInitCommand(), newBundleCommand(), newLabCommand(applyForLab))
+	addGroup(root, "Operate", newPreflightCommand(), newPlanCommand(), newApplyCommand(), newStatusCommand(), newKubectlCommand(), newResetCommand())
+	addGroup(root, "Prove", newDrillCommand(), newProbeCommand(), newEndpointCommand())
+	addGroup(root, "Cluster files", newValidateCommand(), newConfigCommand(), newImportCommand(), newSecretCommand())
+	root.AddCommand(newVersionCommand())
 	checkArguments(root)
 	return root
+}
+
+// addGroup adds commands that help shows together under a title.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title + ":"})
+	for _, cmd := range commands {
+		cmd.GroupID = title
+	}
+	root.AddCommand(commands...)
 }
 
 // noCommand says that there is no such command below cmd, and which is meant.

@@ -168,7 +168,7 @@ type Op interface {
 // Checker is an Op that answers first whether there is nothing to do: the plan may
 // have been made when less was known.
 type Checker interface {
-	Check(ctx context.Context, rt *Runtime) (done bool, err error)
+	Check(ctx context.Context, rt *Runtime, say func(string)) (done bool, err error)
 }
 
 // Verifier is an Op that waits, with the context's deadline, until the work took.
@@ -244,10 +244,10 @@ func (rt *Runtime) Kube(ctx context.Context) (*kube.Client, error) {
 type Executor struct{ *Runtime }
 
 // Check implements the engine's Executor.
-func (x Executor) Check(ctx context.Context, s plan.Step) (bool, error) {
+func (x Executor) Check(ctx context.Context, s plan.Step, say func(string)) (bool, error) {
 	op, err := opOf(s)
 	if checker, ok := op.(Checker); ok {
-		return checker.Check(ctx, x.Runtime)
+		return checker.Check(ctx, x.Runtime, say)
 	}
 	return false, err
 }

@@ -127,7 +127,7 @@ type PlainFiles struct {
 }
 
 // Check implements Checker.
-func (p PlainFiles) Check(ctx context.Context, rt *Runtime) (bool, error) {
+func (p PlainFiles) Check(ctx context.Context, rt *Runtime, _ func(string)) (bool, error) {
 	return FilesAreSo(ctx, rt, p.Host, p.Files)
 }
 

@@ -39,8 +39,8 @@ const apiTimeout = 4 * time.Minute
 // Recorded reports whether RecordDone noted this digest for the subject. It waits for
 // the API: the plan may have been made while none answered. On a new cluster the
 // administrator may not even read yet.
-func Recorded(ctx context.Context, rt *Runtime, subject, digest string) (is bool, err error) {
-	err = Until(ctx, apiTimeout, "an API server to answer", func(string) {}, func(ctx context.Context) error {
+func Recorded(ctx context.Context, rt *Runtime, say func(string), subject, digest string) (is bool, err error) {
+	err = Until(ctx, apiTimeout, "an API server to answer", say, func(ctx context.Context) error {
 		client, err := rt.Kube(ctx)
 		if err != nil {
 			return err

@@ -261,7 +261,7 @@ func TestMajorityIsOfVoters(t *testing.T) {
 		{"two strangers vote, too", 2, "", "cp-1", "3 hosts"},
 		{"more strangers than hosts", 4, "", "cp-1", "would go on without all of its hosts"},
 		{"one learns", 0, "cp-3", "cp-1", "1 hosts"}, // two voters bear no loss of either
-		{"the one that learns", 0, "cp-3", "cp-3", "cp-3 has no member that votes"},
+		{"the one that learns", 0, "cp-3", "cp-3", "cp-3 has no healthy member that votes"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			w := statustest.Healthy()

@@ -118,7 +118,7 @@ func majority(r status.Report, d Drill, one string, candidates []string, random 
 	}
 	add(one)
 	if targets == nil {
-		return nil, fmt.Errorf("%s: %s has no member that votes", d.Name, one)
+		return nil, fmt.Errorf("%s: %s has no healthy member that votes", d.Name, one)
 	}
 	for _, i := range random.Perm(len(candidates)) {
 		if candidates[i] != one {

@@ -18,7 +18,7 @@ import (
 // error may carry a hint: one in its chain may have a method Hint() string.
 type Executor interface {
 	// Check reports whether the step is already so. It changes nothing.
-	Check(ctx context.Context, s plan.Step) (done bool, err error)
+	Check(ctx context.Context, s plan.Step, say func(string)) (done bool, err error)
 	// Apply makes the step so. It says what it does or waits for by say.
 	Apply(ctx context.Context, s plan.Step, say func(string)) error
 	// Verify waits until the step is seen to be so; ctx has the deadline.

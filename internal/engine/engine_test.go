@@ -27,7 +27,7 @@ type funcs struct {
 	verify func(ctx context.Context, s plan.Step, say func(string)) error
 }
 
-func (f funcs) Check(ctx context.Context, s plan.Step) (bool, error) {
+func (f funcs) Check(ctx context.Context, s plan.Step, _ func(string)) (bool, error) {
 	if f.check == nil {
 		return false, nil
 	}

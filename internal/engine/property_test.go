@@ -64,7 +64,7 @@ func (c *chaos) fate(id plan.ID) *rand.Rand {
 	return rand.New(rand.NewPCG(h, c.seed))
 }
 
-func (c *chaos) Check(ctx context.Context, s plan.Step) (bool, error) {
+func (c *chaos) Check(ctx context.Context, s plan.Step, _ func(string)) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls[s.ID]++

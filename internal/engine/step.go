@@ -92,7 +92,7 @@ func (w *walk) perform(ctx context.Context, i int, e *ending) error {
 		do   func() error
 	}{
 		{event.PhaseCheck, &e.phases.Check, func() (err error) {
-			e.unchanged, err = w.x.Check(ctx, s)
+			e.unchanged, err = w.x.Check(ctx, s, say)
 			return err
 		}},
 		{event.PhaseApply, &e.phases.Apply, func() error { return w.x.Apply(ctx, s, say) }},

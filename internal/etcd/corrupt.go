@@ -61,9 +61,12 @@ func (m Membership) Corruption(c *cluster.Cluster) (why, hint string) {
 	members, unsure := m.Corrupted()
 	switch {
 	case unsure:
-		return "the members' data differ, no majority of them agrees, and etcd takes no write (alarm CORRUPT)",
-			fmt.Sprintf("nobody but you knows which copy is to stay: keep all. On each etcd host `%s` tells who agrees with whom; on the hosts of the copies that are not to stay, one after another: %s; after each, `quorate plan` says what comes next. When all that is left agrees: `%s`",
-				Command(c, "endpoint hashkv"), SetAside(c), Command(c, "alarm disarm"))
+		why = "the members' data differ, no majority of them is known to agree, and etcd takes no write (alarm CORRUPT)"
+		if cures := m.cures(c); cures != nil {
+			return why, "keep all copies, and bring the others back first, for theirs may decide: " + sentences(cures)
+		}
+		return why, fmt.Sprintf("nobody but you knows which copy is to stay: keep all. On each etcd host `%s` tells who agrees with whom. For each copy that is not to stay, one after another: on another host `%s`, and then on its own: %s. When all that is left agrees: `%s`; `quorate apply` then adds the others anew",
+			Command(c, "endpoint hashkv"), Command(c, "member remove ID"), SetAside(c), Command(c, "alarm disarm"))
 	case len(members) == 0:
 		return "", ""
 	}
@@ -79,13 +82,19 @@ func (m Membership) Corruption(c *cluster.Cluster) (why, hint string) {
 	}
 	hint = fmt.Sprintf("give it the others' data: on %s, %s; `quorate plan` then says what comes next", and(names), SetAside(c))
 	if !m.After(Change{}).Holds() {
-		var cures []string
-		for _, p := range m.unwell() {
-			if !slices.Contains(m.corrupt, p.ID) && !m.follows(p) {
-				cures = append(cures, m.cure(c, p))
-			}
-		}
-		hint = "bring the others back first, for without them there is no quorum to give it theirs: " + sentences(cures) + ". Then " + hint
+		hint = "bring the others back first, for without them there is no quorum to give it theirs: " + sentences(m.cures(c)) + ". Then " + hint
 	}
 	return fmt.Sprintf("the data of %s is not that of the other members, and etcd takes no write (alarm CORRUPT)", and(names)), hint
+}
+
+// cures say what to do about the members that are not healthy, but for those that the
+// alarm names.
+func (m Membership) cures(c *cluster.Cluster) []string {
+	var cures []string
+	for _, p := range m.unwell() {
+		if !slices.Contains(m.corrupt, p.ID) && !m.follows(p) {
+			cures = append(cures, m.cure(c, p))
+		}
+	}
+	return cures
 }

@@ -24,7 +24,8 @@ func TestCorruption(t *testing.T) {
 		{"NOSPACE", told("memberID:1 alarm:NOSPACE "), false, "", "", false},
 		{"of a member", told("memberID:" + all()[1].ID + "  alarm:CORRUPT"), false, "the data of b is not that of the other members", "give it the others' data: on b, ", false},
 		{"of a member, and another is down", told("memberID:" + all()[1].ID + " alarm:CORRUPT "), true, "the data of b", "bring the others back first, for without them there is no quorum to give it theirs: bring the etcd member of c back", false},
-		{"of nobody that is known", told("alarm:CORRUPT "), false, "no majority of them agrees", "keep all", false},
+		{"of nobody that is known", told("alarm:CORRUPT "), false, "no majority of them is known to agree", "nobody but you knows which copy is to stay: keep all", false},
+		{"of nobody that is known, and one is down: its copy may decide", told("alarm:CORRUPT "), true, "no majority of them is known to agree", "keep all copies, and bring the others back first, for theirs may decide: bring the etcd member of c back", false},
 		{"of one that is gone", told("memberID:4242 alarm:CORRUPT "), false, "", "", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

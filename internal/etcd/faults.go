@@ -209,7 +209,7 @@ func (p Member) reason() string {
 // cure says what to do about a member. That it be removed is said only of one
 // that does not answer, or never voted, and only where the rest has a quorum.
 func (m Membership) cure(c *cluster.Cluster, p Member) string {
-	rest := m.After(Change{Remove: []string{p.ID}}).Holds()
+	rest := m.bearsRemoval(p)
 	switch {
 	case p.Host != "":
 		return fmt.Sprintf("bring the etcd member of %s back: on %s, look at %s", p.Host, p.Host, Log(c))

@@ -41,6 +41,8 @@ type Membership struct {
 
 	corrupt []string // whom the alarm CORRUPT names, by ID
 
+	unseen int // hosts that are not listed and cannot be looked at
+
 	formed bool // some member was once seen healthy in a quorum
 }
 
@@ -59,6 +61,9 @@ func Assess(c *cluster.Cluster, snap *state.Snapshot) Membership {
 	})
 	for _, h := range hosts {
 		m.Situations[h.Name] = m.situation(h, hasData(c, snap, h))
+		if _, listed := m.Of(h.Name); !listed && snap.Facts(h.Name) == nil {
+			m.unseen++
+		}
 	}
 	m.Initial = initialOf(hosts)
 	if len(m.Members) > 0 && !m.formed {
@@ -136,8 +141,9 @@ func (m Membership) Of(host string) (Member, bool) {
 }
 
 // LeftOut are the hosts with data of a membership that does not list them,
-// where they are more than those that are listed: then what answers may be the
-// lesser copy, and what is left out the better one.
+// where they may be as many as those that are listed: then what answers may be the
+// lesser copy, and what is left out the better one. A host that is not listed and
+// cannot be looked at may well hold data of it, too.
 func (m Membership) LeftOut() []string {
 	var out []string
 	for host, s := range m.Situations {
@@ -145,7 +151,7 @@ func (m Membership) LeftOut() []string {
 			out = append(out, host)
 		}
 	}
-	if len(out) <= m.ours() {
+	if len(out)+m.unseen < m.ours() {
 		return nil
 	}
 	slices.Sort(out)
@@ -178,7 +184,7 @@ func (m Membership) Refusal(c *cluster.Cluster, h *cluster.Host) (why, hint stri
 		if slices.Contains(m.corrupt, p.ID) {
 			back = "it was not the others' data:"
 		}
-		if !m.After(Change{Remove: []string{p.ID}}).Holds() {
+		if !m.bearsRemoval(p) {
 			return why, "bring the other members back first: without them there is no quorum to add it anew"
 		}
 		return why, fmt.Sprintf("%s remove the member, so that apply adds it anew (nothing is lost while the others have quorum): on %s, `%s`",
@@ -186,8 +192,8 @@ func (m Membership) Refusal(c *cluster.Cluster, h *cluster.Host) (why, hint stri
 	case Foreign:
 		why = fmt.Sprintf("%s holds etcd data at %s, but the cluster does not list it as a member", h.Name, c.Etcd.DataDir)
 		if left := m.LeftOut(); left != nil {
-			return why, fmt.Sprintf("the data of %s may be the better copy: the cluster that answers has %d of the file's %d etcd hosts only. Keep all of it, and find out which is to stay",
-				and(left), m.ours(), len(c.EtcdHosts()))
+			return why, fmt.Sprintf("the data of %s may be the better copy: the cluster that answers has %d of the file's %d etcd hosts only. Keep all of it, and find out which is to stay; what is not is set aside, never wiped: on %s, %s",
+				and(left), m.ours(), len(c.EtcdHosts()), h.Name, SetAside(c))
 		}
 		return why, fmt.Sprintf("if it is left over from an earlier life of the host, run `quorate reset --host %s`", h.Name)
 	case Moved:
@@ -198,6 +204,12 @@ func (m Membership) Refusal(c *cluster.Cluster, h *cluster.Host) (why, hint stri
 			"bring the other etcd hosts back first: a new member can only join a cluster that answers"
 	}
 	return "", ""
+}
+
+// bearsRemoval reports whether a member can be removed: the quorum of now has to agree
+// to it, and what is left must have one.
+func (m Membership) bearsRemoval(p Member) bool {
+	return m.After(Change{}).Holds() && m.After(Change{Remove: []string{p.ID}}).Holds()
 }
 
 // silence collects why the hosts' members did not answer.

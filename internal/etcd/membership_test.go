@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -142,5 +143,27 @@ func TestMembersThatDoNotAnswerAreNotBelieved(t *testing.T) {
 	said := map[string]state.EtcdMember{"a": {Error: "x", Members: []state.EtcdPeer{peer("x", "")}}, "b": {}, "c": {Members: []state.EtcdPeer{peer("c", "")}}}
 	if m := Assess(trio(), seen(nil, said)); len(m.Members) != 1 || m.Members[0].Name != "c" {
 		t.Errorf("members: %v, want what c says", m.Members)
+	}
+}
+
+// What answers may be the lesser copy: whoever is as many, seen or not, is not told to be
+// wiped.
+func TestLeftOut(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		listed []state.EtcdPeer // as a tells
+		disks  map[string]string
+		want   []string
+	}{
+		{"two of three are left out", all()[:1], map[string]string{"a": "df", "b": "df", "c": "df"}, []string{"b", "c"}},
+		{"one is, and the third is off", all()[:1], map[string]string{"a": "df", "b": "df"}, []string{"b"}},
+		{"one of two is", all()[:1], map[string]string{"a": "df", "b": "df", "c": ""}, []string{"b"}},
+		{"one is, and two are members", all()[:2], map[string]string{"a": "df", "b": "df", "c": "df"}, nil},
+		{"the third is off, and two are members", all()[:2], map[string]string{"a": "df", "b": "df"}, nil},
+	} {
+		m := Assess(trio(), seen(tt.disks, map[string]state.EtcdMember{"a": says("a", "1", "a", 5, tt.listed...)}))
+		if got := m.LeftOut(); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }

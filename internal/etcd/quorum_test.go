@@ -44,3 +44,19 @@ func TestAfter(t *testing.T) {
 		})
 	}
 }
+
+// A removal is agreed to by the quorum of now: one of two is none, though the one that is
+// left would be one.
+func TestRemovalIsAgreedToByTheQuorumOfNow(t *testing.T) {
+	lost := Member{EtcdPeer: state.EtcdPeer{ID: "x", Name: "x"}, Why: "does not answer"}
+	for voters, want := range map[string]bool{"a": false, "ab": true, "abc": true} {
+		var members []Member
+		for _, id := range voters {
+			members = append(members, Member{EtcdPeer: state.EtcdPeer{ID: string(id), Name: string(id)}})
+		}
+		m := Membership{Members: append(members, lost)}
+		if got := m.bearsRemoval(lost); got != want {
+			t.Errorf("%s beside one that is lost: %v, want %v", voters, got, want)
+		}
+	}
+}

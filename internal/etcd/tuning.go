@@ -11,6 +11,12 @@ import (
 // replays so much log at most when it starts.
 const snapshotCount = 10000
 
+// Gates are the feature gates of every member: one whose data is not that of the others
+// does not start, and at each compaction the members' data are compared: the alarm
+// CORRUPT then names the member that a majority disagrees with. Comparing by time
+// (corrupt-check-time) would name a follower although it is the leader that is wrong.
+const Gates = "CompactHashCheck=true,InitialCorruptCheck=true"
+
 // Tuning are the settings of members that are the same on all of them and may
 // change in a member's life, under the names that they have as flags and in
 // etcd's settings file. What the cluster file leaves to etcd is left out.

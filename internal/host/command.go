@@ -72,10 +72,11 @@ var joinSecrets = regexp.MustCompile(`\b[a-z0-9]{6}\.[a-z0-9]{16}\b|(certificate
 // end is the part of a program's output that an error keeps, without what lets join.
 func end(output []byte) string {
 	const most = 8 << 10
+	output = joinSecrets.ReplaceAll(output, []byte("${1}********")) // first: a cut could leave half of one
 	if len(output) > most {
 		output = output[len(output)-most:]
 	}
-	return joinSecrets.ReplaceAllString(strings.ToValidUTF8(string(output), "�"), "${1}********")
+	return strings.ToValidUTF8(string(output), "�")
 }
 
 // Unit brings a systemd unit to the state asked for. What systemd refused is a

@@ -16,12 +16,13 @@ import (
 // never does so by itself and takes no write until then: NOSPACE where the database
 // has room again, because the quota is raised by this plan or was, or because it was
 // compacted and defragmented; CORRUPT where whose data it was is no member any more.
-// etcdctl disarms all or none.
-func planAlarm(in component.Input, m etcd.Membership, out *component.Output) {
+// etcdctl disarms all or none. Starts are the steps that start members: without a
+// quorum no alarm is disarmed.
+func planAlarm(in component.Input, m etcd.Membership, starts []plan.ID, out *component.Output) {
 	full, most, known := etcd.FullMembers(in.Snapshot)
 	corrupt, outlived := m.CorruptRaised()
 	quota := in.Cluster.Etcd.QuotaBackendBytes
-	step := plan.Step{ID: component.StepEtcdAlarm}
+	step := plan.Step{ID: component.StepEtcdAlarm, Needs: starts}
 	var names, why []string
 	if full != nil {
 		if !known || most > etcd.RoomBelow(quota) {
@@ -58,7 +59,7 @@ type disarm struct {
 }
 
 // Check implements component.Checker.
-func (o disarm) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
+func (o disarm) Check(ctx context.Context, rt *component.Runtime, _ func(string)) (bool, error) {
 	alarms, err := o.alarms(ctx, rt)
 	return err == nil && len(alarms) == 0, err
 }

@@ -28,6 +28,7 @@ func Conclude(in component.Input, m etcd.Membership, out *component.Output) {
 			before = append(before, s.ID)
 		}
 	}
+	starts := slices.Clone(before)
 	for _, h := range in.Cluster.EtcdHosts() {
 		i, ok := restarts[h.Name]
 		if !ok {
@@ -45,5 +46,5 @@ func Conclude(in component.Input, m etcd.Membership, out *component.Output) {
 			out.Warn(f.Hint, "%s", f.Why)
 		}
 	}
-	planAlarm(in, m, out)
+	planAlarm(in, m, starts, out)
 }

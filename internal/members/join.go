@@ -30,7 +30,7 @@ type Join struct {
 const joinTimeout = 8 * time.Minute
 
 // Check implements component.Checker.
-func (j Join) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
+func (j Join) Check(ctx context.Context, rt *component.Runtime, _ func(string)) (bool, error) {
 	m, _, err := j.find(ctx, rt)
 	return err == nil && m != nil && !m.IsLearner && m.Name != "", err
 }

@@ -207,7 +207,7 @@ func (c *club) join() (Join, *component.Runtime, *hosttest.Fake) {
 
 func (c *club) run(j Join, rt *component.Runtime) error {
 	ctx := c.t.Context()
-	if done, err := j.Check(ctx, rt); err != nil || done {
+	if done, err := j.Check(ctx, rt, func(string) {}); err != nil || done {
 		return err
 	}
 	if err := j.Apply(ctx, rt, func(string) {}); err != nil {
@@ -250,7 +250,7 @@ func TestJoin(t *testing.T) {
 				if d := cmp.Diff(tt.want, c.did); d != "" {
 					t.Errorf("done (-want +got):\n%s", d)
 				}
-				if done, err := j.Check(t.Context(), rt); err != nil || !done {
+				if done, err := j.Check(t.Context(), rt, func(string) {}); err != nil || !done {
 					t.Errorf("afterwards it is not done: %v, %v", done, err)
 				}
 			})
@@ -262,7 +262,7 @@ func TestJoinedAlready(t *testing.T) {
 	c := newClub(t)
 	c.members = append(c.members, Member{ID: 255, Name: "n", PeerURLs: []string{urlN}})
 	j, rt, _ := c.join()
-	if done, err := j.Check(t.Context(), rt); err != nil || !done || len(c.did) != 0 {
+	if done, err := j.Check(t.Context(), rt, func(string) {}); err != nil || !done || len(c.did) != 0 {
 		t.Errorf("done %v, %v, did %q; want done and nothing done", done, err, c.did)
 	}
 }
@@ -287,7 +287,7 @@ func TestJoinWithoutAnyMemberToAsk(t *testing.T) {
 	c := newClub(t)
 	c.down["a"], c.down["b"] = true, true
 	j, rt, _ := c.join()
-	if _, err := j.Check(t.Context(), rt); err == nil || !strings.Contains(err.Error(), "b") {
+	if _, err := j.Check(t.Context(), rt, func(string) {}); err == nil || !strings.Contains(err.Error(), "b") {
 		t.Errorf("error %v, want one that names the last host asked", err)
 	}
 	if err := j.Apply(t.Context(), rt, func(string) {}); err == nil || len(c.did) != 0 {

@@ -21,8 +21,8 @@ import (
 	"github.com/quorate/quorate/internal/component/endpoint"
 	"github.com/quorate/quorate/internal/component/etcd"
 	"github.com/quorate/quorate/internal/component/kubelet"
+	"github.com/quorate/quorate/internal/component/machine"
 	"github.com/quorate/quorate/internal/component/network"
-	"github.com/quorate/quorate/internal/component/os"
 	"github.com/quorate/quorate/internal/component/pki"
 	"github.com/quorate/quorate/internal/component/worker"
 	members "github.com/quorate/quorate/internal/etcd"
@@ -248,7 +248,7 @@ func barrier(err error) state.Barrier {
 // Query is everything that planning wants to know of a host.
 func Query(c *cluster.Cluster, r catalog.Release, h *cluster.Host) protocol.FactsRequest {
 	q := protocol.FactsRequest{Disks: component.Disks(c)}
-	os.Query(c, h, &q)
+	machine.Query(c, h, &q)
 	containerd.Query(c, r, h, &q)
 	kubelet.Query(r, h, &q)
 	pki.Query(c, h, &q)

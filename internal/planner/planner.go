@@ -11,9 +11,9 @@ import (
 	"github.com/quorate/quorate/internal/component/endpoint"
 	"github.com/quorate/quorate/internal/component/etcd"
 	"github.com/quorate/quorate/internal/component/kubelet"
+	"github.com/quorate/quorate/internal/component/machine"
 	"github.com/quorate/quorate/internal/component/network"
 	"github.com/quorate/quorate/internal/component/node"
-	"github.com/quorate/quorate/internal/component/os"
 	"github.com/quorate/quorate/internal/component/pki"
 	"github.com/quorate/quorate/internal/component/worker"
 	"github.com/quorate/quorate/internal/diag"
@@ -31,7 +31,7 @@ func Apply(in component.Input) (*plan.Plan, diag.List, error) {
 	if out.Refusals.HasErrors() {
 		return nil, out.Refusals, nil
 	}
-	os.Plan(in, out)
+	machine.Plan(in, out)
 	containerd.Plan(in, out)
 	kubelet.Plan(in, out)
 	pki.Plan(in, out)
@@ -47,7 +47,7 @@ func Apply(in component.Input) (*plan.Plan, diag.List, error) {
 	}
 	// What may fail though all that could be known was looked at comes first, and
 	// of that what changes nothing.
-	component.InFront(out.Steps, append(os.Unsure(in), component.StepProof)...)
+	component.InFront(out.Steps, append(machine.Unsure(in), component.StepProof)...)
 	component.InFront(out.Steps, component.StepProof)
 	component.BeforeTheRest(out.Steps, component.StepEtcdAlarm)
 	p, err := plan.New(in.Cluster.Name, "apply", out.Steps)

@@ -8,7 +8,7 @@ import (
 	"github.com/quorate/quorate/internal/catalog"
 	"github.com/quorate/quorate/internal/cluster"
 	"github.com/quorate/quorate/internal/component"
-	"github.com/quorate/quorate/internal/component/os"
+	"github.com/quorate/quorate/internal/component/machine"
 )
 
 func artefactChecks() []Check {
@@ -64,8 +64,8 @@ func binariesOf(c *cluster.Cluster, r catalog.Release, h *cluster.Host) []catalo
 // judgePackages tells where the packages come from that a host needs and has not.
 func judgePackages(o *Observation, h *cluster.Host) []Finding {
 	f := o.Snapshot.Facts(h.Name)
-	missing := os.MissingPackages(o.Cluster, o.Artefacts, h, f)
-	foreign := os.ForeignPackages(o.Artefacts, f, missing)
+	missing := machine.MissingPackages(o.Cluster, o.Artefacts, h, f)
+	foreign := machine.ForeignPackages(o.Artefacts, f, missing)
 	nowhere := slices.DeleteFunc(slices.Clone(foreign), func(name string) bool { return f.Candidates[name] != "" })
 	switch {
 	case len(missing) == 0:

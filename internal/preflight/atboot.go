@@ -5,8 +5,8 @@ import (
 
 	"github.com/quorate/quorate/internal/agent/protocol"
 	"github.com/quorate/quorate/internal/cluster"
+	"github.com/quorate/quorate/internal/component/machine"
 	"github.com/quorate/quorate/internal/component/network"
-	"github.com/quorate/quorate/internal/component/os"
 )
 
 const (
@@ -25,7 +25,7 @@ func laterChecks() []Check {
 			Name: "sysctl-files", About: "no other file takes the kernel's settings back at boot",
 			Refuses: true, OfNew: true, Applies: isNode, Host: func(o *Observation, h *cluster.Host) []Finding {
 				var out []Finding
-				for _, f := range os.SysctlsAtBoot(o.Snapshot.Facts(h.Name)) {
+				for _, f := range machine.SysctlsAtBoot(o.Snapshot.Facts(h.Name)) {
 					out = append(out, fail("take the line out of "+f.File, "at the next boot of %s, %s", h.Name, f))
 				}
 				return out
@@ -34,7 +34,7 @@ func laterChecks() []Check {
 		{
 			Name: "swap-units", About: "nothing brings swap back at boot, with which the kubelet does not start",
 			Refuses: true, OfNew: true, Applies: isNode, Host: func(o *Observation, h *cluster.Host) []Finding {
-				units := os.SwapAtBoot(o.Snapshot.Facts(h.Name))
+				units := machine.SwapAtBoot(o.Snapshot.Facts(h.Name))
 				if units == nil {
 					return nil
 				}
@@ -83,7 +83,7 @@ func askLater(h *cluster.Host, q *protocol.FactsRequest) {
 	if !h.IsNode() {
 		return
 	}
-	os.AskAtBoot(q)
+	machine.AskAtBoot(q)
 	for _, path := range networkManagerFiles {
 		q.Files = append(q.Files, protocol.FileQuery{Path: path, Pattern: true, Content: true})
 	}

@@ -34,12 +34,15 @@ func Plan(ctx context.Context, in component.Input, ignore []string) (*plan.Plan,
 }
 
 // PlanReset observes and plans; left are the hosts that could not be observed.
-func (s *Session) PlanReset(ctx context.Context, names []string) (p *plan.Plan, left []string, err error) {
+func (s *Session) PlanReset(ctx context.Context, names []string, force bool) (p *plan.Plan, left []string, err error) {
 	o := s.Observer()
 	o.Extra = func(_ *cluster.Host, q *protocol.FactsRequest) { reset.Query(s.Cluster, s.Release, q) }
 	in := s.Planned(o.Snapshot(ctx))
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
+	}
+	if err := s.mostSeen(names, in.Snapshot); err != nil && !force {
+		return nil, nil, err
 	}
 	p, list, err := planner.Reset(in, names)
 	if err != nil {

@@ -31,7 +31,7 @@ type Snapshot struct {
 
 // UnauthorizedHint is what to look at where no API server takes the administrator's
 // credentials though they are whole, have not expired and fit the CA on their host.
-const UnauthorizedHint = "the API server goes by the CA that it was started with: put that one back as /etc/kubernetes/pki/ca.crt and ca.key if it was replaced, and look at the host's clock"
+const UnauthorizedHint = "look at --client-ca-file in /etc/kubernetes/manifests/kube-apiserver.yaml, at whether the CA in /etc/kubernetes/pki/ca.crt has expired, and at the host's clock"
 
 // Host is one observed host.
 type Host struct {

@@ -333,7 +333,7 @@ func TestProblems(t *testing.T) {
 			"corrupt, and nobody knows which", func(w statustest.World) {
 				member(w, "cp-2", func(m *state.EtcdMember) { m.Errors = []string{"alarm:CORRUPT "} })
 			},
-			[]problem{err(status.EtcdAlarm, "etcd")}, status.Down, 0, []string{"no majority of them agrees", "keep all", "endpoint hashkv"},
+			[]problem{err(status.EtcdAlarm, "etcd")}, status.Down, 0, []string{"no majority of them is known to agree", "keep all", "endpoint hashkv"},
 		},
 		{
 			"whose data was corrupt is gone, and the alarm is still raised", func(w statustest.World) {

@@ -21,6 +21,7 @@ type scripts struct {
 	failures *failures
 	log      *string // the script's own, when it ended
 	quiet    bool    // one script at a time
+	began    *time.Time
 }
 
 // failures are the ends of the scripts that failed, and how long each took.
@@ -62,7 +63,7 @@ func (s scripts) Run(name string, run func(testscript.T)) {
 		})
 		began := time.Now()
 		t.Cleanup(func() { s.failures.took(t.Name(), time.Since(began)) })
-		run(scripts{T: t, failures: s.failures, log: &log, quiet: s.quiet})
+		run(scripts{T: t, failures: s.failures, log: &log, quiet: s.quiet, began: &began})
 	})
 }
 
@@ -70,6 +71,7 @@ func (s scripts) Run(name string, run func(testscript.T)) {
 func (s scripts) Parallel() {
 	if !s.quiet {
 		s.T.Parallel()
+		*s.began = time.Now()
 	}
 }
 

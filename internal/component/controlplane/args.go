@@ -60,6 +60,7 @@ func (s settings) EtcdArgs() []cluster.Arg {
 			cluster.Arg{Name: argInitialState, Value: s.EtcdInitialState},
 			cluster.Arg{Name: "initial-cluster-token", Value: s.Cluster.Name})
 	}
+	out = append(out, cluster.Arg{Name: "feature-gates", Value: etcd.Gates})
 	return append(out, etcd.Tuning(s.Cluster.Etcd)...)
 }
 

@@ -99,7 +99,7 @@ func Plan(in component.Input, out *component.Output) {
 		planMark(in, h, s, out)
 		renewed = renewed || slices.Contains(anew, component.AdminConf)
 	}
-	if in.Snapshot.APIUnauthorized && !renewed {
+	if in.Snapshot.APIUnauthorized && !renewed && !remakesAPIServer(out) {
 		// All that the API holds would be taken for absent.
 		out.Refuse(state.UnauthorizedHint, "%s", in.Snapshot.APIError)
 	}
@@ -107,6 +107,15 @@ func Plan(in component.Input, out *component.Output) {
 		members.Conclude(in, membership, out)
 	}
 	planClusterSteps(in, shared, out)
+}
+
+// remakesAPIServer reports whether some API server's manifest is made anew, which may be
+// why it takes nobody's credentials.
+func remakesAPIServer(out *component.Output) bool {
+	return slices.ContainsFunc(out.Steps, func(s plan.Step) bool {
+		return s.ID.Subject() == component.StepControlPlane &&
+			slices.ContainsFunc(s.Changes, func(c plan.Change) bool { return c.What == manifest(podAPIServer) })
+	})
 }
 
 // host is what the ops on one host share.

@@ -181,7 +181,7 @@ type mark struct {
 
 // Check implements component.Checker: the plan may have been made while no API
 // server answered.
-func (o mark) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
+func (o mark) Check(ctx context.Context, rt *component.Runtime, _ func(string)) (bool, error) {
 	client, err := rt.Kube(ctx)
 	if err != nil {
 		return false, nil
@@ -227,8 +227,8 @@ type clusterPhases struct {
 
 // Check implements component.Checker: the plan may have been made while no API
 // server answered.
-func (o clusterPhases) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
-	return component.Recorded(ctx, rt, o.subject, o.digest)
+func (o clusterPhases) Check(ctx context.Context, rt *component.Runtime, say func(string)) (bool, error) {
+	return component.Recorded(ctx, rt, say, o.subject, o.digest)
 }
 
 // Apply implements component.Op.

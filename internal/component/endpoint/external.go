@@ -132,8 +132,8 @@ type followBackends struct{ digest string }
 
 // Check implements component.Checker: the plan may have been made while no API
 // server answered.
-func (o followBackends) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
-	return component.Recorded(ctx, rt, recordBackends, o.digest)
+func (o followBackends) Check(ctx context.Context, rt *component.Runtime, say func(string)) (bool, error) {
+	return component.Recorded(ctx, rt, say, recordBackends, o.digest)
 }
 
 // Apply implements component.Op: there is nothing to do but to look.

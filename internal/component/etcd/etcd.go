@@ -200,7 +200,7 @@ func settings(c *cluster.Cluster, h *cluster.Host, initial, initialState string)
 		"Name": h.Name, "DataDir": c.Etcd.DataDir, "Token": c.Name, "PKI": pkiDir,
 		"ClientURL": etcd.URL(h.InternalAddress, etcd.ClientPort), "PeerURL": etcd.PeerURL(h),
 		"InitialCluster": initial, "InitialState": initialState,
-		"Tuning": etcd.Tuning(c.Etcd),
+		"Tuning": etcd.Tuning(c.Etcd), "Gates": etcd.Gates,
 	})
 }
 

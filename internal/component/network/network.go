@@ -98,8 +98,8 @@ type flannel struct {
 
 // Check implements component.Checker: the plan may have been made while no API
 // server answered.
-func (o flannel) Check(ctx context.Context, rt *component.Runtime) (bool, error) {
-	return component.Recorded(ctx, rt, subject, o.digest)
+func (o flannel) Check(ctx context.Context, rt *component.Runtime, say func(string)) (bool, error) {
+	return component.Recorded(ctx, rt, say, subject, o.digest)
 }
 
 // Apply implements component.Op.

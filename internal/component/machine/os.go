@@ -1,7 +1,7 @@
-// Package os prepares the operating system of a host: kernel modules,
+// Package machine prepares the operating system of a host: kernel modules,
 // sysctls, swap, the endpoint's name in /etc/hosts, and the distribution's
 // packages that Kubernetes and the endpoint proxy need.
-package os
+package machine
 
 import (
 	"bytes"
