@@ -114,13 +114,13 @@ func TestResetOfPartOfACluster(t *testing.T) {
 		{"a host that never joined", []string{"node-1"}, func(in component.Input) {
 			delete(in.Snapshot.API.Nodes, "node-1")
 		}, ""},
-		{"data of another life", []string{"cp-2"}, func(in component.Input) {
+		{"data that the one member there is does not know", []string{"cp-2"}, func(in component.Input) {
 			delete(in.Snapshot.API.Nodes, "cp-2")
 			delete(in.Snapshot.Etcd, "cp-2")
 			m := in.Snapshot.Etcd["cp-1"]
 			m.Members = m.Members[:1]
 			in.Snapshot.Etcd["cp-1"] = m
-		}, ""},
+		}, "the data of cp-2 may be the better copy"},
 		{"a member while the API is down", []string{"cp-1"}, noAPI, "cp-1 is a member of the etcd cluster with cp-2"},
 		{"a worker while the API is down", []string{"node-1"}, noAPI, "cannot be asked whether it still needs node-1 (connection refused), and its data is on cp-1, cp-2"},
 		{"a member while nobody answers", []string{"cp-1"}, func(in component.Input) { noAPI(in); noEtcd(in) }, "its data is on cp-2"},
