@@ -43,7 +43,8 @@ simply run again: what is done stays done.
 
 After a change it waits until the cluster is healthy, two minutes at most. The
 exit code is 0 only when nothing differs from the file any more and the cluster
-is healthy; where nothing is to do and it is not healthy, too, it is 1.
+is healthy. It is 1 when the cluster is not healthy, also where there was
+nothing to do.
 
 With a PLAN that ` + "`quorate plan -o PLAN`" + ` saved, it does what that says without
 asking, or nothing: it observes and plans anew, and refuses a plan that is no

@@ -68,7 +68,7 @@ func runInit(o initOptions, stdout, stderr io.Writer) error {
 	if err := writeNew(o.file, text); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "%s is written. Put your servers' addresses in it, then: quorate plan%s\n", o.file, filesAt(o.file).flags())
+	fmt.Fprintf(stderr, "%s is written. Put your servers' addresses in it. Then: quorate bundle build, once; quorate preflight%[2]s; quorate plan%[2]s\n", o.file, filesAt(o.file).flags())
 	return nil
 }
 

@@ -125,6 +125,8 @@ SSH, shows what it will change before it does, and can be interrupted and run
 again at any time.`,
 		Example: `  quorate lab up                     # a real cluster on this one machine, to try
   quorate init                       # a cluster file to start from
+  quorate bundle build               # what is installed, once for each version
+  quorate preflight -f cluster.yaml  # are the hosts fit?
   quorate plan -f cluster.yaml       # what would change on your servers
   quorate apply -f cluster.yaml      # do it
   quorate status -f cluster.yaml     # is it healthy, how many failures does it stand`,

@@ -102,11 +102,11 @@ func DecodeSaved(data []byte) (*Saved, error) {
 		return nil, fmt.Errorf("larger than %d MiB; it is no saved plan", MaxSavedSize>>20)
 	}
 	if !IsSaved(data) {
-		return nil, errors.New("it is no saved plan")
+		return nil, errors.New("it is no saved plan; a cluster file is named with -f")
 	}
 	var version struct{ FormatVersion int }
 	if err := json.Unmarshal(data, &version); err != nil {
-		return nil, fmt.Errorf("it is no saved plan: %w", err)
+		return nil, fmt.Errorf("it is no saved plan; a cluster file is named with -f: %w", err)
 	}
 	if version.FormatVersion != SavedVersion {
 		return nil, fmt.Errorf("its format is version %d, and this quorate reads version %d; make it anew", version.FormatVersion, SavedVersion)

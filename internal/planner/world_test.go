@@ -325,8 +325,11 @@ func (w *world) serveAPI(m *machine) {
 		w.settle()
 		full, clients := w.full || w.corrupt != "", r.TLS.PeerCertificates
 		ended := len(clients) == 0 || time.Now().Add(w.later).After(clients[0].NotAfter)
+		// The last of the same flags counts.
+		pod := m.pods["kube-apiserver"]
+		strange := pod != nil && strings.Contains(pod.manifest, "--client-ca-file=/etc/kubernetes/pki/front-proxy-ca.crt")
 		w.mu.Unlock()
-		if ended {
+		if ended || strange {
 			kubetest.RefuseStranger(rw)
 			return
 		}

@@ -27,7 +27,7 @@ func ReadFile(path string) ([]byte, *diag.Diagnostic) {
 		f, err := os.Open(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return fail("name an existing file with -f", "there is no such file")
+			return fail("name an existing file with -f, or make one with `quorate init`", "there is no such file")
 		case errors.Is(err, fs.ErrPermission):
 			return fail("check who may read it: ls -l "+path, "the file may not be read: %v", cause(err))
 		case err != nil:
